@@ -1,0 +1,1 @@
+//! Whatever crosses the process border: sources, the store, exports.

@@ -1,0 +1,127 @@
+//! Names and numbers that must not be swapped for one another.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::sync::Arc;
+
+/// The longest stream name, in bytes.
+pub const STREAM_NAME_MAX: usize = 128;
+
+/// The name of a stream: 1 to 128 characters of `A-Z a-z 0-9 . _ -`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct StreamName(Arc<str>);
+
+/// Why a text is no stream name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StreamNameError {
+    /// Nothing, or more than [`STREAM_NAME_MAX`] bytes.
+    #[error("stream name has {0} bytes, it takes 1 to {STREAM_NAME_MAX}")]
+    Length(usize),
+    /// A character outside the alphabet.
+    #[error("stream name {0:?} has the character {1:?}, allowed are A-Z a-z 0-9 . _ -")]
+    Character(String, char),
+}
+
+impl StreamName {
+    /// Checks a name.
+    pub fn new(name: &str) -> Result<Self, StreamNameError> {
+        if name.is_empty() || name.len() > STREAM_NAME_MAX {
+            return Err(StreamNameError::Length(name.len()));
+        }
+        match name.chars().find(|c| !is_name_char(*c)) {
+            Some(c) => Err(StreamNameError::Character(name.to_owned(), c)),
+            None => Ok(Self(name.into())),
+        }
+    }
+
+    /// The name a path gets: directory separators and foreign characters become `-`, runs of `-` one.
+    ///
+    /// ```
+    /// # use vokg_engine::id::StreamName;
+    /// assert_eq!(StreamName::slug("yard/gate 2.mp4").as_str(), "yard-gate-2.mp4");
+    /// assert_eq!(StreamName::slug("***").as_str(), "stream");
+    /// ```
+    pub fn slug(path: &str) -> Self {
+        let mut slug = String::with_capacity(path.len());
+        for c in path.chars() {
+            let c = if is_name_char(c) { c } else { '-' };
+            if c != '-' || !slug.ends_with('-') {
+                slug.push(c);
+            }
+        }
+        let mut slug = slug.trim_matches(['-', '.']).to_owned();
+        slug.truncate(STREAM_NAME_MAX);
+        if slug.is_empty() {
+            slug.push_str("stream");
+        }
+        Self(slug.into())
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+fn is_name_char(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-')
+}
+
+impl fmt::Display for StreamName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl TryFrom<String> for StreamName {
+    type Error = StreamNameError;
+    fn try_from(name: String) -> Result<Self, Self::Error> {
+        Self::new(&name)
+    }
+}
+
+impl From<StreamName> for String {
+    fn from(name: StreamName) -> Self {
+        name.0.as_ref().to_owned()
+    }
+}
+
+/// A track within a stream: what the tracker believes to be one thing. Numbered from 1 in the order of confirmation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct TrackId(pub u32);
+
+/// An object within a stream: what the graph shows. It carries the number of its oldest track.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ObjectId(pub u32);
+
+impl From<TrackId> for ObjectId {
+    fn from(track: TrackId) -> Self {
+        Self(track.0)
+    }
+}
+
+/// An interaction within a stream: a hash of its kind, its end objects and its earliest evidence span.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct InteractionId(pub u64);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_outside_the_alphabet_are_refused_and_say_why() {
+        assert_eq!(StreamName::new(""), Err(StreamNameError::Length(0)));
+        assert_eq!(StreamName::new("a/b"), Err(StreamNameError::Character("a/b".into(), '/')));
+        assert!(StreamName::new(&"x".repeat(129)).is_err());
+        assert!(StreamName::new("cam-7_A.mp4").is_ok());
+    }
+
+    #[test]
+    fn every_slug_is_a_name() {
+        for path in ["", "a//b", "ü.mp4", "..", &"é/".repeat(300), "-x-"] {
+            let slug = StreamName::slug(path);
+            assert_eq!(StreamName::new(slug.as_str()), Ok(slug.clone()), "{path}");
+        }
+    }
+}

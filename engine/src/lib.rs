@@ -1,0 +1,21 @@
+//! The vocabulary and the runtime every other part of vokg is written in.
+//!
+//! *Vocabulary*: [`time`], [`frame`], [`mask`], [`segment`], [`observation`], [`evidence`], [`interaction`],
+//! [`delta`] and [`graph`], in the order in which a clip becomes a graph. *Runtime*: [`runtime`] keeps one timely
+//! dataflow per stream on the running workers.
+//!
+//! What is deliberately absent: codecs, GPUs, files and networks. Everything here is pure or moves data in memory.
+
+pub mod delta;
+pub mod evidence;
+pub mod frame;
+pub mod geometry;
+pub mod graph;
+pub mod id;
+pub mod interaction;
+pub mod mask;
+pub mod observation;
+pub mod record;
+pub mod runtime;
+pub mod segment;
+pub mod time;

@@ -1,0 +1,43 @@
+//! Segments given to tracks.
+
+use crate::geometry::{Rect, Size};
+use crate::id::TrackId;
+use crate::mask::Mask;
+use crate::segment::Look;
+use crate::time::Micros;
+
+/// One track seen in one frame.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Observation {
+    /// Media time of the frame.
+    pub t: Micros,
+    /// Whom.
+    pub track: TrackId,
+    /// Its box, on the grid of 1/16 pixel.
+    pub rect: Rect,
+    /// Confidence of the segment, 0 to 1.
+    pub score: f32,
+    /// Its pixels, where known.
+    pub mask: Option<Mask>,
+    /// The visible share of it, 0 to 1, where known.
+    pub visible: Option<f32>,
+    /// The box covers more than this track.
+    pub merged: bool,
+    /// What it looks like, where measured.
+    pub look: Option<Look>,
+}
+
+/// What the tracker knows after one frame.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TrackedFrame {
+    /// Media time of the frame.
+    pub t: Micros,
+    /// Pixels of the frame.
+    pub size: Option<Size>,
+    /// Tracks seen in this frame, ordered by track.
+    pub seen: Vec<Observation>,
+    /// Earlier sightings of tracks that this frame confirmed, ordered by (track, time). Their `t` lies in the past.
+    pub confirmed: Vec<Observation>,
+    /// Tracks given up in this frame, ordered, with the time they were last seen.
+    pub ended: Vec<(TrackId, Micros)>,
+}

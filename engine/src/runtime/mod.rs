@@ -1,0 +1,1 @@
+//! Runs one timely dataflow per stream.

@@ -1,0 +1,93 @@
+//! What a segmenter is asked and what it answers.
+
+use crate::geometry::{Affine, Rect, Size};
+use crate::id::TrackId;
+use crate::mask::Mask;
+use crate::time::Micros;
+
+/// Where the tracker expects a live track in the next frame.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Prediction {
+    /// Whom; `None` for a track that is not confirmed yet.
+    pub track: Option<TrackId>,
+    /// The predicted box.
+    pub rect: Rect,
+    /// Whether the track has not moved for so long that the background may learn under it.
+    pub settled: bool,
+    /// How long the track has been unseen; 0 while it is seen.
+    pub unseen_us: Micros,
+}
+
+/// What the tracker knew after the previous frame.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Hints {
+    /// Live tracks, ordered by track, unconfirmed ones last.
+    pub predictions: Vec<Prediction>,
+}
+
+/// Why a segment exists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SegmentOrigin {
+    /// It moved against the background.
+    Motion,
+    /// A prompt at the predicted place of a track.
+    Prompt(TrackId),
+    /// A prompt on a regular grid.
+    Grid,
+}
+
+/// What something looks like: a histogram over the mask of hue-like chroma and luma cells, as shares of 1/65535.
+///
+/// 4 luma × 4 U × 4 V cells; the shares add up to about 65535, or all are 0 where nothing was measured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Look(pub Box<[u16; 64]>);
+
+impl Look {
+    /// Similarity of two looks, 0 (nothing shared) to 1 (equal): histogram intersection (Swain and Ballard,
+    /// "Color indexing", IJCV 7(1), 1991, section 3).
+    pub fn similarity(&self, other: &Self) -> f32 {
+        let shared: u32 = self.0.iter().zip(other.0.iter()).map(|(a, b)| u32::from(*a.min(b))).sum();
+        shared as f32 / 65535.0
+    }
+}
+
+/// A set of pixels that belongs together in one frame.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Segment {
+    /// The box around the mask, in frame pixels.
+    pub rect: Rect,
+    /// The pixels; absent where only boxes are known.
+    pub mask: Option<Mask>,
+    /// Confidence, 0 to 1.
+    pub score: f32,
+    /// Where it came from.
+    pub origin: SegmentOrigin,
+    /// It covers several things that could not be told apart: its box is a poor measurement of any of them.
+    pub merged: bool,
+    /// What it looks like, where measured.
+    pub look: Option<Look>,
+}
+
+/// How the camera moved since the previous frame.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum CameraMotion {
+    /// Not enough texture to tell. Not the same as standing still.
+    Unknown,
+    /// It stood still.
+    Still,
+    /// The map from the previous frame's pixels to this frame's.
+    Moved(Affine),
+}
+
+/// All segments of one frame.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SegmentedFrame {
+    /// Media time of the frame.
+    pub t: Micros,
+    /// Pixels of the frame.
+    pub size: Size,
+    /// Motion of the camera since the previous frame.
+    pub camera: CameraMotion,
+    /// The segments, in an order that depends on the pixels and the hints alone.
+    pub segments: Vec<Segment>,
+}

@@ -1,0 +1,1 @@
+//! The default segmenter: what moves against an adaptive background.
