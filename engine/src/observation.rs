@@ -34,6 +34,8 @@ pub struct TrackedFrame {
     pub t: Micros,
     /// Pixels of the frame.
     pub size: Option<Size>,
+    /// This is no frame but the end of the stream, one microsecond after its last frame: every track ends.
+    pub end: bool,
     /// Tracks seen in this frame, ordered by track.
     pub seen: Vec<Observation>,
     /// Earlier sightings of tracks that this frame confirmed, ordered by (track, time). Their `t` lies in the past.

@@ -86,6 +86,8 @@ pub struct SegmentedFrame {
     pub t: Micros,
     /// Pixels of the frame.
     pub size: Size,
+    /// This is no frame but the end of the stream, one microsecond after its last frame.
+    pub end: bool,
     /// Motion of the camera since the previous frame.
     pub camera: CameraMotion,
     /// The segments, in an order that depends on the pixels and the hints alone.

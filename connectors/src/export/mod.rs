@@ -1,0 +1,1 @@
+//! The graph and its log in the formats other tools read.

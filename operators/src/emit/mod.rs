@@ -1,0 +1,1 @@
+//! Puts the deltas of each closed time in their one order and numbers them.

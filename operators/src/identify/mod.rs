@@ -1,0 +1,1 @@
+//! Decides which tracks are one object.

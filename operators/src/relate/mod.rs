@@ -1,0 +1,1 @@
+//! Judges relations between pairs of tracks and states evidence.

@@ -1,0 +1,1 @@
+//! Turns evidence and identities into interactions between objects.

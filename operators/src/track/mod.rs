@@ -1,0 +1,1 @@
+//! Gives segments to tracks.
