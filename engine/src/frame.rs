@@ -1,5 +1,6 @@
 //! A picture and the moment it shows.
 
+use crate::delta::GapVertex;
 use crate::geometry::Size;
 use crate::time::Micros;
 use std::fmt;
@@ -80,6 +81,15 @@ impl fmt::Debug for Frame {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Frame {{ t: {}, {}x{} }}", self.t, self.size.width, self.size.height)
     }
+}
+
+/// What a source hands over at one media time: a frame, or the end of the stream one microsecond after its last frame.
+#[derive(Clone, Debug)]
+pub struct Arrival {
+    /// What was not seen between the frame before and this one, where the source noticed.
+    pub gap: Option<GapVertex>,
+    /// The frame; `None` for the end.
+    pub frame: Option<Frame>,
 }
 
 /// Planes in plain vectors: pictures made in code, and tests.

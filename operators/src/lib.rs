@@ -4,4 +4,5 @@ pub mod emit;
 pub mod identify;
 pub mod relate;
 pub mod resolve;
+pub mod segment;
 pub mod track;

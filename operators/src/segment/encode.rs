@@ -1,0 +1,80 @@
+//! The half of a segmenter that needs pixels alone.
+
+use super::StageConfig;
+use timely::dataflow::StreamVec;
+use timely::dataflow::channels::pact::Pipeline;
+use timely::dataflow::operators::Capability;
+use timely::dataflow::operators::generic::OutputBuilder;
+use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
+use vokg_engine::frame::{Arrival, Frame};
+use vokg_engine::geometry::Size;
+use vokg_engine::runtime::credit::Credits;
+use vokg_engine::runtime::feed::Timed;
+use vokg_engine::runtime::offload::Lane;
+use vokg_engine::time::Micros;
+use vokg_models::{Encoded, Encoder, SegmentError};
+
+/// What is left of a frame after encoding.
+pub struct EncodedFrame {
+    /// Media time of the frame.
+    pub t: Micros,
+    /// Pixels of the frame.
+    pub size: Size,
+    /// For the segmenter; `None` marks the end of the stream.
+    pub encoded: Option<Encoded>,
+}
+
+/// Encodes frames in order.
+///
+/// The second stream carries the frames themselves for whoever wants pixels later, but only those after the first
+/// `lead_us`: those of the lead wait for seconds, and would hold the decoder's buffers that long.
+pub fn encode<'s>(
+    arrivals: StreamVec<'s, Micros, Timed<Arrival>>,
+    mut encoder: Box<dyn Encoder>,
+    lead_us: Micros,
+    credits: &Credits,
+    config: StageConfig,
+) -> (StreamVec<'s, Micros, EncodedFrame>, StreamVec<'s, Micros, Frame>) {
+    let scope = arrivals.scope();
+    let mut builder = OperatorBuilder::new("encode".to_owned(), scope);
+    let info = builder.operator_info();
+    let mut input = builder.new_input(arrivals, Pipeline);
+    let (encoded_output, encoded) = builder.new_output();
+    let (picture_output, pictures) = builder.new_output();
+    let mut encoded_output = OutputBuilder::from(encoded_output);
+    let mut picture_output = OutputBuilder::from(picture_output);
+    let work = move |(t, frame): (Micros, Option<Frame>)| -> Result<EncodedFrame, SegmentError> {
+        let size = frame.as_ref().map_or(Size { width: 0, height: 0 }, |frame| frame.size);
+        let encoded = frame.map(|frame| encoder.encode(&frame)).transpose()?;
+        Ok(EncodedFrame { t, size, encoded })
+    };
+    let mut lane = Lane::new(scope, &info, "encode", config.offload, work);
+    let mut lead_ends = None;
+    let credits = credits.clone();
+    builder.build(move |_| {
+        move |_| {
+            let mut pictures = picture_output.activate();
+            input.for_each(|capability, arrivals| {
+                let Some(for_picture) = capability.retain_least(1) else { return };
+                let Some(for_encoded) = capability.retain_least(0) else { return };
+                for Timed { t, record } in arrivals.drain(..) {
+                    let lead_ends = *lead_ends.get_or_insert(t.saturating_add(lead_us));
+                    if let Some(frame) = record.frame.clone().filter(|_| t >= lead_ends) {
+                        pictures.session(&for_picture.delayed(&t)).give(frame);
+                    }
+                    lane.offer(for_encoded.delayed(&t), (t, record.frame));
+                }
+            });
+            let mut encoded = encoded_output.activate();
+            lane.pump(|capability: Capability<Micros>, answer| match answer {
+                Ok(Ok(frame)) => {
+                    credits.encoded(frame.t);
+                    encoded.session(&capability).give(frame);
+                }
+                Ok(Err(error)) => config.control.fail(error.to_string()),
+                Err(error) => config.control.fail(error.to_string()),
+            });
+        }
+    });
+    (encoded, pictures)
+}
