@@ -16,6 +16,7 @@ pub mod interaction;
 pub mod mask;
 pub mod observation;
 pub mod record;
+pub mod rgb;
 pub mod runtime;
 pub mod segment;
 pub mod time;
