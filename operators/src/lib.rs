@@ -1,6 +1,7 @@
 //! Timely and differential operators, from segments to deltas. Nothing here opens a file or a socket.
 
 pub mod crop;
+pub mod describe;
 pub mod emit;
 pub mod identify;
 pub mod relate;

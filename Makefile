@@ -1,0 +1,32 @@
+# The two commands of the README, and the long form of the second.
+.PHONY: demo test check-long build bench clean
+export RUST_BACKTRACE ?= 0
+VENV_PYTHON := $(CURDIR)/.cache/venv/bin/python
+
+# The main job on a bare machine: a clip goes in, a graph comes out.
+demo: build
+	target/release/vokg demo --out vokg-demo
+
+build:
+	@scripts/prepare.sh build
+	cargo build --release --locked
+
+# Correctness and short faults.
+test:
+	@scripts/prepare.sh test
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	VOKG_PYTHON=$(VENV_PYTHON) cargo test --workspace --locked
+
+# Matrices, races and soaks: what takes too long for every change. Prints what it measured.
+check-long: build
+	@scripts/prepare.sh test
+	VOKG_LONG=1 VOKG_PYTHON=$(VENV_PYTHON) cargo test --workspace --locked -- --include-ignored
+	benches/all.sh
+
+bench: build
+	benches/all.sh
+
+clean:
+	cargo clean
+	rm -rf .cache vokg-demo
