@@ -1,0 +1,61 @@
+//! The settings of the tracker, in seconds, sizes and shares: none depends on the frame rate or the resolution.
+
+/// When a track begins, is believed, is given up, and which segments may continue it.
+///
+/// A *size* is the square root of the area of a track's box. The defaults suit the segmenter `motion`, whose segments
+/// are few, tight and unscored; [`TrackConfig::detections`] suits the boxes of a detector.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TrackConfig {
+    /// A track is confirmed only after it was seen for this long, pauses not counted, in seconds.
+    pub confirm_secs: f64,
+    /// Distance between its first and its present centre that confirms it, in sizes.
+    pub confirm_moved_sizes: f32,
+    /// A track that has not moved that far is confirmed after being seen for this long, in seconds, ...
+    pub confirm_still_secs: f64,
+    /// ... where its box covers at least this share of the frame.
+    pub confirm_still_area: f32,
+    /// A confirmed track is given up when it was not seen for longer than this, in seconds.
+    pub lost_secs: f64,
+    /// A track that is not confirmed is dropped when it was not seen for longer than this, in seconds.
+    pub forget_secs: f64,
+    /// How far back the sightings of a track that is not confirmed are kept, in seconds.
+    pub history_secs: f64,
+    /// A track that was still for this long is settled, in seconds.
+    pub settle_secs: f64,
+    /// Below this speed a track is still, in sizes per second.
+    pub still_sizes_per_sec: f32,
+    /// Segments with at least this score continue any track.
+    pub high_score: f32,
+    /// Segments with at least this score continue confirmed tracks that were seen in the previous frame.
+    pub low_score: f32,
+    /// Segments with at least this score begin a track.
+    pub birth_score: f32,
+    /// Least overlap (intersection over union) of a segment with the predicted box of a track it continues.
+    pub min_iou: f32,
+    /// The same for segments below `high_score`.
+    pub min_iou_low: f32,
+    /// How many times larger the error of a merged segment's box is.
+    pub merged_noise: f32,
+}
+
+impl Default for TrackConfig {
+    fn default() -> Self {
+        Self {
+            confirm_secs: 0.3,
+            confirm_moved_sizes: 0.25,
+            confirm_still_secs: 1.0,
+            confirm_still_area: 0.01,
+            lost_secs: 0.6,
+            forget_secs: 0.2,
+            history_secs: 5.0,
+            settle_secs: 60.0,
+            still_sizes_per_sec: 0.1,
+            high_score: 0.0,
+            low_score: 0.0,
+            birth_score: 0.0,
+            min_iou: 0.2,
+            min_iou_low: 0.5,
+            merged_noise: 3.0,
+        }
+    }
+}

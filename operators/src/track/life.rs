@@ -1,0 +1,156 @@
+//! One track from its first sighting to its last: when it is believed, when it is given up, when it has settled.
+
+use super::config::TrackConfig;
+use super::filter::BoxFilter;
+use std::collections::VecDeque;
+use vokg_engine::geometry::{Affine, Rect, Size};
+use vokg_engine::id::TrackId;
+use vokg_engine::observation::Observation;
+use vokg_engine::segment::Segment;
+use vokg_engine::time::{Micros, SECOND_US, micros_from_secs, secs_from_micros};
+
+/// Stands in the sightings of a track that has no number yet; real numbers start at 1.
+const UNNUMBERED: TrackId = TrackId(0);
+
+/// A thing the tracker follows.
+#[derive(Clone, Debug)]
+pub(super) struct Track {
+    /// Its number, once confirmed.
+    pub(super) id: Option<TrackId>,
+    /// Where it is and goes.
+    pub(super) filter: BoxFilter,
+    /// When it was last seen.
+    pub(super) last_seen: Micros,
+    /// How long it has been seen, pauses not counted.
+    watched_us: Micros,
+    /// Where it began, in pixels of the present frame.
+    birth: (f32, f32),
+    stillness: Stillness,
+    /// Sightings before it is confirmed.
+    history: VecDeque<Observation>,
+}
+
+impl Track {
+    /// A track that begins with this segment.
+    pub(super) fn begin(t: Micros, segment: &Segment) -> Self {
+        let rect = segment.rect;
+        let mut track = Self {
+            id: None,
+            filter: BoxFilter::new(&rect),
+            last_seen: t,
+            watched_us: 0,
+            birth: rect.centre(),
+            stillness: Stillness { since: t, anchor: rect.centre(), anchored: t },
+            history: VecDeque::new(),
+        };
+        track.history.push_back(track.observation(t, segment));
+        track
+    }
+
+    /// Lets the camera move and `secs` pass.
+    pub(super) fn advance(&mut self, camera: Option<&Affine>, secs: f32) {
+        if let Some(map) = camera {
+            self.filter.transform(map);
+            self.birth = map.apply(self.birth.0, self.birth.1);
+            self.stillness.anchor = map.apply(self.stillness.anchor.0, self.stillness.anchor.1);
+        }
+        self.filter.predict(secs);
+    }
+
+    /// Gives the track a segment of the frame at `t`. `previous` is the time of the frame before.
+    pub(super) fn see(&mut self, t: Micros, previous: Micros, segment: &Segment, config: &TrackConfig) {
+        self.filter.update(&segment.rect, if segment.merged { config.merged_noise } else { 1.0 });
+        if self.last_seen == previous {
+            self.watched_us += t - previous;
+        }
+        self.last_seen = t;
+        if !segment.merged {
+            self.stillness.look_at(t, &self.filter.rect(), config);
+        }
+        if self.id.is_none() {
+            let observation = self.observation(t, segment);
+            self.history.push_back(observation);
+            let oldest = t.saturating_sub(micros_from_secs(config.history_secs));
+            while self.history.front().is_some_and(|first| first.t < oldest) {
+                self.history.pop_front();
+            }
+        }
+    }
+
+    /// What is told about the track when it is given this segment. Of a merged segment it takes the filter's box: the
+    /// segment's covers others too.
+    pub(super) fn observation(&self, t: Micros, segment: &Segment) -> Observation {
+        let rect = if segment.merged { self.filter.rect() } else { segment.rect };
+        Observation {
+            t,
+            track: self.id.unwrap_or(UNNUMBERED),
+            rect: rect.quantised(),
+            score: segment.score,
+            mask: segment.mask.clone(),
+            visible: None,
+            merged: segment.merged,
+            look: segment.look.clone(),
+        }
+    }
+
+    /// Whether enough was seen of it to believe in it.
+    pub(super) fn is_credible(&self, frame: Size, config: &TrackConfig) -> bool {
+        if self.watched_us < micros_from_secs(config.confirm_secs) {
+            return false;
+        }
+        let rect = self.filter.rect();
+        let (x, y) = rect.centre();
+        let moved = (x - self.birth.0).hypot(y - self.birth.1);
+        if moved >= config.confirm_moved_sizes * rect.scale() {
+            return true;
+        }
+        let large = rect.area() >= config.confirm_still_area * frame.area() as f32;
+        large && self.watched_us >= micros_from_secs(config.confirm_still_secs)
+    }
+
+    /// Numbers the track and gives out its sightings so far, the present one last.
+    pub(super) fn confirm(&mut self, id: TrackId) -> VecDeque<Observation> {
+        self.id = Some(id);
+        let mut sightings = std::mem::take(&mut self.history);
+        for sighting in &mut sightings {
+            sighting.track = id;
+        }
+        sightings
+    }
+
+    /// Whether it has been unseen for too long at `t`.
+    pub(super) fn is_over(&self, t: Micros, config: &TrackConfig) -> bool {
+        let patience = if self.id.is_some() { config.lost_secs } else { config.forget_secs };
+        t.saturating_sub(self.last_seen) > micros_from_secs(patience)
+    }
+
+    /// Whether it has been still for so long that it is part of the scene.
+    pub(super) fn is_settled(&self, config: &TrackConfig) -> bool {
+        self.last_seen.saturating_sub(self.stillness.since) >= micros_from_secs(config.settle_secs)
+    }
+}
+
+/// Since when something has been still, judged once a second so that jitter between frames does not look like speed.
+#[derive(Clone, Debug)]
+struct Stillness {
+    since: Micros,
+    /// The centre at the last judgement, in pixels of the present frame.
+    anchor: (f32, f32),
+    anchored: Micros,
+}
+
+impl Stillness {
+    fn look_at(&mut self, t: Micros, rect: &Rect, config: &TrackConfig) {
+        let elapsed = t.saturating_sub(self.anchored);
+        if elapsed < SECOND_US {
+            return;
+        }
+        let (x, y) = rect.centre();
+        let moved = (x - self.anchor.0).hypot(y - self.anchor.1);
+        let allowed = config.still_sizes_per_sec * rect.scale() * secs_from_micros(elapsed) as f32;
+        if moved >= allowed {
+            self.since = t;
+        }
+        (self.anchor, self.anchored) = ((x, y), t);
+    }
+}

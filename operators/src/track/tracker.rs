@@ -1,0 +1,225 @@
+//! The tracker: predict every track, give each at most one segment, begin and end tracks.
+
+use super::assign::best_matching;
+use super::candidates::overlapping;
+use super::config::TrackConfig;
+use super::life::Track;
+use std::ops::Range;
+use vokg_engine::geometry::Rect;
+use vokg_engine::id::TrackId;
+use vokg_engine::observation::TrackedFrame;
+use vokg_engine::segment::{CameraMotion, Hints, Prediction, Segment, SegmentedFrame};
+use vokg_engine::time::{Micros, micros_from_secs, secs_from_micros};
+
+/// A merged segment that holds this share of a live track's box is explained by that track and begins no other.
+const EXPLAINED_SHARE: f32 = 0.5;
+
+/// Follows things through the frames of one stream, given in the order of time.
+///
+/// Tracks are continued by overlap with their predicted box, confirmed tracks first. A track gets its number when it is
+/// confirmed; what was seen of it before is then told in [`TrackedFrame::confirmed`].
+///
+/// ```
+/// # use vokg_engine::geometry::{Rect, Size};
+/// # use vokg_engine::segment::{CameraMotion, Segment, SegmentOrigin, SegmentedFrame};
+/// # use vokg_operators::track::{TrackConfig, Tracker};
+/// let mut tracker = Tracker::new(TrackConfig::default());
+/// let mut first_told = None;
+/// for frame in 0..25u32 {
+///     let segment = Segment {
+///         rect: Rect::new(10.0 + 4.0 * frame as f32, 50.0, 40.0, 30.0),
+///         mask: None, score: 0.9, origin: SegmentOrigin::Motion, merged: false, look: None,
+///     };
+///     let tracked = tracker.on_frame(&SegmentedFrame {
+///         t: u64::from(frame) * 40_000, size: Size { width: 640, height: 360 }, end: false,
+///         camera: CameraMotion::Still, segments: vec![segment],
+///     });
+///     if first_told.is_none() && !tracked.seen.is_empty() {
+///         first_told = Some((tracked.t, tracked.confirmed[0].t));
+///     }
+/// }
+/// assert_eq!(first_told, Some((320_000, 0)), "believed after 0.3 s, known from the first frame on");
+/// ```
+#[derive(Clone, Debug)]
+pub struct Tracker {
+    config: TrackConfig,
+    /// Live tracks in the order in which they began.
+    tracks: Vec<Track>,
+    numbered: u32,
+    /// Time of the last frame, and how long after the one before it came.
+    last: Option<Micros>,
+    step: Micros,
+}
+
+/// Which tracks may be continued by which segments, in one of the rounds of a frame.
+struct Round {
+    takes_part: fn(&Track, Micros) -> bool,
+    scores: Range<f32>,
+    min_iou: f32,
+}
+
+impl Tracker {
+    /// A tracker that has seen nothing.
+    pub fn new(config: TrackConfig) -> Self {
+        Self { config, tracks: Vec::new(), numbered: 0, last: None, step: 0 }
+    }
+
+    /// Takes the next frame, or the end of the stream, and tells what is known after it.
+    ///
+    /// After a gap longer than [`TrackConfig::lost_secs`] every track has ended where it was last seen. A frame that is
+    /// not later than the one before is answered with nothing seen.
+    pub fn on_frame(&mut self, frame: &SegmentedFrame) -> TrackedFrame {
+        let mut tracked = TrackedFrame { t: frame.t, size: Some(frame.size), end: frame.end, ..Default::default() };
+        if self.last.is_some_and(|last| frame.t <= last) {
+            return tracked;
+        }
+        let previous = self.last.unwrap_or(frame.t);
+        self.step = frame.t - previous;
+        self.last = Some(frame.t);
+        if frame.end || self.step > micros_from_secs(self.config.lost_secs) {
+            tracked.ended = self.drop_tracks(|_, _| true);
+        }
+        if frame.end {
+            return tracked;
+        }
+        self.advance(&frame.camera);
+        let given = self.associate(previous, &frame.segments);
+        self.continue_tracks(frame, previous, &given, &mut tracked);
+        self.begin_tracks(frame, &given);
+        tracked.ended.extend(self.drop_tracks(|track, config| track.is_over(frame.t, config)));
+        tracked.ended.sort_unstable();
+        tracked
+    }
+
+    /// Where the live tracks will be after another step as long as the last, if the camera stands still.
+    pub fn hints(&self) -> Hints {
+        let Some(now) = self.last else {
+            return Hints::default();
+        };
+        let secs = secs_from_micros(self.step) as f32;
+        let predict = |track: &Track| Prediction {
+            track: track.id,
+            rect: track.filter.rect_in(secs).quantised(),
+            settled: track.is_settled(&self.config),
+            unseen_us: now - track.last_seen,
+        };
+        let mut predictions: Vec<Prediction> = self.tracks.iter().map(predict).collect();
+        predictions.sort_by_key(|prediction| (prediction.track.is_none(), prediction.track));
+        Hints { predictions }
+    }
+
+    fn advance(&mut self, camera: &CameraMotion) {
+        let map = match camera {
+            CameraMotion::Moved(map) => Some(map),
+            CameraMotion::Still | CameraMotion::Unknown => None,
+        };
+        let secs = secs_from_micros(self.step) as f32;
+        for track in &mut self.tracks {
+            track.advance(map, secs);
+        }
+    }
+
+    /// The segment each track is given.
+    fn associate(&self, previous: Micros, segments: &[Segment]) -> Vec<Option<usize>> {
+        let config = &self.config;
+        let (high, low) = (config.high_score..f32::INFINITY, config.low_score..config.high_score);
+        let rounds = [
+            Round { takes_part: |track, _| track.id.is_some(), scores: high.clone(), min_iou: config.min_iou },
+            Round {
+                takes_part: |track, previous| track.id.is_some() && track.last_seen == previous,
+                scores: low,
+                min_iou: config.min_iou_low,
+            },
+            Round { takes_part: |track, _| track.id.is_none(), scores: high, min_iou: config.min_iou },
+        ];
+        let mut given = vec![None; self.tracks.len()];
+        let mut free = vec![true; segments.len()];
+        for round in rounds {
+            let tracks: Vec<usize> = (0..given.len())
+                .filter(|&track| given[track].is_none() && (round.takes_part)(&self.tracks[track], previous))
+                .collect();
+            let offered: Vec<usize> = (0..segments.len())
+                .filter(|&segment| free[segment] && round.scores.contains(&segments[segment].score))
+                .collect();
+            for (track, segment) in self.match_by_overlap(&tracks, segments, &offered, round.min_iou) {
+                given[track] = Some(segment);
+                free[segment] = false;
+            }
+        }
+        given
+    }
+
+    fn match_by_overlap(
+        &self,
+        tracks: &[usize],
+        segments: &[Segment],
+        offered: &[usize],
+        min_iou: f32,
+    ) -> Vec<(usize, usize)> {
+        let expected: Vec<Rect> = tracks.iter().map(|&track| self.tracks[track].filter.rect()).collect();
+        let found: Vec<Rect> = offered.iter().map(|&segment| segments[segment].rect).collect();
+        let candidates = overlapping(&expected, &found, min_iou);
+        let matching = best_matching(expected.len(), found.len(), &candidates);
+        let pairs = tracks.iter().zip(matching);
+        pairs.filter_map(|(&track, column)| column.map(|column| (track, offered[column]))).collect()
+    }
+
+    fn continue_tracks(
+        &mut self,
+        frame: &SegmentedFrame,
+        previous: Micros,
+        given: &[Option<usize>],
+        tracked: &mut TrackedFrame,
+    ) {
+        for (track, given) in self.tracks.iter_mut().zip(given) {
+            let Some(segment) = given.map(|segment| &frame.segments[segment]) else {
+                track.filter.hold_extent();
+                continue;
+            };
+            track.see(frame.t, previous, segment, &self.config);
+            if track.id.is_some() {
+                tracked.seen.push(track.observation(frame.t, segment));
+            } else if track.is_credible(frame.size, &self.config) {
+                self.numbered += 1;
+                let mut sightings = track.confirm(TrackId(self.numbered));
+                tracked.seen.extend(sightings.pop_back());
+                tracked.confirmed.extend(sightings);
+            }
+        }
+        tracked.seen.sort_by_key(|seen| seen.track);
+    }
+
+    fn begin_tracks(&mut self, frame: &SegmentedFrame, given: &[Option<usize>]) {
+        let mut free = vec![true; frame.segments.len()];
+        given.iter().flatten().for_each(|&segment| free[segment] = false);
+        let continued = self.tracks.len();
+        for (segment, _) in frame.segments.iter().zip(free).filter(|(_, free)| *free) {
+            let explained = segment.merged && self.tracks[..continued].iter().any(|track| explains(track, segment));
+            if segment.score >= self.config.birth_score && !explained {
+                self.tracks.push(Track::begin(frame.t, segment));
+            }
+        }
+    }
+
+    /// Drops tracks; answers those that had a number, ordered, with the time they were last seen.
+    fn drop_tracks(&mut self, is_over: impl Fn(&Track, &TrackConfig) -> bool) -> Vec<(TrackId, Micros)> {
+        let mut ended = Vec::new();
+        self.tracks.retain(|track| {
+            let over = is_over(track, &self.config);
+            if over {
+                ended.extend(track.id.map(|id| (id, track.last_seen)));
+            }
+            !over
+        });
+        ended.sort_unstable();
+        ended
+    }
+}
+
+fn explains(track: &Track, segment: &Segment) -> bool {
+    let expected = track.filter.rect();
+    track.id.is_some() && expected.overlap(&segment.rect) > EXPLAINED_SHARE * expected.area()
+}
+
+#[cfg(test)]
+mod tests;
