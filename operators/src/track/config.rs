@@ -59,3 +59,28 @@ impl Default for TrackConfig {
         }
     }
 }
+
+impl TrackConfig {
+    /// Settings for the boxes of a detector, of whose scores these are a sample.
+    ///
+    /// Detectors differ in the range of their scores, so the bounds are set between the least and the greatest of the
+    /// sample: from half way up a box continues any track, from a tenth on it continues a track that was just seen
+    /// (the two rounds of ByteTrack: Zhang et al., ECCV 2022, section 3), and from three fifths on it begins one. A
+    /// detector has seen the thing itself, not its motion, so tracks are believed sooner and kept for longer.
+    pub fn detections(scores: &[f32]) -> Self {
+        let least = scores.iter().copied().fold(f32::INFINITY, f32::min);
+        let greatest = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let at = |share: f32| if least < greatest { least + share * (greatest - least) } else { f32::NEG_INFINITY };
+        Self {
+            confirm_secs: 0.06,
+            confirm_moved_sizes: 0.0,
+            lost_secs: 1.0,
+            forget_secs: 0.1,
+            high_score: at(0.5),
+            low_score: at(0.1),
+            birth_score: at(0.6),
+            min_iou: 0.3,
+            ..Self::default()
+        }
+    }
+}

@@ -5,6 +5,7 @@ mod candidates;
 mod config;
 mod filter;
 mod life;
+pub mod mot;
 mod tracker;
 
 pub use config::TrackConfig;
