@@ -3,10 +3,12 @@
 mod assign;
 mod candidates;
 mod config;
+mod dataflow;
 mod filter;
 mod life;
 pub mod mot;
 mod tracker;
 
 pub use config::TrackConfig;
+pub use dataflow::track;
 pub use tracker::Tracker;

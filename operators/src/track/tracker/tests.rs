@@ -1,7 +1,7 @@
 //! Lives of tracks, frame by frame.
 
 use super::*;
-use vokg_engine::geometry::{Affine, Size};
+use vokg_engine::geometry::Size;
 use vokg_engine::segment::SegmentOrigin;
 use vokg_engine::time::SECOND_US;
 
