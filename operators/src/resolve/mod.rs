@@ -1,1 +1,3 @@
 //! Turns evidence and identities into interactions between objects.
+
+pub mod intervals;
