@@ -1,7 +1,7 @@
 //! Segments given to tracks.
 
 use crate::geometry::{Rect, Size};
-use crate::id::TrackId;
+use crate::id::{ObjectId, TrackId};
 use crate::mask::Mask;
 use crate::segment::Look;
 use crate::time::Micros;
@@ -42,4 +42,22 @@ pub struct TrackedFrame {
     pub confirmed: Vec<Observation>,
     /// Tracks given up in this frame, ordered, with the time they were last seen.
     pub ended: Vec<(TrackId, Micros)>,
+}
+
+/// A change of mind about which object a track is.
+///
+/// Travels at the time of the frame that decided it. Several changes of one track at one time are read in order, and
+/// only where they lead counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IdentityChange {
+    /// Which track.
+    pub track: TrackId,
+    /// The object it was thought to be; `None` for a track confirmed just now, which is no correction.
+    pub from: Option<ObjectId>,
+    /// The object it is.
+    pub to: ObjectId,
+    /// Score of the decision, in thousandths.
+    pub score_milli: u16,
+    /// The rule that decided, such as `fragment`.
+    pub reason: &'static str,
 }
