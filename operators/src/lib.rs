@@ -1,11 +1,13 @@
 //! Timely and differential operators, from segments to deltas. Nothing here opens a file or a socket.
 
+mod in_time_order;
+
 pub mod crop;
 pub mod describe;
 pub mod emit;
 pub mod identify;
-mod in_time_order;
 pub mod relate;
 pub mod resolve;
 pub mod segment;
+pub mod tick;
 pub mod track;

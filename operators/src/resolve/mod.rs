@@ -1,3 +1,125 @@
-//! Turns evidence and identities into interactions between objects.
+//! Turns evidence and identities into objects and interactions between them.
+//!
+//! ```text
+//! spans ──────┐            rows            differential              per (kind, a, b)
+//! identities ─┼─▶ standing ────▶ evidence ⨝ identity(a) ⨝ identity(b) ────▶ pairs ──▶ deltas
+//! ticks ──────┘                                                             ▲
+//!        └──────────────────────────────────────────────────────────────────┘
+//! ```
+//! Evidence is stated between tracks, interactions hold between objects, and which track is which object may turn out
+//! later. The answer at each tick is therefore defined from scratch: [`intervals::eval`] over all spans under the
+//! identities of that moment. What runs here gives the same answer and touches only what a change touches: the joins
+//! find the spans of a moved track, and [`pairs`] evaluates the pairs that changed or whose deadline has come.
+//!
+//! A decision falls at the first tick at or after its deadline, with that frame's evidence. Nothing holds a capability
+//! for the future: a deadline is a row in an ordered set, and ticks are data.
 
+mod degrees;
+pub mod horizon;
 pub mod intervals;
+mod join;
+mod moves;
+mod objects;
+mod pair;
+mod pairs;
+mod seal;
+
+pub use degrees::{Degree, Phase, StandingEnd, degrees};
+pub use objects::Objects;
+
+use crate::tick::{Tick, at_ticks, stamped};
+use differential_dataflow::{AsCollection, VecCollection};
+use horizon::{CORRECTION_HORIZON_US, Rules};
+use pairs::{Change, Pairs};
+use seal::{Input, Row, Standing};
+use timely::dataflow::StreamVec;
+use timely::dataflow::operators::Concat;
+use timely::dataflow::operators::vec::Map;
+use vokg_engine::delta::Delta;
+use vokg_engine::evidence::EvidenceSpan;
+use vokg_engine::observation::{IdentityChange, TrackedFrame};
+use vokg_engine::time::Micros;
+
+/// How evidence is resolved.
+#[derive(Clone, Debug)]
+pub struct ResolveConfig {
+    /// The rule of each relation; evidence of others is ignored with an error in the log of the program.
+    pub rules: Rules,
+    /// How far back corrections may reach, see [`horizon`].
+    pub correction_horizon_us: Micros,
+}
+
+impl ResolveConfig {
+    /// These rules, with the default horizon.
+    pub fn new(rules: Rules) -> Self {
+        Self { rules, correction_horizon_us: CORRECTION_HORIZON_US }
+    }
+}
+
+/// The interactions between objects, as changes.
+pub struct Interactions<'s> {
+    /// Edges asserted and taken back, at the tick that decided it.
+    pub deltas: StreamVec<'s, Micros, Delta>,
+    /// The ends of all interactions that stand, for [`degrees`] and other views.
+    pub standing: VecCollection<'s, Micros, StandingEnd>,
+}
+
+/// States interactions between objects from evidence between tracks.
+///
+/// `spans` are added when evidence begins, has held or ends (a span restated under its number is −1 and +1 at one
+/// time) and are not removed for age. `identities` travel at the time of the frame that decided them. Every time at
+/// which something happens has a tick.
+///
+/// Identity changes move only tracks whose evidence began at or after [`horizon::settled_us`].
+pub fn resolve<'s>(
+    spans: VecCollection<'s, Micros, EvidenceSpan>,
+    identities: StreamVec<'s, Micros, IdentityChange>,
+    ticks: StreamVec<'s, Micros, Tick>,
+    config: ResolveConfig,
+) -> Interactions<'s> {
+    let ResolveConfig { rules, correction_horizon_us } = config;
+
+    let spans = spans.inner.map(|(span, t, diff)| (t, Input::Span(span, diff)));
+    let identities = stamped(identities).map(|(t, change)| (t, Input::Identity(change)));
+    let mut standing = Standing::new(rules.clone(), correction_horizon_us);
+    let rows = at_ticks("standing", ticks.clone(), spans.concat(identities), move |t, tick: Tick, inputs| {
+        standing.tick(&tick, inputs).into_iter().map(|row| (t, row)).collect()
+    });
+
+    let spans = rows.clone().flat_map(|(t, row)| match row {
+        Row::Span(span, diff) => Some((span, t, diff)),
+        _ => None,
+    });
+    let identities = rows.clone().flat_map(|(t, row)| match row {
+        Row::Identity(track, object, diff) => Some(((track, object), t, diff)),
+        _ => None,
+    });
+    let moved = rows.flat_map(|(t, row)| match row {
+        Row::Moved(track) => Some((t, Change::Moved(track))),
+        _ => None,
+    });
+    let evidence = join::between_objects(spans.as_collection(), identities.as_collection());
+    let evidence = evidence.inner.map(|((a, b, span), t, diff)| (t, Change::Evidence(a, b, span, diff)));
+
+    let mut pairs = Pairs::new(rules, correction_horizon_us);
+    let outcomes = at_ticks("pairs", ticks, evidence.concat(moved), move |t, tick: Tick, changes| {
+        let outcome = pairs.tick(&tick, changes);
+        if outcome.is_empty() { vec![] } else { vec![(t, outcome)] }
+    });
+    let deltas = outcomes.clone().flat_map(|(_, outcome)| outcome.deltas);
+    let standing =
+        outcomes.flat_map(|(t, outcome)| outcome.standing.into_iter().map(move |(end, diff)| (end, t, diff)));
+    Interactions { deltas, standing: standing.as_collection() }
+}
+
+/// States objects and corrections from what was tracked and which tracks are one object; see [`Objects`].
+pub fn objects<'s>(
+    frames: StreamVec<'s, Micros, TrackedFrame>,
+    identities: StreamVec<'s, Micros, IdentityChange>,
+    correction_horizon_us: Micros,
+) -> StreamVec<'s, Micros, Delta> {
+    let mut objects = Objects::new(correction_horizon_us);
+    at_ticks("objects", frames, stamped(identities), move |_t, frame: TrackedFrame, changes| {
+        objects.frame(&frame, &changes)
+    })
+}

@@ -1,0 +1,147 @@
+//! Which rows stand in the joins: the evidence that may still change the graph, and the identities it needs.
+//!
+//! Everything that corrections can still reach stands as rows; the rest must leave, or a camera that runs for months
+//! fills the memory. A closed span leaves when it is sealed (see [`super::horizon`]). The identity of a track stands
+//! only while some span refers to it; it is remembered beside the rows until the track has ended and is sealed too.
+
+use super::horizon::{Rules, reach_us, settled_us};
+use super::moves::net_moves;
+use crate::tick::Tick;
+use std::collections::{BTreeMap, BTreeSet};
+use vokg_engine::evidence::EvidenceSpan;
+use vokg_engine::id::{ObjectId, TrackId};
+use vokg_engine::observation::IdentityChange;
+use vokg_engine::time::Micros;
+
+/// A change of the inputs.
+#[derive(Clone, Debug)]
+pub(super) enum Input {
+    Span(EvidenceSpan, isize),
+    Identity(IdentityChange),
+}
+
+/// A change of the rows.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Row {
+    Span(EvidenceSpan, isize),
+    Identity(TrackId, ObjectId, isize),
+    /// Not a row: this track was corrected at this time.
+    Moved(TrackId),
+}
+
+/// The rows that stand, and what is known about those that do not yet.
+#[derive(Debug)]
+pub(super) struct Standing {
+    rules: Rules,
+    horizon_us: Micros,
+    /// Closed spans by the time after which they are sealed.
+    closed: BTreeSet<(Micros, EvidenceSpan)>,
+    tracks: BTreeMap<TrackId, Standpoint>,
+    /// Tracks given up, by when.
+    ended: BTreeSet<(Micros, TrackId)>,
+}
+
+/// What is known about one track.
+#[derive(Debug, Default)]
+struct Standpoint {
+    object: Option<ObjectId>,
+    spans: usize,
+}
+
+impl Standing {
+    pub(super) fn new(rules: Rules, horizon_us: Micros) -> Self {
+        Self { rules, horizon_us, closed: BTreeSet::new(), tracks: BTreeMap::new(), ended: BTreeSet::new() }
+    }
+
+    /// The changes of the rows at one tick, from all changes of the inputs up to it.
+    pub(super) fn tick(&mut self, tick: &Tick, inputs: Vec<Input>) -> Vec<Row> {
+        let mut rows = Vec::new();
+        let mut changes = Vec::new();
+        let mut spans: BTreeMap<EvidenceSpan, isize> = BTreeMap::new();
+        for input in inputs {
+            match input {
+                Input::Span(span, diff) => *spans.entry(span).or_default() += diff,
+                Input::Identity(change) => changes.push(change),
+            }
+        }
+        self.identify(&net_moves(&changes), &mut rows);
+        spans.retain(|span, _| self.has_rule(span));
+        // Arrivals first, so that a span restated does not make the identities it needs leave and return.
+        for (span, _) in spans.iter().filter(|(_, diff)| **diff > 0) {
+            self.arrive(*span, &mut rows);
+        }
+        for (span, _) in spans.iter().filter(|(_, diff)| **diff < 0) {
+            self.leave(*span, &mut rows);
+        }
+        self.ended.extend(tick.ended.iter().map(|track| (tick.t, *track)));
+        self.seal(settled_us(tick.t, self.horizon_us), &mut rows);
+        rows
+    }
+
+    fn has_rule(&self, span: &EvidenceSpan) -> bool {
+        let known = self.rules.contains_key(&span.kind);
+        if !known {
+            tracing::error!(kind = %span.kind, "evidence of a relation without an interval rule is ignored");
+        }
+        known
+    }
+
+    fn identify(&mut self, moves: &[IdentityChange], rows: &mut Vec<Row>) {
+        for change in moves {
+            let track = self.tracks.entry(change.track).or_default();
+            let before = track.object.replace(change.to);
+            if track.spans > 0 && before != Some(change.to) {
+                rows.extend(before.map(|object| Row::Identity(change.track, object, -1)));
+                rows.push(Row::Identity(change.track, change.to, 1));
+            }
+            if change.from.is_some() {
+                rows.push(Row::Moved(change.track));
+            }
+        }
+    }
+
+    fn arrive(&mut self, span: EvidenceSpan, rows: &mut Vec<Row>) {
+        for end in [span.a, span.b] {
+            let track = self.tracks.entry(end).or_default();
+            track.spans += 1;
+            if track.spans == 1 {
+                rows.extend(track.object.map(|object| Row::Identity(end, object, 1)));
+            }
+        }
+        self.closed.extend(self.sealed_after(&span).map(|t| (t, span)));
+        rows.push(Row::Span(span, 1));
+    }
+
+    fn leave(&mut self, span: EvidenceSpan, rows: &mut Vec<Row>) {
+        let sealed_before = self.sealed_after(&span).is_some_and(|t| !self.closed.remove(&(t, span)));
+        if sealed_before {
+            return;
+        }
+        rows.push(Row::Span(span, -1));
+        for end in [span.a, span.b] {
+            let Some(track) = self.tracks.get_mut(&end) else { continue };
+            track.spans = track.spans.saturating_sub(1);
+            if track.spans == 0 {
+                rows.extend(track.object.map(|object| Row::Identity(end, object, -1)));
+            }
+        }
+    }
+
+    fn sealed_after(&self, span: &EvidenceSpan) -> Option<Micros> {
+        Some(span.to_us?.saturating_add(reach_us(self.rules.get(&span.kind)?)))
+    }
+
+    fn seal(&mut self, settled_us: Micros, rows: &mut Vec<Row>) {
+        while let Some((_, span)) = self.closed.first().filter(|(t, _)| *t < settled_us).copied() {
+            self.leave(span, rows);
+        }
+        while let Some((ended_us, track)) = self.ended.first().filter(|(t, _)| *t < settled_us).copied() {
+            self.ended.remove(&(ended_us, track));
+            match self.tracks.get(&track) {
+                // Its last span is not sealed yet: look again a second later.
+                Some(standing) if standing.spans > 0 => _ = self.ended.insert((settled_us, track)),
+                _ => _ = self.tracks.remove(&track),
+            }
+        }
+    }
+}
