@@ -259,7 +259,7 @@ mod tests {
 
     #[test]
     fn errors_name_line_column_and_what_was_wanted() {
-        let message = |text: &str| parse_boxes(text).map_err(|error| error.to_string()).unwrap_err();
+        let message = |text: &str| parse_boxes(text).map_err(|error| error.to_string()).expect_err("not in the format");
         assert_eq!(
             message("1,1,0,0,9,9,1\n\n1,2,3\n"),
             "line 3: 3 columns, at least 7 are needed: frame,id,left,top,width,height,score"

@@ -194,8 +194,9 @@ impl Tracker {
         given.iter().flatten().for_each(|&segment| free[segment] = false);
         let continued = self.tracks.len();
         for (segment, _) in frame.segments.iter().zip(free).filter(|(_, free)| *free) {
+            let has_extent = segment.rect.area().is_normal();
             let explained = segment.merged && self.tracks[..continued].iter().any(|track| explains(track, segment));
-            if segment.score >= self.config.birth_score && !explained {
+            if has_extent && segment.score >= self.config.birth_score && !explained {
                 self.tracks.push(Track::begin(frame.t, segment));
             }
         }

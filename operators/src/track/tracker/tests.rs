@@ -1,7 +1,10 @@
 //! Lives of tracks, frame by frame.
 
 use super::*;
-use vokg_engine::geometry::Size;
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{RngCore, SeedableRng};
+use std::collections::BTreeSet;
+use vokg_engine::geometry::{Affine, Size};
 use vokg_engine::segment::SegmentOrigin;
 use vokg_engine::time::SECOND_US;
 
@@ -44,5 +47,195 @@ fn a_life_takes_the_same_seconds_at_any_frame_rate() {
             told.iter().find_map(|frame| frame.ended.first().map(|end| (frame.t, end.1))).unwrap_or_default();
         assert!((2 * SECOND_US - step - 1..2 * SECOND_US).contains(&last_seen), "{fps}: {last_seen}");
         assert!((600_000..=600_000 + 2 * step).contains(&(given_up - last_seen)), "{fps}: {given_up}");
+    }
+}
+
+/// The tracks told of.
+fn tracks_seen(told: &[TrackedFrame]) -> BTreeSet<u32> {
+    told.iter().flat_map(|frame| &frame.seen).map(|seen| seen.track.0).collect()
+}
+
+fn last_box_of(told: &[TrackedFrame], track: u32) -> Rect {
+    let seen = told.iter().flat_map(|frame| &frame.seen).filter(|seen| seen.track == TrackId(track));
+    seen.max_by_key(|seen| seen.t).map(|seen| seen.rect).unwrap_or_default()
+}
+
+#[test]
+fn crossing_paths_keep_their_numbers() {
+    let scene = |secs: f64| {
+        let x = 80.0 * secs as f32;
+        vec![Rect::new(20.0 + x, 100.0, 30.0, 60.0), Rect::new(420.0 - x, 130.0, 30.0, 60.0)]
+    };
+    for fps in [10, 25, 60] {
+        let told = run(fps, 5.0, scene);
+        assert_eq!(tracks_seen(&told), BTreeSet::from([1, 2]), "{fps}");
+        assert!(last_box_of(&told, 1).left > 400.0 && last_box_of(&told, 2).left < 40.0, "{fps}");
+    }
+}
+
+#[test]
+fn someone_hidden_for_less_than_the_patience_is_the_same_track() {
+    let told = run(25, 4.0, |secs| if (1.0..1.5).contains(&secs) { vec![] } else { vec![walker(secs)] });
+    assert_eq!(tracks_seen(&told), BTreeSet::from([1]));
+}
+
+#[test]
+fn jitter_and_flicker_do_not_break_a_track_or_make_one() {
+    let mut rng = ChaCha8Rng::seed_from_u64(5);
+    let mut noise = |range: u32| (rng.next_u32() % (2 * range + 1)) as f32 - range as f32;
+    let mut tracker = Tracker::new(TrackConfig::default());
+    let mut tracks = BTreeSet::new();
+    for n in 0..250u64 {
+        let t = n * 40_000;
+        let body = walker(secs_from_micros(t));
+        let mut rects = vec![Rect::new(body.left + noise(3), body.top + noise(3), body.width + noise(3), body.height)];
+        if n % 10 == 3 {
+            rects.clear();
+        }
+        if n % 7 < 2 {
+            rects.push(Rect::new(500.0 + noise(4), 300.0 + noise(4), 12.0, 12.0));
+        }
+        tracks.extend(tracker.on_frame(&frame(t, &rects)).seen.iter().map(|seen| seen.track.0));
+    }
+    assert_eq!(tracks, BTreeSet::from([1]));
+}
+
+#[test]
+fn what_does_not_move_is_believed_only_if_large_and_only_later() {
+    let told = run(25, 3.0, |_| vec![Rect::new(10.0, 10.0, 30.0, 30.0), Rect::new(300.0, 100.0, 60.0, 60.0)]);
+    let first = told.iter().find(|frame| !frame.seen.is_empty());
+    assert_eq!(first.map(|frame| (frame.t, frame.seen[0].rect.left)), Some((SECOND_US, 300.0)));
+    assert_eq!(tracks_seen(&told), BTreeSet::from([1]));
+}
+
+#[test]
+fn sightings_before_confirmation_are_told_once_and_only_so_far_back() {
+    let told = run(25, 12.0, |secs| vec![Rect::new(10.0 + 8.0 * (secs - 8.0).max(0.0) as f32, 10.0, 20.0, 20.0)]);
+    let earlier: Vec<_> = told.iter().flat_map(|frame| &frame.confirmed).collect();
+    let seen: Vec<_> = told.iter().flat_map(|frame| &frame.seen).collect();
+    let confirmed_at = seen[0].t;
+    assert_eq!(earlier[0].t, confirmed_at - 5 * SECOND_US);
+    let told_times: Vec<_> = earlier.iter().chain(&seen).map(|seen| seen.t).collect();
+    assert!(told_times.windows(2).all(|pair| pair[1] == pair[0] + 40_000));
+    assert!(earlier.iter().all(|seen| seen.track == TrackId(1)));
+}
+
+#[test]
+fn a_gap_in_time_ends_every_track_where_it_was_last_seen() {
+    let mut tracker = Tracker::new(TrackConfig::default());
+    for n in 0..20 {
+        tracker.on_frame(&frame(n * 40_000, &[walker(n as f64 / 25.0)]));
+    }
+    let after = tracker.on_frame(&frame(2 * SECOND_US, &[walker(0.8)]));
+    assert_eq!((after.ended, after.seen.len()), (vec![(TrackId(1), 760_000)], 0));
+}
+
+#[test]
+fn the_end_of_the_stream_ends_every_track_and_nothing_follows_it() {
+    let told = run(25, 2.0, |secs| vec![walker(secs)]);
+    let end = told.last();
+    assert_eq!(end.map(|end| (end.end, end.ended.clone())), Some((true, vec![(TrackId(1), 1_960_000)])));
+}
+
+#[test]
+fn a_frame_out_of_time_changes_nothing() {
+    let mut tracker = Tracker::new(TrackConfig::default());
+    tracker.on_frame(&frame(80_000, &[walker(0.08)]));
+    let before = tracker.hints();
+    for t in [80_000, 40_000] {
+        let told = tracker.on_frame(&frame(t, &[walker(3.0)]));
+        assert_eq!((told.t, told.seen.len(), told.ended.len()), (t, 0, 0));
+        assert_eq!(tracker.hints(), before);
+    }
+}
+
+#[test]
+fn the_camera_carries_tracks_along_and_its_motion_confirms_none() {
+    let mut tracker = Tracker::new(TrackConfig::default());
+    let mut tracks = BTreeSet::new();
+    for n in 0..25u64 {
+        let pan = 35.0 * n as f32;
+        let moved = SegmentedFrame {
+            camera: CameraMotion::Moved(Affine::translation(35.0, 0.0)),
+            ..frame(n * 40_000, &[Rect::new(10.0 + pan, 10.0, 20.0, 20.0), shifted(walker(n as f64 / 25.0), pan)])
+        };
+        tracks.extend(tracker.on_frame(&moved).seen.iter().map(|seen| seen.track.0));
+    }
+    assert_eq!(tracks, BTreeSet::from([1]), "the walker alone, though both jump by more than their width");
+    let expected: Vec<_> = tracker.hints().predictions.iter().map(|p| p.track).collect();
+    assert_eq!(expected, [Some(TrackId(1)), None]);
+}
+
+fn shifted(rect: Rect, x: f32) -> Rect {
+    Rect { left: rect.left + x, ..rect }
+}
+
+#[test]
+fn a_merged_segment_moves_its_track_little_and_begins_no_other() {
+    let mut tracker = Tracker::new(TrackConfig::default());
+    let pair = |secs: f64| [walker(secs), shifted(walker(secs), 45.0)];
+    for n in 0..25 {
+        tracker.on_frame(&frame(n * 40_000, &pair(n as f64 / 25.0)));
+    }
+    let [a, b] = pair(1.0);
+    let mut merged = frame(SECOND_US, &[a.union(&b)]);
+    merged.segments[0].merged = true;
+    let told = tracker.on_frame(&merged);
+    assert_eq!(told.seen.len(), 1);
+    assert!(told.seen[0].merged && told.seen[0].rect.width < 45.0, "{:?}", told.seen[0].rect);
+    assert_eq!(tracker.hints().predictions.len(), 2);
+}
+
+#[test]
+fn hints_look_one_step_ahead_and_tell_how_long_a_track_is_unseen() {
+    let mut tracker = Tracker::new(TrackConfig::default());
+    for n in 0..50 {
+        tracker.on_frame(&frame(n * 40_000, &[walker(n as f64 / 25.0)]));
+    }
+    let expected = |tracker: &Tracker| tracker.hints().predictions[0].clone();
+    assert!((expected(&tracker).rect.left - walker(2.0).left).abs() < 0.5);
+    assert_eq!((expected(&tracker).track, expected(&tracker).unseen_us), (Some(TrackId(1)), 0));
+    tracker.on_frame(&frame(50 * 40_000, &[]));
+    tracker.on_frame(&frame(51 * 40_000, &[]));
+    assert!((expected(&tracker).rect.left - walker(2.08).left).abs() < 0.5);
+    assert_eq!(expected(&tracker).unseen_us, 80_000);
+}
+
+#[test]
+fn a_track_settles_after_a_minute_of_stillness_and_not_while_it_creeps() {
+    let mut tracker = Tracker::new(TrackConfig::default());
+    let mut settled_at = [None; 2];
+    for n in 0..700u64 {
+        let t = n * 100_000;
+        let secs = secs_from_micros(t) as f32;
+        let parked = Rect::new(100.0 + 60.0 * secs.min(2.0), 50.0 + (n % 3) as f32, 60.0, 40.0);
+        let creeping = Rect::new(10.0 + 8.0 * secs, 200.0, 60.0, 40.0);
+        tracker.on_frame(&frame(t, &[parked, creeping]));
+        for prediction in tracker.hints().predictions.iter().filter(|prediction| prediction.settled) {
+            let lane = usize::from(prediction.rect.top > 150.0);
+            settled_at[lane].get_or_insert(t);
+        }
+    }
+    let parked_at = settled_at[0].unwrap_or_default();
+    assert!((62 * SECOND_US..65 * SECOND_US).contains(&parked_at), "{parked_at}");
+    assert_eq!(settled_at[1], None);
+}
+
+#[test]
+fn equal_frames_give_equal_answers() {
+    let scene = |secs: f64| (0..12).map(|n| shifted(walker(secs), 25.0 * n as f32)).collect::<Vec<_>>();
+    let (first, again) = (run(25, 3.0, scene), run(25, 3.0, scene));
+    assert_eq!(first, again);
+}
+
+#[test]
+fn boxes_without_extent_or_far_outside_do_no_harm() {
+    let mut tracker = Tracker::new(TrackConfig::default());
+    for n in 0..20 {
+        let rects = [Rect::default(), Rect::new(-1e6, -1e6, 2e6, 2e6), Rect::new(5.0, 5.0, 0.0, 9.0)];
+        let told = tracker.on_frame(&frame(n * 40_000, &rects));
+        let predictions = tracker.hints().predictions;
+        assert!(predictions.iter().all(|p| p.rect.left.is_finite() && p.rect.width > 0.0), "{predictions:?}");
+        assert!(told.seen.iter().all(|seen| seen.rect.area().is_finite()));
     }
 }
