@@ -1,0 +1,37 @@
+//! The half that runs ahead: a reduced picture and how the camera moved.
+
+use super::config::MotionConfig;
+use super::plane::Plane;
+use crate::{Encoded, Encoder, SegmentError};
+use vokg_engine::frame::Frame;
+use vokg_engine::segment::CameraMotion;
+use vokg_engine::time::Micros;
+
+/// What the encoder makes of a frame.
+pub(super) struct Reduced {
+    /// Media time.
+    pub t: Micros,
+    /// The picture.
+    pub plane: Plane,
+    /// How the camera moved since the frame before, in pixels of the full frame.
+    pub camera: CameraMotion,
+}
+
+/// Reduces frames.
+pub(super) struct MotionEncoder {
+    config: MotionConfig,
+}
+
+impl MotionEncoder {
+    /// An encoder at the start of a stream.
+    pub fn new(config: MotionConfig) -> Self {
+        Self { config }
+    }
+}
+
+impl Encoder for MotionEncoder {
+    fn encode(&mut self, frame: &Frame) -> Result<Encoded, SegmentError> {
+        let plane = Plane::of(frame, self.config.plane_width)?;
+        Ok(Box::new(Reduced { t: frame.t, plane, camera: CameraMotion::Unknown }))
+    }
+}

@@ -1,0 +1,153 @@
+//! Which pieces are parts of one thing.
+//!
+//! A piece that lies in a live track's box belongs to that track, but joins its largest piece only where it is small
+//! or stands above or below it: letting a predicted box absorb every piece inside it makes a merged box keep itself
+//! alive. Whatever else stands close together is joined by position alone, never across two tracks.
+
+use super::components::{Piece, find, unite};
+use super::expected::{Expected, rect_of, share_inside};
+use super::plane::Lattice;
+use vokg_engine::geometry::Rect;
+
+/// A group of pieces and the expected track they belong to.
+#[derive(Clone, Debug)]
+pub(super) struct Blob {
+    /// All its cells.
+    pub piece: Piece,
+    /// Index of the expectation it belongs to.
+    pub owner: Option<usize>,
+}
+
+/// How far a predicted box is grown before pieces are looked for in it.
+const BOX_MARGIN: f32 = 0.1;
+/// Share of a piece that must lie in a box.
+const OWNED_SHARE: f32 = 0.7;
+/// A piece below this share of all the track's cells joins its largest piece.
+const SMALL_SHARE: f32 = 0.2;
+/// A piece that overlaps the largest one by more than this share of its columns joins it.
+const COLUMN_SHARE: f32 = 0.4;
+/// Gap between pieces that stand above one another, as a share of the plane's width.
+const VERTICAL_GAP: f64 = 0.02;
+/// Share of columns they must have in common.
+const STACKED_SHARE: f32 = 0.5;
+/// Gap between pieces side by side.
+const SIDEWAYS_GAP: f64 = 0.01;
+/// A piece beside another is joined when it is below this share of it.
+const BESIDE_SHARE: f32 = 0.3;
+
+/// Groups pieces, in the order of their first pieces.
+pub(super) fn grouped(pieces: Vec<Piece>, expected: &[Expected], lattice: Lattice) -> Vec<Blob> {
+    let rects: Vec<Rect> = pieces.iter().map(rect_of).collect();
+    let owners: Vec<Option<usize>> = pieces.iter().zip(&rects).map(|(p, r)| owner(p, r, expected)).collect();
+    let mut parents: Vec<usize> = (0..pieces.len()).collect();
+    let mut owner_of_root = owners.clone();
+    for track in 0..expected.len() {
+        let own: Vec<usize> = (0..pieces.len()).filter(|i| owners[*i] == Some(track)).collect();
+        let total: usize = own.iter().map(|i| pieces[*i].area).sum();
+        let Some(&largest) = own.iter().max_by_key(|i| (pieces[**i].area, std::cmp::Reverse(**i))) else { continue };
+        for &i in own.iter().filter(|i| **i != largest) {
+            let small = (pieces[i].area as f32) < SMALL_SHARE * total as f32;
+            if small || shared_columns(&rects[i], &rects[largest]) > COLUMN_SHARE {
+                unite(&mut parents, i, largest);
+            } else {
+                owner_of_root[i] = None;
+            }
+        }
+    }
+    let (vertical, sideways) = (lattice.span(VERTICAL_GAP) as f32, lattice.span(SIDEWAYS_GAP) as f32);
+    for a in 0..pieces.len() {
+        for b in a + 1..pieces.len() {
+            let (root_a, root_b) = (find(&mut parents, a), find(&mut parents, b));
+            let (owner_a, owner_b) = (owner_of_root[a], owner_of_root[b]);
+            let rivals = owner_a.is_some() && owner_b.is_some() && owner_a != owner_b;
+            if root_a == root_b || rivals {
+                continue;
+            }
+            let (small, large) = (pieces[a].area.min(pieces[b].area), pieces[a].area.max(pieces[b].area));
+            let stacked = shared_columns(&rects[a], &rects[b]) > STACKED_SHARE && rects[a].gap(&rects[b]) <= vertical;
+            let beside = (small as f32) < BESIDE_SHARE * large as f32 && rects[a].gap(&rects[b]) <= sideways;
+            if stacked || beside {
+                let owner = owner_a.or(owner_b);
+                unite(&mut parents, a, b);
+                for member in 0..pieces.len() {
+                    let root = find(&mut parents, member);
+                    if root == root_a.min(root_b) {
+                        owner_of_root[member] = owner;
+                    }
+                }
+            }
+        }
+    }
+    gather(pieces, &mut parents, &owner_of_root)
+}
+
+fn gather(pieces: Vec<Piece>, parents: &mut [usize], owners: &[Option<usize>]) -> Vec<Blob> {
+    let mut groups: Vec<(usize, Vec<Piece>)> = Vec::new();
+    for (index, piece) in pieces.into_iter().enumerate() {
+        let root = find(parents, index);
+        match groups.iter_mut().find(|(of, _)| *of == root) {
+            Some((_, members)) => members.push(piece),
+            None => groups.push((root, vec![piece])),
+        }
+    }
+    let blob = |(root, members): (usize, Vec<Piece>)| Blob { piece: Piece::joined(members), owner: owners[root] };
+    groups.into_iter().map(blob).collect()
+}
+
+/// The track whose box holds most of the piece, the nearest of several.
+fn owner(piece: &Piece, rect: &Rect, expected: &[Expected]) -> Option<usize> {
+    let distance = |e: &Expected| {
+        let ((x, y), (u, v)) = (rect.centre(), e.rect.centre());
+        (x - u).hypot(y - v)
+    };
+    let share = |e: &Expected| share_inside(piece, &e.rect.grown(BOX_MARGIN));
+    let holders = expected.iter().enumerate().map(|(i, e)| (i, share(e), distance(e)));
+    let best = holders.filter(|(_, share, _)| *share >= OWNED_SHARE);
+    best.min_by(|a, b| b.1.total_cmp(&a.1).then(a.2.total_cmp(&b.2))).map(|(i, ..)| i)
+}
+
+/// Columns two boxes have in common, as a share of the narrower one's.
+fn shared_columns(a: &Rect, b: &Rect) -> f32 {
+    let shared = a.right().min(b.right()) - a.left.max(b.left);
+    shared.max(0.0) / a.width.min(b.width).max(1.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::motion::components::Run;
+    use vokg_engine::geometry::Size;
+
+    fn block(x: usize, y: usize, width: usize, height: usize) -> Piece {
+        Piece::new((y..y + height).map(|y| Run { y, from: x, to: x + width }).collect())
+    }
+
+    fn expect(rect: Rect) -> Expected {
+        Expected { track: None, rect, settled: false, unseen_us: 0 }
+    }
+
+    fn groups(pieces: Vec<Piece>, expected: &[Expected]) -> Vec<(usize, Option<usize>)> {
+        let lattice = Lattice::over(Size { width: 768, height: 432 }, 384);
+        grouped(pieces, expected, lattice).into_iter().map(|b| (b.piece.area, b.owner)).collect()
+    }
+
+    #[test]
+    fn head_and_body_join_and_neighbours_do_not() {
+        let pieces = vec![block(100, 20, 10, 10), block(98, 35, 14, 40), block(130, 35, 14, 40)];
+        assert_eq!(groups(pieces, &[]), [(660, None), (560, None)]);
+    }
+
+    #[test]
+    fn a_box_takes_its_small_pieces_but_not_a_second_thing() {
+        let boxes = [expect(Rect::new(90.0, 20.0, 100.0, 60.0))];
+        let pieces = vec![block(100, 30, 30, 40), block(140, 30, 6, 6), block(160, 30, 28, 40)];
+        assert_eq!(groups(pieces, &boxes), [(1236, Some(0)), (1120, None)]);
+    }
+
+    #[test]
+    fn pieces_of_two_tracks_never_join() {
+        let boxes = [expect(Rect::new(100.0, 20.0, 10.0, 20.0)), expect(Rect::new(100.0, 41.0, 10.0, 20.0))];
+        let pieces = vec![block(100, 20, 10, 20), block(100, 41, 10, 20)];
+        assert_eq!(groups(pieces, &boxes), [(200, Some(0)), (200, Some(1))]);
+    }
+}

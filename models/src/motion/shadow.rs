@@ -1,0 +1,129 @@
+//! Which foreground is only a shadow: the ground darkened by a nearly constant factor, its colour and grain kept.
+
+use super::background::Background;
+use super::bits::BitPlane;
+use super::light::Light;
+use super::plane::Plane;
+use std::ops::Range;
+
+/// Bounds of the ratio of seen to expected luma in a shadow.
+const RATIO: (f32, f32) = (0.5, 0.95);
+/// Most difference of chroma in a shadow.
+const CHROMA: f32 = 4.0;
+/// Most variance of the ratio in 5×5 cells: a thing has a grain of its own.
+const RATIO_VARIANCE: f32 = 0.004;
+/// Cells around a cell whose ratios are compared.
+const REACH: usize = 2;
+
+/// The cells of `foreground` that look like shadow.
+pub(super) fn shadows(plane: &Plane, background: &Background, light: &Light, foreground: &BitPlane) -> BitPlane {
+    let (width, height) = (plane.lattice.width, plane.lattice.height);
+    let mut shadows = BitPlane::new(width, height);
+    let Some((columns, rows)) = foreground.bounds() else {
+        return shadows;
+    };
+    let reach = |range: &Range<usize>, limit| range.start.saturating_sub(REACH)..(range.end + REACH).min(limit);
+    let ratios = Ratios::of(plane, background, light, reach(&columns, width), reach(&rows, height));
+    let (gain, offset) = light.chroma();
+    for y in rows {
+        foreground.for_each_run(y, |xs| {
+            for x in xs {
+                let ratio = ratios.at(x, y);
+                if !(RATIO.0..=RATIO.1).contains(&ratio) {
+                    continue;
+                }
+                let chroma = y / 2 * (width / 2) + x / 2;
+                let du = f32::from(plane.u[chroma]) - (gain * background.u.mean[chroma] + offset);
+                let dv = f32::from(plane.v[chroma]) - (gain * background.v.mean[chroma] + offset);
+                if du.abs() < CHROMA && dv.abs() < CHROMA && ratios.variance(x, y) < RATIO_VARIANCE {
+                    shadows.fill_range(y, x..x + 1);
+                }
+            }
+        });
+    }
+    shadows
+}
+
+/// Ratios of seen to expected luma in a part of the plane.
+struct Ratios {
+    columns: Range<usize>,
+    rows: Range<usize>,
+    values: Vec<f32>,
+}
+
+impl Ratios {
+    fn of(plane: &Plane, background: &Background, light: &Light, columns: Range<usize>, rows: Range<usize>) -> Self {
+        let width = plane.lattice.width;
+        let mut values = Vec::with_capacity(columns.len() * rows.len());
+        for y in rows.clone() {
+            let cells = y * width + columns.start..y * width + columns.end;
+            let means = &background.y.mean[cells.clone()];
+            values.extend(
+                plane.y[cells].iter().zip(means).map(|(seen, mean)| f32::from(*seen) / light.on(*mean).max(1.0)),
+            );
+        }
+        Self { columns, rows, values }
+    }
+
+    fn row(&self, y: usize) -> &[f32] {
+        &self.values[(y - self.rows.start) * self.columns.len()..][..self.columns.len()]
+    }
+
+    fn at(&self, x: usize, y: usize) -> f32 {
+        self.row(y)[x - self.columns.start]
+    }
+
+    fn variance(&self, x: usize, y: usize) -> f32 {
+        let columns = x.saturating_sub(REACH).max(self.columns.start)..(x + REACH + 1).min(self.columns.end);
+        let columns = columns.start - self.columns.start..columns.end - self.columns.start;
+        let (mut n, mut sum, mut squares) = (0.0, 0.0, 0.0);
+        for near in y.saturating_sub(REACH).max(self.rows.start)..(y + REACH + 1).min(self.rows.end) {
+            for ratio in &self.row(near)[columns.clone()] {
+                n += 1.0;
+                sum += ratio;
+                squares += ratio * ratio;
+            }
+        }
+        squares / n - (sum / n) * (sum / n)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::motion::plane::Lattice;
+    use vokg_engine::geometry::Size;
+
+    fn ground() -> Plane {
+        let lattice = Lattice::over(Size { width: 64, height: 64 }, 384);
+        let y = (0..64 * 64u32).map(|i| 100 + (i.wrapping_mul(2_654_435_761) >> 24) as u8 % 40).collect();
+        Plane { lattice, y, u: vec![120; 32 * 32], v: vec![130; 32 * 32] }
+    }
+
+    fn shadow_cells(change: impl Fn(usize, &mut Plane)) -> usize {
+        let background = Background::of(&ground(), 0.5);
+        let mut seen = ground();
+        let mut moving = BitPlane::new(64, 64);
+        for y in 20..40 {
+            (20..40).for_each(|x| change(y * 64 + x, &mut seen));
+            moving.fill_range(y, 20..40);
+        }
+        shadows(&seen, &background, &Light::AS_BEFORE, &moving).count()
+    }
+
+    #[test]
+    fn darkened_ground_is_shadow() {
+        let found = shadow_cells(|at, plane| plane.y[at] = (f32::from(plane.y[at]) * 0.7) as u8);
+        assert!(found > 300, "{found} of 400");
+    }
+
+    #[test]
+    fn a_thing_with_a_grain_or_a_colour_of_its_own_is_none() {
+        assert_eq!(shadow_cells(|at, plane| plane.y[at] = 60 + (at * 37 % 40) as u8), 0);
+        let coloured = shadow_cells(|at, plane| {
+            plane.y[at] = (f32::from(plane.y[at]) * 0.7) as u8;
+            plane.u[at / 128 * 32 + at % 64 / 2] = 150;
+        });
+        assert_eq!(coloured, 0);
+    }
+}
