@@ -1,0 +1,191 @@
+//! The life of one evidence span, and what is stated of it.
+//!
+//! A span is stated when it begins, once more when it has held long enough to be believed, and when it ends. Between
+//! it is silent, however many frames it lasts. While a track is unseen the span is closed provisionally where it was
+//! last judged; if the track is back soon enough, it is open again under the same number.
+
+use super::SpanChange;
+use vokg_engine::evidence::{EvidenceSpan, RelationKind};
+use vokg_engine::id::TrackId;
+use vokg_engine::time::Micros;
+
+/// One relation, in one direction, between two tracks.
+#[derive(Clone, Debug)]
+pub(super) struct Evidence {
+    kind: RelationKind,
+    a: TrackId,
+    b: TrackId,
+    from_us: Micros,
+    to_us: Option<Micros>,
+    /// When it was last judged to hold.
+    on_us: Micros,
+    confidence_sum: f64,
+    confidence_count: u32,
+    believed: bool,
+    phase: Phase,
+    /// Given when it is first stated, at the end of the frame in which it began.
+    number: Option<u32>,
+    stated: Option<EvidenceSpan>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    On,
+    Paused,
+    Over,
+}
+
+impl Evidence {
+    pub(super) fn begin(kind: RelationKind, a: TrackId, b: TrackId, t: Micros, confidence: f64) -> Self {
+        Self {
+            kind,
+            a,
+            b,
+            from_us: t,
+            to_us: None,
+            on_us: t,
+            confidence_sum: confidence,
+            confidence_count: 1,
+            believed: false,
+            phase: Phase::On,
+            number: None,
+            stated: None,
+        }
+    }
+
+    /// Whether a frame at `t` continues it: it is on, or was paused at most `pause_us` ago.
+    pub(super) fn continues(&self, t: Micros, pause_us: Micros) -> bool {
+        match self.phase {
+            Phase::On => true,
+            Phase::Paused => self.on_us + pause_us >= t,
+            Phase::Over => false,
+        }
+    }
+
+    /// When it was last judged to hold.
+    pub(super) fn on_us(&self) -> Micros {
+        self.on_us
+    }
+
+    pub(super) fn kind(&self) -> RelationKind {
+        self.kind
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.phase == Phase::Over
+    }
+
+    /// It holds at `t` as well; believed once it has held for `hold_on_us`.
+    pub(super) fn hold(&mut self, t: Micros, confidence: f64, hold_on_us: Micros, out: &mut Vec<SpanChange>) {
+        self.on_us = t;
+        self.confidence_sum += confidence;
+        self.confidence_count = self.confidence_count.saturating_add(1);
+        let resumed = self.phase == Phase::Paused;
+        let now_believed = !self.believed && t - self.from_us >= hold_on_us;
+        if resumed || now_believed {
+            self.believed |= now_believed;
+            (self.phase, self.to_us) = (Phase::On, None);
+            self.state(out);
+        }
+    }
+
+    /// Nobody can tell whether it holds: until further notice it ended when it was last judged.
+    pub(super) fn pause(&mut self, out: &mut Vec<SpanChange>) {
+        if self.phase == Phase::On {
+            (self.phase, self.to_us) = (Phase::Paused, Some(self.on_us));
+            self.state(out);
+        }
+    }
+
+    /// It no longer holds at `t`. A paused one has ended where it paused.
+    pub(super) fn end(&mut self, t: Micros, out: &mut Vec<SpanChange>) {
+        if self.phase == Phase::On {
+            self.to_us = Some(t);
+            self.state(out);
+        }
+        self.phase = Phase::Over;
+    }
+
+    /// The span as it is, `None` once it has a number: it is then stated already.
+    pub(super) fn unstated(&self) -> Option<EvidenceSpan> {
+        self.number.is_none().then(|| self.span(0))
+    }
+
+    /// Gives the number and states the span for the first time.
+    pub(super) fn number(&mut self, number: u32, out: &mut Vec<SpanChange>) {
+        self.number = Some(number);
+        self.state(out);
+    }
+
+    fn span(&self, number: u32) -> EvidenceSpan {
+        let mean = self.confidence_sum / f64::from(self.confidence_count);
+        EvidenceSpan {
+            kind: self.kind,
+            a: self.a,
+            b: self.b,
+            from_us: self.from_us,
+            number,
+            to_us: self.to_us,
+            confidence_milli: (mean * 1000.0).round() as u16,
+        }
+    }
+
+    fn state(&mut self, out: &mut Vec<SpanChange>) {
+        let Some(number) = self.number else { return };
+        let span = self.span(number);
+        if self.stated == Some(span) {
+            return;
+        }
+        if let Some(before) = self.stated.replace(span) {
+            out.push(SpanChange { span: before, diff: -1 });
+        }
+        out.push(SpanChange { span, diff: 1 });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// (diff, to, confidence) of each change, and no change of number or beginning.
+    fn changes(out: &mut Vec<SpanChange>) -> Vec<(isize, Option<Micros>, u16)> {
+        assert!(out.iter().all(|c| (c.span.number, c.span.from_us) == (5, 100)));
+        out.drain(..).map(|c| (c.diff, c.span.to_us, c.span.confidence_milli)).collect()
+    }
+
+    #[test]
+    fn it_is_stated_when_it_begins_is_believed_and_ends() {
+        let mut out = Vec::new();
+        let mut evidence = Evidence::begin(RelationKind::NEAR, TrackId(1), TrackId(2), 100, 1.0);
+        assert!(evidence.unstated().is_some());
+        evidence.number(5, &mut out);
+        assert_eq!(changes(&mut out), [(1, None, 1000)]);
+        evidence.hold(110, 0.5, 20, &mut out);
+        assert_eq!(changes(&mut out), []);
+        evidence.hold(120, 0.0, 20, &mut out);
+        assert_eq!(changes(&mut out), [(-1, None, 1000), (1, None, 500)]);
+        evidence.hold(130, 0.5, 20, &mut out);
+        evidence.end(140, &mut out);
+        assert_eq!(changes(&mut out), [(-1, None, 500), (1, Some(140), 500)]);
+        evidence.end(150, &mut out);
+        assert!(out.is_empty() && evidence.is_over() && evidence.unstated().is_none());
+    }
+
+    #[test]
+    fn a_pause_closes_where_it_was_last_judged_and_a_return_opens_it_again() {
+        let mut out = Vec::new();
+        let mut evidence = Evidence::begin(RelationKind::NEAR, TrackId(1), TrackId(2), 100, 1.0);
+        evidence.number(5, &mut out);
+        evidence.hold(130, 1.0, 1000, &mut out);
+        evidence.pause(&mut out);
+        evidence.pause(&mut out);
+        assert_eq!(changes(&mut out), [(1, None, 1000), (-1, None, 1000), (1, Some(130), 1000)]);
+        assert!(evidence.continues(180, 50) && !evidence.continues(181, 50));
+        evidence.hold(170, 1.0, 1000, &mut out);
+        assert_eq!(changes(&mut out), [(-1, Some(130), 1000), (1, None, 1000)]);
+        evidence.pause(&mut out);
+        out.clear();
+        evidence.end(400, &mut out);
+        assert_eq!(changes(&mut out), [], "it had ended at 170");
+    }
+}

@@ -1,0 +1,212 @@
+//! What one track's sightings say about its size, its velocity and how much of it can be seen.
+//!
+//! All windows are in time, not frames, and hold at most [`SAMPLES_MAX`] sightings. Sums are f64 in order of time, so
+//! that the same sightings give the same bits everywhere.
+
+use super::border::{Edges, Extent};
+use std::collections::VecDeque;
+use vokg_engine::time::{Micros, secs_from_micros};
+
+/// Most sightings in a window: two seconds at 120 frames a second. Faster streams have shorter windows.
+const SAMPLES_MAX: usize = 240;
+
+/// Time in which the amodal area follows the measured one by 63 %, in seconds.
+const AREA_SETTLE_SECS: f64 = 0.5;
+
+/// Least-squares slopes of a track's edges over a trailing window.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Velocity {
+    samples: VecDeque<(Micros, Edges)>,
+}
+
+impl Velocity {
+    pub(super) fn push(&mut self, t: Micros, edges: Edges, window_us: Micros) {
+        self.samples.push_back((t, edges));
+        while self.samples.len() > SAMPLES_MAX || self.samples.front().is_some_and(|(old, _)| old + window_us < t) {
+            self.samples.pop_front();
+        }
+    }
+
+    /// Pixels per second at `t`, from at least three sightings in the window that span at least `span_us`.
+    ///
+    /// Along each axis it is the slope of the centre, or of one edge where the border of the frame cut the other. An
+    /// axis with no edge that was free throughout says nothing and counts as standing still; if neither axis has one,
+    /// there is no velocity.
+    pub(super) fn at(&self, t: Micros, window_us: Micros, span_us: Micros) -> Option<(f64, f64)> {
+        let window = || self.samples.iter().filter(move |(then, _)| then + window_us >= t);
+        let (count, first) = (window().count(), window().next()?.0);
+        if count < 3 || self.samples.back()?.0 - first < span_us {
+            return None;
+        }
+        let along = |extent: fn(&Edges) -> &Extent| {
+            let low_free = window().all(|(_, edges)| extent(edges).low_free);
+            let high_free = window().all(|(_, edges)| extent(edges).high_free);
+            let (low, high) = match (low_free, high_free) {
+                (true, true) => (0.5, 0.5),
+                (true, false) => (1.0, 0.0),
+                (false, true) => (0.0, 1.0),
+                (false, false) => return None,
+            };
+            let points = window().map(|(then, edges)| {
+                let extent = extent(edges);
+                (-secs_from_micros(t - then), low * extent.low + high * extent.high)
+            });
+            Some(slope(points, count))
+        };
+        match (along(|edges| &edges.x), along(|edges| &edges.y)) {
+            (None, None) => None,
+            (x, y) => Some((x.unwrap_or(0.0), y.unwrap_or(0.0))),
+        }
+    }
+}
+
+/// Least-squares slope; 0 where all points have one abscissa.
+fn slope(points: impl Iterator<Item = (f64, f64)> + Clone, count: usize) -> f64 {
+    let (sum_x, sum_y) = points.clone().fold((0.0, 0.0), |(x, y), p| (x + p.0, y + p.1));
+    let (mean_x, mean_y) = (sum_x / count as f64, sum_y / count as f64);
+    let (xy, xx) = points.fold((0.0, 0.0), |(xy, xx), p| {
+        let dx = p.0 - mean_x;
+        (xy + dx * (p.1 - mean_y), xx + dx * dx)
+    });
+    if xx > 0.0 { xy / xx } else { 0.0 }
+}
+
+/// Running median of a track's size, the square root of its box's area.
+///
+/// Boxes cut by the border count only until a whole one was seen.
+#[derive(Clone, Debug, Default)]
+pub(super) struct SizeMedian {
+    window: VecDeque<(Micros, f64)>,
+    sorted: Vec<f64>,
+    whole: bool,
+    median: f64,
+}
+
+impl SizeMedian {
+    pub(super) fn push(&mut self, t: Micros, size_px: f64, whole: bool, window_us: Micros) {
+        if self.whole && !whole {
+            return;
+        }
+        if whole && !self.whole {
+            *self = Self { whole, ..Self::default() };
+        }
+        self.window.push_back((t, size_px));
+        let at = self.sorted.partition_point(|old| *old < size_px);
+        self.sorted.insert(at, size_px);
+        while self.window.len() > SAMPLES_MAX || self.window.front().is_some_and(|(old, _)| old + window_us < t) {
+            if let Some((_, old)) = self.window.pop_front() {
+                self.sorted.remove(self.sorted.partition_point(|size| *size < old));
+            }
+        }
+        let middle = self.sorted.len() / 2;
+        self.median = match self.sorted.len() % 2 {
+            1 => self.sorted[middle],
+            _ => (self.sorted[middle - 1] + self.sorted[middle]) / 2.0,
+        };
+    }
+
+    /// Pixels; 0 before the first sighting.
+    pub(super) fn median(&self) -> f64 {
+        self.median
+    }
+}
+
+/// The area a track has when nothing hides it: an exponential mean over the frames in which nothing could.
+#[derive(Clone, Debug, Default)]
+pub(super) struct AmodalArea {
+    mean: Option<(Micros, f64)>,
+}
+
+impl AmodalArea {
+    pub(super) fn push(&mut self, t: Micros, area: f64) {
+        let mean = match self.mean {
+            None => area,
+            Some((before, mean)) => {
+                let secs = secs_from_micros(t - before);
+                mean + (area - mean) * secs / (secs + AREA_SETTLE_SECS)
+            }
+        };
+        self.mean = Some((t, mean));
+    }
+
+    /// The share of the amodal area that `area` is, at most 1; `None` if the track was never seen unhidden.
+    pub(super) fn visible(&self, area: f64) -> Option<f64> {
+        let (_, mean) = self.mean?;
+        (mean > 0.0).then(|| (area / mean).min(1.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use vokg_engine::geometry::{Rect, Size};
+
+    const WINDOW: Micros = 500_000;
+    const SPAN: Micros = 200_000;
+
+    fn velocity(period_us: Micros, frame: Option<Size>, rect: impl Fn(f64) -> Rect) -> Option<(f64, f64)> {
+        let mut velocity = Velocity::default();
+        let mut t = 0;
+        while t <= 1_000_000 {
+            velocity.push(t, Edges::new(&rect(t as f64 / 1e6), frame, 0.005), WINDOW);
+            t += period_us;
+        }
+        velocity.at(t - period_us, WINDOW, SPAN)
+    }
+
+    #[test]
+    fn the_slope_is_the_same_at_any_frame_rate() {
+        for period_us in [200_000, 100_000, 40_000, 4_000] {
+            let got = velocity(period_us, None, |s| Rect::new(100.0 * s as f32, 50.0 - 20.0 * s as f32, 30.0, 30.0));
+            let (x, y) = got.unwrap();
+            assert!((x - 100.0).abs() < 1e-2 && (y + 20.0).abs() < 1e-2, "{period_us}: {x} {y}");
+        }
+        assert_eq!(velocity(400_000, None, |_| Rect::new(0.0, 0.0, 9.0, 9.0)), None);
+    }
+
+    #[test]
+    fn a_thing_coming_in_has_the_speed_of_its_free_edge() {
+        let frame = Some(Size { width: 640, height: 480 });
+        let entering = |s: f64| {
+            let right = 80.0 * s as f32;
+            Rect::new((right - 100.0).max(0.0), 100.0, right.min(100.0), 60.0)
+        };
+        let (x, y) = velocity(40_000, frame, entering).unwrap();
+        assert!((x - 80.0).abs() < 1e-2 && y.abs() < 1e-6, "{x} {y}");
+    }
+
+    #[test]
+    fn the_median_follows_two_seconds_and_ignores_cut_boxes() {
+        let mut size = SizeMedian::default();
+        size.push(0, 10.0, false, 2_000_000);
+        size.push(40_000, 14.0, false, 2_000_000);
+        assert_eq!(size.median(), 12.0);
+        for (i, px) in [50.0, 52.0, 90.0].into_iter().enumerate() {
+            size.push(80_000 + i as u64, px, true, 2_000_000);
+        }
+        size.push(100_000, 5.0, false, 2_000_000);
+        assert_eq!(size.median(), 52.0);
+        size.push(2_080_001, 60.0, true, 2_000_000);
+        assert_eq!(size.median(), 60.0);
+    }
+
+    #[test]
+    fn windows_are_bounded_at_any_frame_rate() {
+        let (mut size, mut velocity) = (SizeMedian::default(), Velocity::default());
+        for t in 0..10_000 {
+            size.push(t, t as f64, true, 2_000_000);
+            velocity.push(t, Edges::new(&Rect::default(), None, 0.005), WINDOW);
+        }
+        assert_eq!((size.window.len(), size.sorted.len()), (SAMPLES_MAX, SAMPLES_MAX));
+        assert_eq!(velocity.samples.len(), SAMPLES_MAX);
+    }
+
+    #[test]
+    fn what_is_hidden_is_measured_against_the_area_before() {
+        let mut area = AmodalArea::default();
+        assert_eq!(area.visible(10.0), None);
+        (0..50).for_each(|i| area.push(i * 40_000, 100.0));
+        assert_eq!(area.visible(60.0), Some(0.6));
+        assert_eq!(area.visible(130.0), Some(1.0));
+    }
+}

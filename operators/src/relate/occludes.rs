@@ -1,0 +1,80 @@
+//! OCCLUDES: a thing hides part of another.
+
+use super::config::OccludesConfig;
+use super::pair::{End, Pair};
+use super::relation::{Judgement, Reach, Relation, confidence};
+use vokg_engine::evidence::{IntervalRule, RelationKind};
+
+/// The second track is partly hidden, the first is not, and both touch. Directed, between tracks that are both seen.
+///
+/// Where neither track's visible share is known, boxes stand in: of two boxes that overlap, the one with the lower
+/// bottom edge is nearer to the camera and hides what they share. If neither is clearly lower, nothing is said; nor
+/// if one is seen whole inside a much larger box, where it is as likely in front as behind.
+pub struct Occludes {
+    bounds: OccludesConfig,
+}
+
+/// A box of at most this share of the other's area ...
+const INSIDE_AREA_RATIO: f64 = 0.6;
+/// ... and with at least this share of its own area inside the other is inside it.
+const INSIDE_SHARE: f64 = 0.9;
+
+impl Occludes {
+    /// OCCLUDES with these bounds.
+    pub fn new(bounds: &OccludesConfig) -> Self {
+        Self { bounds: bounds.clone() }
+    }
+
+    /// The visible shares of both, `None` if it cannot be known who hides whom.
+    fn visible(&self, pair: &Pair<'_>, was_on: bool) -> Option<(f64, f64)> {
+        match (pair.visible(End::A), pair.visible(End::B)) {
+            (Some(front), Some(back)) => Some((front, back)),
+            (None, None) if pair.boxes_only() => Some((1.0, self.visible_behind(pair, was_on)?)),
+            _ => None,
+        }
+    }
+
+    /// The visible share of the second track if the first is in front of it, from boxes alone.
+    fn visible_behind(&self, pair: &Pair<'_>, was_on: bool) -> Option<f64> {
+        let lower = pair.bottom_px(End::A) - pair.bottom_px(End::B);
+        let margin = if was_on { 0.0 } else { self.bounds.depth_margin * pair.size_px() };
+        if lower < margin {
+            return None;
+        }
+        let share = pair.box_share_inside();
+        let inside = share >= INSIDE_SHARE && pair.area_px(End::B) <= INSIDE_AREA_RATIO * pair.area_px(End::A);
+        (was_on || !inside).then_some(1.0 - share)
+    }
+}
+
+impl Relation for Occludes {
+    fn kind(&self) -> RelationKind {
+        RelationKind::OCCLUDES
+    }
+
+    fn rule(&self) -> IntervalRule {
+        self.bounds.hold.rule(false)
+    }
+
+    fn reach(&self) -> Reach {
+        Reach::Gap(self.bounds.off_gap)
+    }
+
+    fn judge(&self, pair: &Pair<'_>, was_on: bool) -> Judgement {
+        if !pair.measured() {
+            return Judgement::Unclear;
+        }
+        let Some((front, back)) = self.visible(pair, was_on) else {
+            return Judgement::Off;
+        };
+        let holds = if was_on {
+            back < self.bounds.off_visible && pair.gap() <= self.bounds.off_gap
+        } else {
+            back <= self.bounds.on_visible && front >= self.bounds.front_visible && pair.gap() <= self.bounds.on_gap
+        };
+        if !holds {
+            return Judgement::Off;
+        }
+        Judgement::On(confidence(back, self.bounds.on_visible, 0.0))
+    }
+}

@@ -1,0 +1,257 @@
+//! The quantities relations are judged by: two tracks in one frame, in sizes and seconds.
+
+use super::mask_gap::mask_gap;
+use super::pose::Pose;
+use super::relation::Reach;
+use std::cell::OnceCell;
+use vokg_engine::evidence::RelationKind;
+use vokg_engine::geometry::{Rect, Size};
+use vokg_engine::id::TrackId;
+use vokg_engine::time::Micros;
+
+/// One of the two tracks of a [`Pair`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// The one the relation starts from.
+    A,
+    /// The one it goes to.
+    B,
+}
+
+/// Two tracks seen in one frame, in the order of the relation that is judged.
+///
+/// The pair's *size* is the geometric mean of both tracks' sizes (the running medians of the square roots of their
+/// areas). Distances are in sizes, speeds in sizes per second, and *along* means along the line from A to B.
+pub struct Pair<'a> {
+    a: &'a Pose,
+    b: &'a Pose,
+    shared: &'a Shared<'a>,
+    /// 1 where A is the smaller track, −1 where the pair is turned round.
+    sign: f64,
+}
+
+/// What does not depend on the direction.
+pub(super) struct Shared<'a> {
+    t: Micros,
+    frame: Option<Size>,
+    size_px: f64,
+    line: (f64, f64),
+    distance_px: f64,
+    box_gap_px: f64,
+    gap: OnceCell<f64>,
+    held: &'a [(RelationKind, Micros)],
+}
+
+impl<'a> Shared<'a> {
+    /// `held` tells when relations between the two last held, in either direction.
+    pub(super) fn new(a: &Pose, b: &Pose, t: Micros, frame: Option<Size>, held: &'a [(RelationKind, Micros)]) -> Self {
+        let line = (b.centre.0 - a.centre.0, b.centre.1 - a.centre.1);
+        Self {
+            t,
+            frame,
+            size_px: a.pair_size_px(b),
+            line,
+            distance_px: (line.0 * line.0 + line.1 * line.1).sqrt(),
+            box_gap_px: f64::from(a.rect.gap(&b.rect)),
+            gap: OnceCell::new(),
+            held,
+        }
+    }
+
+    /// Whether a relation that starts from `from`, one of the two, can hold.
+    pub(super) fn reached(&self, reach: Reach, from: &Pose) -> bool {
+        match reach {
+            Reach::Gap(gap) => self.box_gap_px <= gap * self.size_px,
+            // Without a velocity the relation itself decides.
+            Reach::Speed(speed) => from.velocity.is_none() || from.speed_px >= speed * self.size_px,
+        }
+    }
+}
+
+impl<'a> Pair<'a> {
+    pub(super) fn new(a: &'a Pose, b: &'a Pose, shared: &'a Shared<'a>) -> Self {
+        let sign = if a.track <= b.track { 1.0 } else { -1.0 };
+        Self { a, b, shared, sign }
+    }
+
+    fn pose(&self, end: End) -> &Pose {
+        match end {
+            End::A => self.a,
+            End::B => self.b,
+        }
+    }
+
+    /// Time of the frame.
+    pub fn t(&self) -> Micros {
+        self.shared.t
+    }
+
+    /// Pixels of the frame, where known.
+    pub fn frame(&self) -> Option<Size> {
+        self.shared.frame
+    }
+
+    /// Which track stands at an end.
+    pub fn track(&self, end: End) -> TrackId {
+        self.pose(end).track
+    }
+
+    /// The box of a track in pixels.
+    pub fn rect_px(&self, end: End) -> Rect {
+        self.pose(end).rect
+    }
+
+    /// The pair's size in pixels.
+    pub fn size_px(&self) -> f64 {
+        self.shared.size_px
+    }
+
+    /// Area of a track's box in square pixels.
+    pub fn area_px(&self, end: End) -> f64 {
+        f64::from(self.pose(end).rect.area())
+    }
+
+    /// Height of a track's bottom edge in the frame, in pixels from above.
+    pub fn bottom_px(&self, end: End) -> f64 {
+        f64::from(self.pose(end).rect.bottom())
+    }
+
+    /// Whether both boxes are those of their tracks alone. Where one covers more, only what would hold for any part of
+    /// it is certain.
+    pub fn measured(&self) -> bool {
+        self.a.measured && self.b.measured
+    }
+
+    /// Whether there is nothing but boxes: no mask and no given visible share.
+    pub fn boxes_only(&self) -> bool {
+        [self.a, self.b].iter().all(|pose| pose.mask.is_none() && pose.visible.is_none())
+    }
+
+    /// The gap between the tracks in sizes, 0 where they touch: between masks where both have one on the same lattice,
+    /// else between boxes.
+    pub fn gap(&self) -> f64 {
+        *self.shared.gap.get_or_init(|| {
+            let masks = self.a.mask.as_deref().zip(self.b.mask.as_deref()).filter(|_| self.measured());
+            let between_masks = masks.zip(self.shared.frame).and_then(|((a, b), frame)| mask_gap(a, b, frame));
+            // Cells are coarser than boxes: masks may seem closer than their boxes, but are not.
+            between_masks.unwrap_or(0.0).max(self.shared.box_gap_px) / self.shared.size_px
+        })
+    }
+
+    /// Distance of the centres in sizes.
+    pub fn distance(&self) -> f64 {
+        self.shared.distance_px / self.shared.size_px
+    }
+
+    /// Velocity of a track in sizes per second, right and down; `None` without enough sightings in the last half
+    /// second.
+    pub fn velocity(&self, end: End) -> Option<(f64, f64)> {
+        let (x, y) = self.pose(end).velocity?;
+        Some((x / self.shared.size_px, y / self.shared.size_px))
+    }
+
+    /// Speed of a track in sizes per second.
+    pub fn speed(&self, end: End) -> Option<f64> {
+        self.pose(end).velocity.map(|_| self.pose(end).speed_px / self.shared.size_px)
+    }
+
+    /// Speed of a track along the line from A to B in sizes per second: positive at A is towards B, positive at B is
+    /// away from A. `None` without a velocity, or where the centres coincide.
+    pub fn along(&self, end: End) -> Option<f64> {
+        self.along_px(end).map(|along| along / self.shared.size_px)
+    }
+
+    /// Cosine of the angle between a track's movement and the line from A to B; `None` also where it stands.
+    pub fn heading(&self, end: End) -> Option<f64> {
+        let (along, speed) = (self.along_px(end)?, self.pose(end).speed_px);
+        (speed > 0.0).then(|| along / speed)
+    }
+
+    fn along_px(&self, end: End) -> Option<f64> {
+        let (x, y) = self.pose(end).velocity?;
+        let (dx, dy) = self.shared.line;
+        (self.shared.distance_px > 0.0).then(|| self.sign * (x * dx + y * dy) / self.shared.distance_px)
+    }
+
+    /// The share of B's mask, or of its box where it has none, that lies in A's box.
+    pub fn share_inside(&self) -> f64 {
+        let Some((mask, frame)) = self.b.mask.as_deref().zip(self.shared.frame) else {
+            return self.box_share_inside();
+        };
+        f64::from(mask.share_inside(frame, &self.a.rect))
+    }
+
+    /// The share of B's box that lies in A's box.
+    pub fn box_share_inside(&self) -> f64 {
+        let area = self.area_px(End::B);
+        if area <= 0.0 {
+            return 0.0;
+        }
+        f64::from(self.a.rect.overlap(&self.b.rect)) / area
+    }
+
+    /// The share of a track that nothing hides: as given, or its mask's area against that when nothing was close.
+    pub fn visible(&self, end: End) -> Option<f64> {
+        self.pose(end).visible
+    }
+
+    /// Whether the relation `kind` held between the two, in either direction, at most `us` ago. Remembered for
+    /// [`MEMORY_US`](super::MEMORY_US).
+    pub fn held_within(&self, kind: RelationKind, us: Micros) -> bool {
+        self.shared.held.iter().any(|(held, on_us)| *held == kind && on_us + us >= self.shared.t)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::config::MeasureConfig;
+    use super::super::pose::{Motion, Windows};
+    use super::super::testing::seen;
+    use super::*;
+
+    fn moving(track: u32, x: f32, y: f32, vx: f32, vy: f32) -> Pose {
+        let (mut motion, windows) = (Motion::default(), Windows::new(&MeasureConfig::default()));
+        let mut pose = None;
+        for i in 0..=10u64 {
+            let s = i as f32 / 10.0 - 1.0;
+            pose = Some(motion.observe(&seen(i * 100_000, track, x + vx * s, y + vy * s, 20.0, 20.0), None, &windows));
+        }
+        pose.unwrap()
+    }
+
+    #[test]
+    fn quantities_are_in_sizes_and_turn_with_the_pair() {
+        let (a, b) = (moving(1, 0.0, 0.0, 40.0, 0.0), moving(2, 100.0, 0.0, 0.0, 10.0));
+        let shared = Shared::new(&a, &b, 1_000_000, None, &[]);
+        let (there, back) = (Pair::new(&a, &b, &shared), Pair::new(&b, &a, &shared));
+        let close = |x: Option<f64>, y: f64| assert!((x.unwrap() - y).abs() < 1e-5, "{x:?} {y}");
+        assert_eq!((there.distance(), there.gap(), back.gap()), (5.0, 4.0, 4.0));
+        close(there.along(End::A), 2.0);
+        close(there.heading(End::A), 1.0);
+        close(back.along(End::B), -2.0);
+        close(back.along(End::A), 0.0);
+        close(back.speed(End::A), 0.5);
+        assert_eq!(there.boxes_only(), back.boxes_only());
+        assert!(!there.held_within(RelationKind::NEAR, 1_000_000));
+    }
+
+    #[test]
+    fn what_held_is_remembered_to_the_microsecond() {
+        let (a, b) = (moving(1, 0.0, 0.0, 0.0, 0.0), moving(2, 100.0, 0.0, 0.0, 0.0));
+        let held = [(RelationKind::NEAR, 400_000)];
+        let shared = Shared::new(&a, &b, 1_000_000, None, &held);
+        let pair = Pair::new(&a, &b, &shared);
+        assert!(pair.held_within(RelationKind::NEAR, 600_000));
+        assert!(!pair.held_within(RelationKind::NEAR, 599_999));
+        assert!(!pair.held_within(RelationKind::LEAVES, 600_000));
+    }
+
+    #[test]
+    fn coinciding_centres_have_no_direction() {
+        let (a, b) = (moving(1, 5.0, 5.0, 9.0, 0.0), moving(2, 5.0, 5.0, 0.0, 0.0));
+        let shared = Shared::new(&a, &b, 1_000_000, None, &[]);
+        let pair = Pair::new(&a, &b, &shared);
+        assert_eq!((pair.along(End::A), pair.heading(End::A)), (None, None));
+        assert_eq!((pair.share_inside(), pair.gap()), (1.0, 0.0));
+    }
+}

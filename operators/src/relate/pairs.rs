@@ -1,0 +1,247 @@
+//! The evidence between all pairs of live tracks: judged frame by frame, stated as spans.
+
+use super::SpanChange;
+use super::candidates::Reaches;
+use super::evidence::Evidence;
+use super::pair::{Pair, Shared};
+use super::pose::Pose;
+use super::relation::{Judgement, Reach, Registry, Relation};
+use std::collections::BTreeMap;
+use vokg_engine::evidence::{EvidenceSpan, IntervalRule, RelationKind};
+use vokg_engine::geometry::Size;
+use vokg_engine::id::TrackId;
+use vokg_engine::time::{Micros, SECOND_US};
+
+/// How long after its end evidence is remembered for [`Pair::held_within`].
+pub const MEMORY_US: Micros = 5 * SECOND_US;
+
+/// Smaller track first.
+type Key = (TrackId, TrackId);
+
+/// Evidence that holds, is paused or is remembered, per pair, and the relations it is judged by.
+pub(super) struct Pairs {
+    relations: Vec<Judged>,
+    evidence: BTreeMap<Key, Vec<Slot>>,
+    last_number: u32,
+}
+
+/// A relation with what is asked of it for every pair.
+struct Judged {
+    relation: Box<dyn Relation>,
+    kind: RelationKind,
+    rule: IntervalRule,
+    reach: Reach,
+}
+
+/// Evidence of one relation in one direction.
+struct Slot {
+    relation: usize,
+    forward: bool,
+    evidence: Evidence,
+}
+
+/// What one frame changes.
+#[derive(Default)]
+pub(super) struct Changes {
+    pub(super) stated: Vec<SpanChange>,
+    /// Spans that began and ended within a replay, before they had a number.
+    over: Vec<EvidenceSpan>,
+    begun: Vec<Key>,
+}
+
+/// One frame as the pairs see it.
+#[derive(Clone, Copy)]
+pub(super) struct Moment<'a> {
+    pub(super) t: Micros,
+    pub(super) frame: Option<Size>,
+    /// In the order of their tracks.
+    pub(super) poses: &'a [Pose],
+    /// Longest pause evidence survives.
+    pub(super) pause_us: Micros,
+}
+
+impl Moment<'_> {
+    fn find(&self, track: TrackId) -> Option<usize> {
+        self.poses.binary_search_by_key(&track, |pose| pose.track).ok()
+    }
+}
+
+impl Pairs {
+    pub(super) fn new(registry: Registry) -> Self {
+        let judged = |relation: Box<dyn Relation>| {
+            let (kind, rule, reach) = (relation.kind(), relation.rule(), relation.reach());
+            Judged { relation, kind, rule, reach }
+        };
+        Self {
+            relations: registry.into_relations().into_iter().map(judged).collect(),
+            evidence: BTreeMap::new(),
+            last_number: 0,
+        }
+    }
+
+    /// What the relations reach together, and pairs within `gap` sizes.
+    pub(super) fn reaches(&self, gap: f64) -> Reaches {
+        Reaches::new(gap, self.relations.iter().map(|judged| judged.reach))
+    }
+
+    /// Judges the pairs that `row` names for each pose, by the indices of later poses, and those with evidence among
+    /// the tracks that `row` is asked for.
+    pub(super) fn judge(
+        &mut self,
+        moment: Moment<'_>,
+        involved: impl Fn(TrackId, TrackId) -> bool,
+        candidates: impl Fn(usize, &mut Vec<usize>),
+        changes: &mut Changes,
+    ) {
+        let mut row = Vec::new();
+        for (i, a) in moment.poses.iter().enumerate() {
+            row.clear();
+            candidates(i, &mut row);
+            let of_a = (a.track, a.track)..=(a.track, TrackId(u32::MAX));
+            let known = self.evidence.range(of_a.clone()).map(|(key, _)| key.1);
+            row.extend(known.filter(|b| involved(a.track, *b)).filter_map(|b| moment.find(b)));
+            row.sort_unstable();
+            row.dedup();
+
+            let mut begun = Vec::new();
+            let mut emptied = Vec::new();
+            let mut known = self.evidence.range_mut(of_a).peekable();
+            for &j in &row {
+                let b = &moment.poses[j];
+                let key = (a.track, b.track);
+                while known.next_if(|(other, _)| **other < key).is_some() {}
+                if let Some((_, slots)) = known.next_if(|(other, _)| **other == key) {
+                    judge_pair(&self.relations, slots, a, b, moment, changes);
+                    if slots.is_empty() {
+                        emptied.push(key);
+                    }
+                    continue;
+                }
+                let mut slots = Vec::new();
+                judge_pair(&self.relations, &mut slots, a, b, moment, changes);
+                if !slots.is_empty() {
+                    begun.push((key, slots));
+                }
+            }
+            self.evidence.extend(begun);
+            emptied.iter().for_each(|key| drop(self.evidence.remove(key)));
+        }
+    }
+
+    /// Pauses evidence of the pairs `involved` of which not both are seen.
+    pub(super) fn pause_unseen(
+        &mut self,
+        moment: Moment<'_>,
+        involved: impl Fn(TrackId, TrackId) -> bool,
+        changes: &mut Changes,
+    ) {
+        for ((a, b), slots) in &mut self.evidence {
+            if involved(*a, *b) && (moment.find(*a).is_none() || moment.find(*b).is_none()) {
+                slots.iter_mut().for_each(|slot| slot.evidence.pause(&mut changes.stated));
+            }
+        }
+    }
+
+    /// Pauses everything.
+    pub(super) fn pause_all(&mut self, changes: &mut Changes) {
+        let slots = self.evidence.values_mut().flatten();
+        slots.for_each(|slot| slot.evidence.pause(&mut changes.stated));
+    }
+
+    /// Forgets the pairs of a track that is gone; what held ended when it was last judged.
+    pub(super) fn forget(&mut self, track: TrackId, changes: &mut Changes) {
+        self.evidence.retain(|(a, b), slots| {
+            let stays = *a != track && *b != track;
+            if !stays {
+                slots.iter_mut().for_each(|slot| slot.evidence.pause(&mut changes.stated));
+            }
+            stays
+        });
+    }
+
+    /// Ends everything at `t`; what is paused has ended where it paused.
+    pub(super) fn end(&mut self, t: Micros, changes: &mut Changes) {
+        let slots = self.evidence.values_mut().flatten();
+        slots.for_each(|slot| slot.evidence.end(t, &mut changes.stated));
+        self.evidence.clear();
+    }
+
+    /// Numbers and states the spans that began, in the order (begin, kind, a, b), whenever they were noticed.
+    pub(super) fn number(&mut self, changes: &mut Changes) {
+        changes.begun.sort_unstable();
+        changes.begun.dedup();
+        let mut spans: Vec<(EvidenceSpan, Option<Key>)> = changes.over.drain(..).map(|span| (span, None)).collect();
+        for key in &changes.begun {
+            let slots = self.evidence.get(key).into_iter().flatten();
+            let going_on = slots.map(|slot| &slot.evidence).filter(|evidence| !evidence.is_over());
+            spans.extend(going_on.filter_map(Evidence::unstated).map(|span| (span, Some(*key))));
+        }
+        spans.sort_unstable_by_key(|(span, _)| (span.from_us, span.kind, span.a, span.b));
+        for (span, key) in spans {
+            self.last_number += 1;
+            let Some(key) = key else {
+                let span = EvidenceSpan { number: self.last_number, ..span };
+                changes.stated.push(SpanChange { span, diff: 1 });
+                continue;
+            };
+            let mut slots = self.evidence.get_mut(&key).into_iter().flatten();
+            if let Some(slot) = slots.find(|slot| slot.evidence.unstated() == Some(span)) {
+                slot.evidence.number(self.last_number, &mut changes.stated);
+            }
+        }
+        changes.begun.clear();
+    }
+}
+
+fn judge_pair(
+    relations: &[Judged],
+    slots: &mut Vec<Slot>,
+    a: &Pose,
+    b: &Pose,
+    moment: Moment<'_>,
+    changes: &mut Changes,
+) {
+    let held: Vec<(RelationKind, Micros)> = slots.iter().map(|s| (s.evidence.kind(), s.evidence.on_us())).collect();
+    let shared = Shared::new(a, b, moment.t, moment.frame, &held);
+    for (index, judged) in relations.iter().enumerate() {
+        let directions: &[bool] = if judged.rule.symmetric { &[true] } else { &[true, false] };
+        for &forward in directions {
+            let (from, to) = if forward { (a, b) } else { (b, a) };
+            let at = slots.iter().position(|slot| slot.relation == index && slot.forward == forward);
+            let was_on = at.is_some_and(|at| slots[at].evidence.continues(moment.t, moment.pause_us));
+            let judgement = match shared.reached(judged.reach, from) {
+                true => judged.relation.judge(&Pair::new(from, to, &shared), was_on),
+                false => Judgement::Off,
+            };
+            let known = at.map(|at| &mut slots[at].evidence);
+            match (judgement, known) {
+                (Judgement::Off, None) | (Judgement::Unclear, None) => {}
+                (Judgement::Unclear, Some(known)) => known.pause(&mut changes.stated),
+                (Judgement::Off, Some(known)) => end(known, moment.t, changes),
+                (Judgement::On(confidence), Some(known)) if was_on => {
+                    let confidence = confidence * a.score.min(b.score);
+                    known.hold(moment.t, confidence, judged.rule.hold_on_us, &mut changes.stated);
+                }
+                (Judgement::On(confidence), known) => {
+                    let confidence = confidence * a.score.min(b.score);
+                    let begun = Evidence::begin(judged.kind, from.track, to.track, moment.t, confidence);
+                    changes.begun.push((a.track, b.track));
+                    match known {
+                        Some(known) => end(&mut std::mem::replace(known, begun), moment.t, changes),
+                        None => slots.push(Slot { relation: index, forward, evidence: begun }),
+                    }
+                }
+            }
+        }
+    }
+    slots.retain(|slot| !slot.evidence.is_over() || slot.evidence.on_us() + MEMORY_US >= moment.t);
+}
+
+/// Ends evidence; what ends within a replay, before it had a number, is kept to be stated.
+fn end(evidence: &mut Evidence, t: Micros, changes: &mut Changes) {
+    if evidence.is_over() {
+        return;
+    }
+    evidence.end(t, &mut changes.stated);
+    changes.over.extend(evidence.unstated());
+}

@@ -1,0 +1,177 @@
+//! What is known of one track in one frame: its sighting, and what its earlier sightings say about it.
+
+use super::border::Edges;
+use super::config::MeasureConfig;
+use super::kinematics::{AmodalArea, SizeMedian, Velocity};
+use std::sync::Arc;
+use vokg_engine::geometry::{Rect, Size};
+use vokg_engine::id::TrackId;
+use vokg_engine::mask::Mask;
+use vokg_engine::observation::Observation;
+use vokg_engine::time::{Micros, micros_from_secs};
+
+/// Sizes below the grid of boxes count as this, so that nothing is divided by 0.
+const SIZE_MIN_PX: f64 = 1.0 / 16.0;
+
+/// One track in one frame.
+#[derive(Clone, Debug)]
+pub(super) struct Pose {
+    pub(super) track: TrackId,
+    pub(super) rect: Rect,
+    pub(super) centre: (f64, f64),
+    /// Running median, in pixels.
+    pub(super) size_px: f64,
+    /// Pixels per second.
+    pub(super) velocity: Option<(f64, f64)>,
+    pub(super) speed_px: f64,
+    pub(super) score: f64,
+    pub(super) visible: Option<f64>,
+    pub(super) mask: Option<Arc<Mask>>,
+    /// The box is this track's alone.
+    pub(super) measured: bool,
+    whole: bool,
+}
+
+/// The windows of one live track.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Motion {
+    size: SizeMedian,
+    velocity: Velocity,
+    area: AmodalArea,
+}
+
+/// The windows' lengths in microseconds.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Windows {
+    size_us: Micros,
+    velocity_us: Micros,
+    velocity_span_us: Micros,
+    border_share: f64,
+}
+
+impl Pose {
+    /// The size of a pair in pixels: the geometric mean of both sizes.
+    pub(super) fn pair_size_px(&self, other: &Self) -> f64 {
+        (self.size_px * other.size_px).sqrt()
+    }
+}
+
+impl Windows {
+    pub(super) fn new(config: &MeasureConfig) -> Self {
+        Self {
+            size_us: micros_from_secs(config.size_secs),
+            velocity_us: micros_from_secs(config.velocity_secs),
+            velocity_span_us: micros_from_secs(config.velocity_span_secs),
+            border_share: config.border_share,
+        }
+    }
+}
+
+impl Motion {
+    /// Takes the next sighting and tells what is known with it. How much of it can be seen is left to
+    /// [`Motion::look`], since that depends on what is around it.
+    ///
+    /// A merged box moves and grows with what else it covers, so it adds nothing to the windows.
+    pub(super) fn observe(&mut self, seen: &Observation, frame: Option<Size>, windows: &Windows) -> Pose {
+        let edges = Edges::new(&seen.rect, frame, windows.border_share);
+        if !seen.merged {
+            self.size.push(seen.t, f64::from(seen.rect.scale()), edges.whole(), windows.size_us);
+            self.velocity.push(seen.t, edges, windows.velocity_us);
+        }
+        let velocity = self.velocity.at(seen.t, windows.velocity_us, windows.velocity_span_us);
+        let size_px = if self.size.median() > 0.0 { self.size.median() } else { f64::from(seen.rect.scale()) };
+        let size_px = size_px.max(SIZE_MIN_PX);
+        let (x, y) = seen.rect.centre();
+        Pose {
+            track: seen.track,
+            rect: seen.rect,
+            centre: (f64::from(x), f64::from(y)),
+            size_px,
+            velocity,
+            speed_px: velocity.map_or(0.0, |(x, y)| (x * x + y * y).sqrt()),
+            score: f64::from(seen.score).clamp(0.0, 1.0),
+            visible: seen.visible.map(|visible| visible_in_frame(visible, &seen.rect, frame)),
+            mask: seen.mask.clone().map(Arc::new),
+            measured: !seen.merged,
+            whole: edges.whole(),
+        }
+    }
+
+    /// Fills in the visible share from the mask, where it was not given: the area against the area when nothing was
+    /// close. `crowded` says whether something is close enough to hide it now.
+    pub(super) fn look(&mut self, pose: &mut Pose, t: Micros, frame: Option<Size>, crowded: bool) {
+        let (Some(mask), Some(frame)) = (&pose.mask, frame) else { return };
+        if pose.visible.is_some() || !pose.measured {
+            return;
+        }
+        let area = f64::from(mask.area_px(frame));
+        if crowded {
+            pose.visible = self.area.visible(area);
+            return;
+        }
+        if pose.whole {
+            self.area.push(t, area);
+        }
+        pose.visible = Some(1.0);
+    }
+}
+
+/// A given visible share counts what the border of the frame cuts off as invisible, but no thing hides that.
+fn visible_in_frame(visible: f32, rect: &Rect, frame: Option<Size>) -> f64 {
+    let visible = f64::from(visible).clamp(0.0, 1.0);
+    let Some(frame) = frame else { return visible };
+    let inside = rect.overlap(&Rect::new(0.0, 0.0, frame.width as f32, frame.height as f32));
+    if inside <= 0.0 {
+        return visible;
+    }
+    (visible * f64::from(rect.area()) / f64::from(inside)).min(1.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::seen;
+    use super::*;
+    use vokg_engine::mask::CellBounds;
+
+    const FRAME: Option<Size> = Some(Size { width: 100, height: 100 });
+
+    fn windows() -> Windows {
+        Windows::new(&MeasureConfig::default())
+    }
+
+    #[test]
+    fn merged_boxes_change_neither_size_nor_velocity() {
+        let mut motion = Motion::default();
+        for i in 0..10 {
+            motion.observe(&seen(i * 40_000, 1, 10.0, 20.0, 10.0, 10.0), FRAME, &windows());
+        }
+        let merged = Observation { merged: true, ..seen(400_000, 1, 10.0, 20.0, 60.0, 60.0) };
+        let pose = motion.observe(&merged, FRAME, &windows());
+        assert_eq!((pose.size_px, pose.velocity, pose.measured), (10.0, Some((0.0, 0.0)), false));
+    }
+
+    #[test]
+    fn what_the_border_cuts_off_is_not_hidden() {
+        let half_outside = Rect::new(-10.0, 0.0, 20.0, 20.0);
+        assert_eq!(visible_in_frame(0.5, &half_outside, FRAME), 1.0);
+        assert_eq!(visible_in_frame(0.25, &half_outside, FRAME), 0.5);
+        assert_eq!(visible_in_frame(0.5, &half_outside, None), 0.5);
+    }
+
+    #[test]
+    fn a_mask_that_shrinks_beside_something_is_hidden() {
+        let mut motion = Motion::default();
+        let lattice = Size { width: 100, height: 100 };
+        let mut visible = |i: u64, width: u32, crowded| {
+            let mask = Mask::from_cells(lattice, CellBounds { left: 20, top: 20, width, height: 10 }, |_, _| true);
+            let sighting = Observation { mask: Some(mask), ..seen(i * 40_000, 1, 20.0, 20.0, width as f32, 10.0) };
+            let mut pose = motion.observe(&sighting, FRAME, &windows());
+            motion.look(&mut pose, sighting.t, FRAME, crowded);
+            pose.visible
+        };
+        assert_eq!(visible(0, 10, true), None);
+        assert_eq!(visible(1, 10, false), Some(1.0));
+        assert_eq!(visible(2, 6, true), Some(0.6));
+        assert_eq!(visible(3, 10, true), Some(1.0));
+    }
+}

@@ -1,0 +1,99 @@
+//! What a relation is: a named condition on two tracks in one frame, with separate bounds for on and off.
+//!
+//! One more relation is a type with this trait in a file of its own and one line in [`Registry::builtin`]; outside
+//! these crates it is the same type and a call of [`Registry::add`].
+
+use super::approaches::Approaches;
+use super::config::RelateConfig;
+use super::contains::Contains;
+use super::leaves::Leaves;
+use super::near::Near;
+use super::occludes::Occludes;
+use super::pair::Pair;
+use std::collections::BTreeMap;
+use vokg_engine::evidence::{IntervalRule, RelationKind};
+
+/// What a frame says about a relation.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Judgement {
+    /// It does not hold.
+    Off,
+    /// It holds, with this confidence from 0 to 1 before the scores of the tracks are considered.
+    On(f64),
+    /// The frame cannot tell, for instance because a box covers more than its track. Like a missing sighting: what held
+    /// goes on if the relation holds again soon, and else ended when it was last judged.
+    Unclear,
+}
+
+/// Which pairs a relation can hold for. What lies outside is not judged and is [`Judgement::Off`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Reach {
+    /// Pairs whose boxes are at most this far apart, in sizes.
+    Gap(f64),
+    /// Pairs at any distance whose first track is at least this fast, in sizes per second.
+    Speed(f64),
+}
+
+/// A relation between two tracks.
+pub trait Relation: Send {
+    /// Its name.
+    fn kind(&self) -> RelationKind;
+
+    /// How its evidence becomes intervals, and whether (a, b) and (b, a) are the same.
+    fn rule(&self) -> IntervalRule;
+
+    /// Which pairs it can hold for. It must be true to [`Relation::judge`], since what it leaves out is not judged.
+    fn reach(&self) -> Reach;
+
+    /// Whether it holds in the frame of `pair`, given whether it did before: `was_on` is where on and off bounds part.
+    ///
+    /// A symmetric relation is asked once, with the smaller track first; a directed one is asked both ways.
+    fn judge(&self, pair: &Pair<'_>, was_on: bool) -> Judgement;
+}
+
+/// The relations that are judged, in the order of their kinds.
+#[derive(Default)]
+pub struct Registry {
+    relations: Vec<Box<dyn Relation>>,
+}
+
+impl Registry {
+    /// The relations that ship with vokg.
+    pub fn builtin(config: &RelateConfig) -> Self {
+        let mut registry = Self::default();
+        registry.add(Box::new(Approaches::new(&config.approaches)));
+        registry.add(Box::new(Contains::new(&config.contains)));
+        registry.add(Box::new(Leaves::new(&config.leaves)));
+        registry.add(Box::new(Near::new(&config.near)));
+        registry.add(Box::new(Occludes::new(&config.occludes)));
+        registry
+    }
+
+    /// Adds a relation; one of the same kind is replaced.
+    pub fn add(&mut self, relation: Box<dyn Relation>) {
+        match self.relations.binary_search_by_key(&relation.kind(), |known| known.kind()) {
+            Ok(at) => self.relations[at] = relation,
+            Err(at) => self.relations.insert(at, relation),
+        }
+    }
+
+    /// The rules that turn evidence into intervals, by kind.
+    pub fn rules(&self) -> BTreeMap<RelationKind, IntervalRule> {
+        self.relations.iter().map(|relation| (relation.kind(), relation.rule())).collect()
+    }
+
+    pub(super) fn into_relations(self) -> Vec<Box<dyn Relation>> {
+        self.relations
+    }
+}
+
+/// How far `x` is on the way from the bound at which a relation begins to the value at which nobody doubts it, 0 to 1.
+///
+/// ```
+/// use vokg_operators::relate::confidence;
+/// assert_eq!(confidence(0.25, 0.5, 0.0), 0.5);
+/// assert_eq!(confidence(0.6, 0.5, 0.0), 0.0);
+/// ```
+pub fn confidence(x: f64, on: f64, ideal: f64) -> f64 {
+    ((on - x) / (on - ideal)).clamp(0.0, 1.0)
+}
