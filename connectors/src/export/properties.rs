@@ -1,0 +1,237 @@
+//! What a vertex or an edge says about itself, as flat, typed properties: the one list that the delta format and every
+//! export share.
+//!
+//! Values are scalars or lists of scalars, because that is what property graphs can hold (Neo4j refuses nested maps).
+//! What is nested in the engine, such as the moves of a correction, becomes lists of equal length.
+
+use serde::ser::{Serialize, SerializeMap, Serializer};
+use vokg_engine::delta::{CorrectionVertex, Edge, GapVertex, ObjectVertex, StreamVertex, Vertex, VertexKey};
+use vokg_engine::id::{ObjectId, StreamName};
+use vokg_engine::time::TimeSource;
+
+/// The value of a property.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Property {
+    /// The property has no value now; JSON `null`.
+    Absent,
+    /// True or false.
+    Flag(bool),
+    /// A whole number.
+    Integer(i64),
+    /// A time or a count.
+    Unsigned(u64),
+    /// A share in thousandths; a decimal number outside.
+    Milli(u16),
+    /// Text.
+    Text(String),
+    /// Whole numbers.
+    Integers(Vec<u32>),
+    /// Shares in thousandths; decimal numbers outside.
+    Millis(Vec<u16>),
+    /// Texts.
+    Texts(Vec<String>),
+}
+
+/// The type of a property, for formats that declare it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PropertyType {
+    /// True or false.
+    Flag,
+    /// A whole number.
+    Integer,
+    /// A decimal number.
+    Decimal,
+    /// Text.
+    Text,
+    /// A list; formats without lists write its items with `;` between them.
+    List,
+}
+
+/// Properties in the order in which they are written.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Properties(pub Vec<(&'static str, Property)>);
+
+/// Every property a vertex can have. Which ones it has depends on its label.
+pub const VERTEX_PROPERTIES: &[(&str, PropertyType)] = &[
+    ("name", PropertyType::Text),
+    ("class", PropertyType::Text),
+    ("first_seen_us", PropertyType::Integer),
+    ("last_seen_us", PropertyType::Integer),
+    ("valid_from_us", PropertyType::Integer),
+    ("valid_to_us", PropertyType::Integer),
+    ("open", PropertyType::Flag),
+    ("confidence", PropertyType::Decimal),
+    ("tracks", PropertyType::List),
+    ("width_px", PropertyType::Integer),
+    ("height_px", PropertyType::Integer),
+    ("origin_us", PropertyType::Integer),
+    ("time_source", PropertyType::Text),
+    ("segmenter", PropertyType::Text),
+    ("ended_us", PropertyType::Integer),
+    ("reason", PropertyType::Text),
+    ("decided_us", PropertyType::Integer),
+    ("from_objects", PropertyType::List),
+    ("to_objects", PropertyType::List),
+    ("scores", PropertyType::List),
+];
+
+/// Every property of an edge.
+pub const EDGE_PROPERTIES: &[(&str, PropertyType)] = &[
+    ("valid_from_us", PropertyType::Integer),
+    ("valid_to_us", PropertyType::Integer),
+    ("open", PropertyType::Flag),
+    ("confidence", PropertyType::Decimal),
+    ("supersedes", PropertyType::List),
+];
+
+impl Properties {
+    /// The properties of a vertex.
+    pub fn of_vertex(stream: &StreamName, key: &VertexKey, vertex: &Vertex) -> Self {
+        let mut properties = match vertex {
+            Vertex::Stream(v) => of_stream(v),
+            Vertex::Object(v) => of_object(key, v),
+            Vertex::Gap(v) => of_gap(v),
+            Vertex::Correction(v) => of_correction(stream, key, v),
+        };
+        let (from, to) = vertex.valid();
+        properties.push(("valid_from_us", Property::Unsigned(from)));
+        properties.push(("valid_to_us", optional(to, Property::Unsigned)));
+        Self(properties)
+    }
+
+    /// The properties of an edge.
+    pub fn of_edge(stream: &StreamName, edge: &Edge) -> Self {
+        Self(vec![
+            ("valid_from_us", Property::Unsigned(edge.valid_from_us)),
+            ("valid_to_us", optional(edge.valid_to_us, Property::Unsigned)),
+            ("open", Property::Flag(edge.valid_to_us.is_none())),
+            ("confidence", Property::Milli(edge.confidence_milli)),
+            ("supersedes", Property::Texts(edge.supersedes.iter().map(|id| id.external(stream)).collect())),
+        ])
+    }
+
+    /// The properties as they are asserted: with the id of the correction that caused it as the property `caused_by`.
+    ///
+    /// The cause belongs to the change and not to the value, so graph exports leave it out.
+    pub(crate) fn with_cause(mut self, caused_by: Option<String>) -> Self {
+        self.0.push(("caused_by", optional(caused_by, Property::Text)));
+        self
+    }
+
+    /// The value of a property, [`Property::Absent`] where there is none of that name.
+    pub fn get(&self, name: &str) -> &Property {
+        self.0.iter().find(|(n, _)| *n == name).map_or(&Property::Absent, |(_, value)| value)
+    }
+}
+
+/// What people call an object: its class, or `object`, and its number.
+pub fn object_name(id: ObjectId, object: &ObjectVertex) -> String {
+    format!("{} {}", object.class.as_deref().unwrap_or("object"), id.0)
+}
+
+fn optional<T>(value: Option<T>, property: impl FnOnce(T) -> Property) -> Property {
+    value.map_or(Property::Absent, property)
+}
+
+fn of_stream(stream: &StreamVertex) -> Vec<(&'static str, Property)> {
+    vec![
+        ("width_px", Property::Unsigned(stream.size.width.into())),
+        ("height_px", Property::Unsigned(stream.size.height.into())),
+        ("origin_us", optional(stream.origin_us, Property::Integer)),
+        ("time_source", Property::Text(time_source_name(stream.time_source).to_owned())),
+        ("segmenter", Property::Text(stream.segmenter.clone())),
+        ("ended_us", optional(stream.ended_us, Property::Unsigned)),
+    ]
+}
+
+fn of_object(key: &VertexKey, object: &ObjectVertex) -> Vec<(&'static str, Property)> {
+    let name = match key {
+        VertexKey::Object(id) => Property::Text(object_name(*id, object)),
+        _ => Property::Absent,
+    };
+    vec![
+        ("name", name),
+        ("class", optional(object.class.clone(), Property::Text)),
+        ("first_seen_us", Property::Unsigned(object.first_seen_us)),
+        ("last_seen_us", Property::Unsigned(object.last_seen_us)),
+        ("open", Property::Flag(object.open)),
+        ("confidence", Property::Milli(object.confidence_milli)),
+        ("tracks", Property::Integers(object.tracks.iter().map(|track| track.0).collect())),
+    ]
+}
+
+fn of_gap(gap: &GapVertex) -> Vec<(&'static str, Property)> {
+    vec![("reason", Property::Text(gap.reason.clone()))]
+}
+
+fn of_correction(stream: &StreamName, key: &VertexKey, correction: &CorrectionVertex) -> Vec<(&'static str, Property)> {
+    let decided = match key {
+        VertexKey::Correction(t) => Property::Unsigned(*t),
+        _ => Property::Absent,
+    };
+    let object = |id: ObjectId| VertexKey::Object(id).external(stream);
+    let moves = &correction.moves;
+    vec![
+        ("decided_us", decided),
+        ("reason", Property::Text(correction.reason.clone())),
+        ("tracks", Property::Integers(moves.iter().map(|m| m.track.0).collect())),
+        ("from_objects", Property::Texts(moves.iter().map(|m| object(m.from)).collect())),
+        ("to_objects", Property::Texts(moves.iter().map(|m| object(m.to)).collect())),
+        ("scores", Property::Millis(moves.iter().map(|m| m.score_milli).collect())),
+    ]
+}
+
+fn time_source_name(source: TimeSource) -> &'static str {
+    match source {
+        TimeSource::Pts => "pts",
+        TimeSource::Ntp => "ntp",
+        TimeSource::Arrival => "arrival",
+    }
+}
+
+/// Thousandths as a decimal number. The division is exact enough that printing gives at most three digits.
+pub(crate) fn decimal(milli: u16) -> f64 {
+    f64::from(milli) / 1000.0
+}
+
+impl Property {
+    /// The value as one line of text for formats without types or lists; `None` where absent.
+    pub fn flat(&self) -> Option<String> {
+        let join = |items: &mut dyn Iterator<Item = String>| items.collect::<Vec<_>>().join(";");
+        Some(match self {
+            Self::Absent => return None,
+            Self::Flag(flag) => flag.to_string(),
+            Self::Integer(number) => number.to_string(),
+            Self::Unsigned(number) => number.to_string(),
+            Self::Milli(milli) => decimal(*milli).to_string(),
+            Self::Text(text) => text.clone(),
+            Self::Integers(numbers) => join(&mut numbers.iter().map(u32::to_string)),
+            Self::Millis(millis) => join(&mut millis.iter().map(|milli| decimal(*milli).to_string())),
+            Self::Texts(texts) => texts.join(";"),
+        })
+    }
+}
+
+impl Serialize for Property {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Absent => serializer.serialize_none(),
+            Self::Flag(flag) => serializer.serialize_bool(*flag),
+            Self::Integer(number) => serializer.serialize_i64(*number),
+            Self::Unsigned(number) => serializer.serialize_u64(*number),
+            Self::Milli(milli) => serializer.serialize_f64(decimal(*milli)),
+            Self::Text(text) => serializer.serialize_str(text),
+            Self::Integers(numbers) => serializer.collect_seq(numbers),
+            Self::Millis(millis) => serializer.collect_seq(millis.iter().map(|milli| decimal(*milli))),
+            Self::Texts(texts) => serializer.collect_seq(texts),
+        }
+    }
+}
+
+impl Serialize for Properties {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        self.0.iter().try_for_each(|(name, value)| map.serialize_entry(name, value))?;
+        map.end()
+    }
+}
