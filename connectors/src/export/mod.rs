@@ -11,8 +11,10 @@ pub mod delta_json;
 pub mod gexf;
 pub mod graph_json;
 pub mod graphml;
+mod jpeg;
 pub mod mot;
-//PIC
+mod outline;
+pub mod picture;
 pub mod properties;
 pub mod sighting;
 pub mod text;
