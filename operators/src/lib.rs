@@ -6,7 +6,6 @@ pub mod crop;
 pub mod describe;
 pub mod emit;
 pub mod identify;
-mod in_time_order;
 pub mod relate;
 pub mod resolve;
 pub mod segment;
