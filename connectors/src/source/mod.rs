@@ -1,4 +1,12 @@
-//! Where frames come from.
+//! Where frames come from: every source answers with the same events and fails with the same errors.
+//!
+//! A [`event::SourceEvent`] is a frame, a statement that frames are missing, or the end. Sources block and run threads
+//! of their own; none may be called on a timely worker.
 
+pub mod error;
+pub mod event;
 pub mod file;
 pub mod synthetic;
+
+pub use error::SourceError;
+pub use event::{Anomalies, EndReport, EndStatus, GapReason, SourceEvent, SourceGap};
