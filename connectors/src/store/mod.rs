@@ -1,1 +1,72 @@
-//! The commit log in redb.
+//! The commit log: the only source of truth about every stream, and the graph read from it.
+//!
+//! A data directory holds one redb database and, beside it, compressed segments of observations. [`Writer`] takes
+//! batches of log entries, one transaction each; [`Committer`] gives it a thread and a bounded queue. [`Store`] reads:
+//! the graph at a time as known at another ([`Store::graph`]), the log by pages ([`Store::page`]), observations, and
+//! pictures. docs/store-format.md draws the tables.
+//!
+//! What survives: whatever [`Writer::commit`] returned for, through `kill -9` and power loss. A stream interrupted
+//! half-way is begun anew ([`Writer::begin_stream`]); the log says the same again.
+//!
+//! ```
+//! use vokg_connectors::store::{Begun, Store, StoreConfig, StreamBatch, StreamRequest, Writer};
+//! use vokg_engine::id::StreamName;
+//! use vokg_engine::record::{LogEntry, Progress, Record};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let dir = tempfile::tempdir()?;
+//! let writer = Writer::open(dir.path(), StoreConfig::default())?;
+//! let begun = writer.begin_stream(StreamRequest {
+//!     name: StreamName::new("clip.mp4")?,
+//!     source_path: "clip.mp4".into(),
+//!     content_hash: [1; 32],
+//!     config_hash: [2; 32],
+//!     segmenter: "motion".into(),
+//!     sampling: "all".into(),
+//!     created_us: 0,
+//! })?;
+//! let Begun::Fresh(stream) = begun else { panic!("the directory is new") };
+//! let nothing_yet = Record::Progress(Progress { lower: 0, frontier: Some(1_000_000), settled_us: 0, count: 0 });
+//! let entries = vec![LogEntry { epoch: 1, seq: 0, record: nothing_yet }];
+//! writer.commit(&[StreamBatch::of_entries(stream.id, entries)])?;
+//!
+//! let reader = Store::open(dir.path(), StoreConfig::default())?;
+//! assert_eq!(reader.page(stream.id, None, 100)?.entries.len(), 1);
+//! assert_eq!(reader.verify(stream.id)?, reader.stream(stream.id)?.head.digest);
+//! # Ok(())
+//! # }
+//! ```
+
+mod begin;
+mod commit;
+mod error;
+mod graph;
+mod head;
+#[cfg(test)]
+mod history;
+mod index;
+mod interval;
+mod lookup;
+mod observations;
+mod open;
+mod page;
+mod position;
+mod schema;
+mod snapshot;
+mod stream;
+mod thumbnails;
+mod view;
+
+pub use begin::Begun;
+pub use commit::{Committed, StreamBatch};
+pub use error::{BeginError, CommitError, OpenError, ReadError};
+pub use graph::EdgeQuery;
+pub use head::{BatchError, StreamHead};
+pub use observations::{FormatError, ObservationBuffer, ObservationSegment, Observations, SEGMENT_US};
+pub use open::{Store, StoreConfig, Writer};
+pub use page::{Entries, PAGE_ENTRIES_MAX, Page};
+pub use position::{EPOCH_MAX, Position, PositionError, SEQ_MAX};
+pub use schema::{FORMAT_VERSION, RECORD_BYTES_MAX};
+pub use stream::{Ending, Outcome, Stream, StreamDescriptor, StreamId, StreamRequest};
+pub use thumbnails::{THUMBNAIL_BYTES_MAX, Thumbnail};
+pub use view::KnownAt;

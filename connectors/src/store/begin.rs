@@ -1,0 +1,227 @@
+//! Beginning a stream, and beginning it anew.
+//!
+//! An input that was processed with the same settings is not processed again. One that was interrupted or failed is
+//! begun anew under a new number; what was stored of the old one leaves in small transactions, which a crash may
+//! interrupt: the next writer finishes them.
+
+use super::commit::own_name;
+use super::error::{BeginError, CommitError, OpenError, ReadError};
+use super::head::StreamHead;
+use super::observations::{remove_segments, sweep_segments};
+use super::open::Writer;
+use super::schema::*;
+use super::stream::{Stream, StreamDescriptor, StreamId, StreamRequest, split_generation};
+use redb::{Key, ReadableTable, Table, TableDefinition, Value, WriteTransaction};
+use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
+use std::sync::{MutexGuard, PoisonError};
+
+/// Rows removed per table and transaction.
+const DROP_ROWS: usize = 10_000;
+
+/// What became of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Begun {
+    /// The same input was processed with the same settings: nothing to do.
+    Done(Stream),
+    /// The stream is empty and waits for its first batch.
+    Fresh(Stream),
+}
+
+impl Writer {
+    /// Begins the stream an input asks for.
+    ///
+    /// Same content and settings, complete: [`Begun::Done`]. The same, interrupted or failed: it starts again from
+    /// nothing. Same input with changed content or settings: a new generation.
+    ///
+    /// # Errors
+    /// Where the name belongs to another input, the stream is being written by this process, or the disk fails.
+    pub fn begin_stream(&self, request: StreamRequest) -> Result<Begun, BeginError> {
+        let transaction = self.begin_write().map_err(CommitError::from)?;
+        let mut active = self.active();
+        let generations = generations(&transaction, &request)?;
+        let same = |d: &StreamDescriptor| {
+            d.request.content_hash == request.content_hash && d.request.config_hash == request.config_hash
+        };
+        let earlier = generations.iter().find(|stream| same(&stream.descriptor));
+        if let Some(done) = earlier.filter(|stream| stream.head.outcome.as_ref().is_some_and(|o| o.is_complete())) {
+            return Ok(Begun::Done(done.clone()));
+        }
+        if let Some(busy) = earlier.filter(|stream| active.contains(&stream.id)) {
+            return Err(BeginError::Busy(busy.name.clone()));
+        }
+        let latest = generations.last().map(|stream| &stream.descriptor);
+        if let (None, Some(latest)) = (earlier, latest) {
+            refuse_another_input(&request, latest)?;
+        }
+        let generation = match earlier {
+            Some(interrupted) => interrupted.descriptor.generation,
+            None => latest.map_or(1, |latest| latest.generation + 1),
+        };
+        let stream = new_stream(&transaction, StreamDescriptor { request, generation })?;
+        if let Some(interrupted) = earlier {
+            forget(&transaction, interrupted.id)?;
+        }
+        transaction.commit().map_err(CommitError::from)?;
+        active.insert(stream.id);
+        drop(active);
+        if let Some(interrupted) = earlier {
+            self.drop_rows(interrupted.id)?;
+        }
+        Ok(Begun::Fresh(stream))
+    }
+
+    pub(super) fn active(&self) -> MutexGuard<'_, BTreeSet<StreamId>> {
+        // The set is changed by single calls, so a panic elsewhere leaves it whole.
+        self.active.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Finishes what an earlier writer began to remove.
+    pub(super) fn finish_drops(&self) -> Result<(), OpenError> {
+        let mut dropped = Vec::new();
+        for row in self.store.read()?.open_table(DROPPED)?.range(0..)? {
+            dropped.push(StreamId(row?.0.value()));
+        }
+        for stream in dropped {
+            self.drop_rows(stream).map_err(|error| match error {
+                CommitError::Read(error) => error.into(),
+                CommitError::Database(error) => OpenError::Database(error),
+                other => ReadError::Damaged(other.to_string()).into(),
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Removes files that a crash left without a transaction that refers to them.
+    pub(super) fn sweep_orphans(&self) -> Result<(), OpenError> {
+        sweep_segments(&self.store)
+    }
+
+    fn drop_rows(&self, stream: StreamId) -> Result<(), CommitError> {
+        remove_segments(self.store.dir(), stream)?;
+        let StreamId(id) = stream;
+        loop {
+            let transaction = self.begin_write()?;
+            let mut removed = 0;
+            removed += drop_some(&transaction, LOG, (id, 0)..=(id, u64::MAX))?;
+            removed += drop_some(&transaction, VERSIONS, (id, 0, 0, 0)..=(id, u8::MAX, u64::MAX, u64::MAX))?;
+            removed += drop_some(&transaction, OPEN, (id, 0, 0)..=(id, u8::MAX, u64::MAX))?;
+            removed += drop_some(&transaction, CLOSED, (id, 0, 0)..=(id, u64::MAX, u64::MAX))?;
+            let all_edges = (id, 0, 0, 0, 0)..=(id, u8::MAX, u64::MAX, u64::MAX, u64::MAX);
+            removed += drop_some(&transaction, INCIDENT, all_edges)?;
+            removed += drop_some(&transaction, SNAPSHOTS, (id, 0)..=(id, u64::MAX))?;
+            removed += drop_some(&transaction, OBSERVATIONS, (id, 0)..=(id, u32::MAX))?;
+            removed += drop_some(&transaction, THUMBNAILS, (id, 0)..=(id, u32::MAX))?;
+            if removed == 0 {
+                transaction.open_table(DROPPED)?.remove(id)?;
+            }
+            transaction.commit()?;
+            if removed == 0 {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// All streams under the name of the request, by generation.
+fn generations(transaction: &WriteTransaction, request: &StreamRequest) -> Result<Vec<Stream>, CommitError> {
+    let name = request.name.as_str();
+    let mut streams = Vec::new();
+    for row in transaction.open_table(NAMES)?.range((name, 0)..=(name, u32::MAX))? {
+        let id = StreamId(row?.1.value());
+        let (descriptor, head) = super::commit::load(transaction, id)?;
+        streams.push(Stream { id, name: own_name(&descriptor)?, descriptor, head });
+    }
+    Ok(streams)
+}
+
+/// A name stands for one input. Its content may change, but then it comes from the same place.
+fn refuse_another_input(request: &StreamRequest, latest: &StreamDescriptor) -> Result<(), BeginError> {
+    let holder = &latest.request;
+    if holder.content_hash == request.content_hash || holder.source_path == request.source_path {
+        return Ok(());
+    }
+    Err(BeginError::NameTaken {
+        name: request.name.clone(),
+        other: holder.source_path.clone(),
+        source_path: request.source_path.clone(),
+    })
+}
+
+fn new_stream(transaction: &WriteTransaction, descriptor: StreamDescriptor) -> Result<Stream, BeginError> {
+    let name = descriptor.own_name().map_err(|_| BeginError::NameTooLong {
+        name: descriptor.request.name.clone(),
+        suffix: format!(".g{}", descriptor.generation),
+    })?;
+    refuse_equal_own_name(transaction, &descriptor)?;
+    let id = next_id(transaction)?;
+    let head = StreamHead::default();
+    insert_stream(transaction, id, &descriptor, &head)?;
+    Ok(Stream { id, name, descriptor, head })
+}
+
+fn insert_stream(
+    transaction: &WriteTransaction,
+    id: StreamId,
+    descriptor: &StreamDescriptor,
+    head: &StreamHead,
+) -> Result<(), CommitError> {
+    let name = descriptor.request.name.as_str();
+    transaction.open_table(STREAMS)?.insert(id.0, to_row(descriptor).as_slice())?;
+    transaction.open_table(HEADS)?.insert(id.0, to_row(head).as_slice())?;
+    transaction.open_table(NAMES)?.insert((name, descriptor.generation), id.0)?;
+    Ok(())
+}
+
+/// An input may itself be called `clip.g2`: it must not meet the second generation of `clip`.
+fn refuse_equal_own_name(transaction: &WriteTransaction, descriptor: &StreamDescriptor) -> Result<(), BeginError> {
+    let request = &descriptor.request;
+    let own_name = format!("{}.g{}", request.name, descriptor.generation);
+    let other = match descriptor.generation {
+        1 => split_generation(request.name.as_str()).filter(|(_, generation)| *generation > 1),
+        _ => Some((own_name.as_str(), 1)),
+    };
+    let Some(other) = other else {
+        return Ok(());
+    };
+    let holder = || -> Result<Option<u32>, CommitError> {
+        let names = transaction.open_table(NAMES)?;
+        Ok(names.get(other)?.map(|id| id.value()))
+    };
+    let Some(holder) = holder()? else {
+        return Ok(());
+    };
+    let (holder, _) = super::commit::load(transaction, StreamId(holder))?;
+    let other = holder.request.source_path;
+    Err(BeginError::NameTaken { name: request.name.clone(), other, source_path: request.source_path.clone() })
+}
+
+fn next_id(transaction: &WriteTransaction) -> Result<StreamId, CommitError> {
+    let mut meta = transaction.open_table(META)?;
+    let stored = meta.get("next_stream")?.and_then(|value| value.value().try_into().ok()).map(u32::from_le_bytes);
+    let next = stored.ok_or_else(|| ReadError::Damaged("it has no next stream number".into()))?;
+    meta.insert("next_stream", (next + 1).to_le_bytes().as_slice())?;
+    Ok(StreamId(next))
+}
+
+/// Makes a stream unknown at once; its rows follow later.
+fn forget(transaction: &WriteTransaction, stream: StreamId) -> Result<(), CommitError> {
+    transaction.open_table(STREAMS)?.remove(stream.0)?;
+    transaction.open_table(HEADS)?.remove(stream.0)?;
+    transaction.open_table(DROPPED)?.insert(stream.0, ())?;
+    Ok(())
+}
+
+fn drop_some<K: Key + 'static, V: Value + 'static>(
+    transaction: &WriteTransaction,
+    table: TableDefinition<'_, K, V>,
+    range: RangeInclusive<K::SelfType<'static>>,
+) -> Result<usize, CommitError> {
+    let mut table: Table<'_, K, V> = transaction.open_table(table)?;
+    let mut removed = 0;
+    for row in table.extract_from_if(range, |_, _| true)?.take(DROP_ROWS) {
+        row?;
+        removed += 1;
+    }
+    Ok(removed)
+}

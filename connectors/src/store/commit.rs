@@ -1,0 +1,182 @@
+//! One transaction for whatever is ready: log entries, indexes, heads, and references to files that are on disk by then.
+
+use super::error::CommitError;
+use super::head::StreamHead;
+use super::index::Indexes;
+use super::observations::{ObservationSegment, segment_dir, write_segment};
+use super::open::Writer;
+use super::position::Position;
+use super::schema::*;
+use super::snapshot;
+use super::stream::{Outcome, StreamDescriptor, StreamId};
+use super::thumbnails::{THUMBNAIL_BYTES_MAX, Thumbnail};
+use redb::{ReadableTable, WriteTransaction};
+use vokg_engine::id::StreamName;
+use vokg_engine::record::LogEntry;
+
+/// What one stream has to commit. It is stored whole or not at all.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StreamBatch {
+    /// Whose.
+    pub stream: StreamId,
+    /// The next entries of its log, ending with a progress record; may be empty.
+    pub entries: Vec<LogEntry>,
+    /// Finished observation segments.
+    pub observations: Vec<ObservationSegment>,
+    /// Pictures of tracks.
+    pub thumbnails: Vec<Thumbnail>,
+    /// How the stream ended, if this is its end. Its name then stands for this generation, unless it failed.
+    pub outcome: Option<Outcome>,
+}
+
+impl StreamBatch {
+    /// A batch of log entries alone.
+    pub fn of_entries(stream: StreamId, entries: Vec<LogEntry>) -> Self {
+        Self { stream, entries, observations: Vec::new(), thumbnails: Vec::new(), outcome: None }
+    }
+
+    /// About how many bytes it takes in memory.
+    pub fn bytes(&self) -> usize {
+        let observations: usize = self.observations.iter().map(ObservationSegment::bytes).sum();
+        let thumbnails: usize = self.thumbnails.iter().map(|thumbnail| thumbnail.jpeg.len()).sum();
+        size_of_val(self.entries.as_slice()) + observations + thumbnails
+    }
+}
+
+/// What a transaction stored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Committed {
+    /// Log entries, progress included.
+    pub entries: u64,
+    /// Deltas among them.
+    pub deltas: u64,
+    /// Bytes of the log records, the pictures, and the observations before compression.
+    pub bytes: u64,
+}
+
+impl Writer {
+    /// Stores batches in one transaction, each stream's in the order given. When this returns, they survive a power
+    /// loss.
+    ///
+    /// # Errors
+    /// Where a batch breaks a promise of its log, or the disk fails. Nothing is stored then. After a failure of the
+    /// disk the data directory has to be opened again.
+    pub fn commit(&self, batches: &[StreamBatch]) -> Result<Committed, CommitError> {
+        let transaction = self.begin_write()?;
+        let mut committed = Committed::default();
+        {
+            let mut indexes = Indexes::open(&transaction)?;
+            for batch in batches {
+                self.store_batch(&transaction, &mut indexes, batch, &mut committed)?;
+            }
+        }
+        transaction.commit()?;
+        let mut active = self.active();
+        for ended in batches.iter().filter(|batch| batch.outcome.is_some()) {
+            active.remove(&ended.stream);
+        }
+        Ok(committed)
+    }
+
+    fn store_batch(
+        &self,
+        transaction: &WriteTransaction,
+        indexes: &mut Indexes<'_>,
+        batch: &StreamBatch,
+        committed: &mut Committed,
+    ) -> Result<(), CommitError> {
+        let (descriptor, mut head) = load(transaction, batch.stream)?;
+        let name = own_name(&descriptor)?;
+        let records: Vec<Vec<u8>> = batch.entries.iter().map(|entry| entry.record.encode()).collect();
+        let before = (head.entries, head.deltas);
+        let refused = |reason| CommitError::Refused { stream: name.clone(), reason };
+        head.extend(&batch.entries, &records).map_err(refused)?;
+        indexes.append(batch.stream, &name, &batch.entries, &records)?;
+        self.store_observations(transaction, &name, &mut head, batch)?;
+        store_thumbnails(transaction, batch)?;
+        if snapshot::is_due(&head) {
+            store_snapshot(transaction, indexes, batch, &mut head)?;
+        }
+        if let Some(outcome) = &batch.outcome {
+            head.outcome = Some(outcome.clone());
+            if outcome.is_complete() {
+                transaction.open_table(ALIASES)?.insert(descriptor.request.name.as_str(), batch.stream.0)?;
+            }
+        }
+        transaction.open_table(HEADS)?.insert(batch.stream.0, to_row(&head).as_slice())?;
+
+        let beside = batch.bytes() - size_of_val(batch.entries.as_slice());
+        committed.entries += head.entries - before.0;
+        committed.deltas += head.deltas - before.1;
+        committed.bytes += (records.iter().map(Vec::len).sum::<usize>() + beside) as u64;
+        Ok(())
+    }
+
+    fn store_observations(
+        &self,
+        transaction: &WriteTransaction,
+        name: &StreamName,
+        head: &mut StreamHead,
+        batch: &StreamBatch,
+    ) -> Result<(), CommitError> {
+        if batch.observations.is_empty() {
+            return Ok(());
+        }
+        let dir = segment_dir(self.store.dir(), batch.stream, name);
+        let mut table = transaction.open_table(OBSERVATIONS)?;
+        for segment in &batch.observations {
+            let reference = write_segment(&dir, head.epoch, head.next_segment, segment)?;
+            table.insert((batch.stream.0, head.next_segment), to_row(&reference).as_slice())?;
+            head.next_segment += 1;
+        }
+        Ok(())
+    }
+}
+
+/// A stream as it stands within a transaction.
+pub(super) fn load(
+    transaction: &WriteTransaction,
+    stream: StreamId,
+) -> Result<(StreamDescriptor, StreamHead), CommitError> {
+    let unknown = || super::ReadError::UnknownStream(stream);
+    let descriptors = transaction.open_table(STREAMS)?;
+    let descriptor = descriptors.get(stream.0)?.ok_or_else(unknown)?;
+    let heads = transaction.open_table(HEADS)?;
+    let head = heads.get(stream.0)?.ok_or_else(unknown)?;
+    Ok((from_row("streams", descriptor.value())?, from_row("heads", head.value())?))
+}
+
+pub(super) fn own_name(descriptor: &StreamDescriptor) -> Result<StreamName, super::ReadError> {
+    descriptor.own_name().map_err(|error| super::ReadError::Damaged(error.to_string()))
+}
+
+fn store_thumbnails(transaction: &WriteTransaction, batch: &StreamBatch) -> Result<(), CommitError> {
+    if batch.thumbnails.is_empty() {
+        return Ok(());
+    }
+    let mut table = transaction.open_table(THUMBNAILS)?;
+    for Thumbnail { track, jpeg } in &batch.thumbnails {
+        if jpeg.len() > THUMBNAIL_BYTES_MAX {
+            let (track, bytes) = (track.0, jpeg.len());
+            return Err(CommitError::Thumbnail { track, bytes, limit: THUMBNAIL_BYTES_MAX });
+        }
+        table.insert((batch.stream.0, track.0), jpeg.as_slice())?;
+    }
+    Ok(())
+}
+
+fn store_snapshot(
+    transaction: &WriteTransaction,
+    indexes: &Indexes<'_>,
+    batch: &StreamBatch,
+    head: &mut StreamHead,
+) -> Result<(), CommitError> {
+    let Some(last) = batch.entries.last() else {
+        return Ok(());
+    };
+    let places = indexes.open_places(batch.stream)?;
+    let mut table = transaction.open_table(SNAPSHOTS)?;
+    table.insert((batch.stream.0, Position::of(last).place()), snapshot::encode(&places).as_slice())?;
+    (head.entries_since_snapshot, head.snapshot_elements) = (0, places.len() as u64);
+    Ok(())
+}

@@ -1,0 +1,187 @@
+//! What can go wrong at the store's three borders: opening, reading and committing.
+
+use super::head::BatchError;
+use super::position::Position;
+use super::stream::StreamId;
+use std::io;
+use std::path::{Path, PathBuf};
+use vokg_engine::id::StreamName;
+
+/// Why a data directory cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another process writes to it.
+    #[error("data directory in use by {}, wait for it to end or choose another directory: {dir}", by(*.pid), dir = dir.display())]
+    InUse {
+        /// Which process, where known.
+        pid: Option<u32>,
+        /// The directory.
+        dir: PathBuf,
+    },
+    /// There is no store, and reading does not make one.
+    #[error("no vokg data here: {}", .0.display())]
+    Absent(PathBuf),
+    /// A newer vokg wrote it.
+    #[error("the data has format {found}, this vokg reads up to {known}, a newer vokg is needed: {dir}", dir = dir.display())]
+    Newer {
+        /// Format of the data.
+        found: u32,
+        /// The latest format this program knows.
+        known: u32,
+        /// The directory.
+        dir: PathBuf,
+    },
+    /// A file or directory could not be made, read or locked.
+    #[error("{doing}: {source}: {path}", path = path.display())]
+    Io {
+        /// What was tried.
+        doing: &'static str,
+        /// What the system said.
+        source: io::Error,
+        /// On what.
+        path: PathBuf,
+    },
+    /// The database refused.
+    #[error("the store cannot be opened: {0}")]
+    Database(Box<redb::Error>),
+    /// The database opened, but what it holds makes no sense.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+}
+
+fn by(pid: Option<u32>) -> String {
+    match pid {
+        Some(pid) => format!("process {pid}"),
+        None => "another process".to_owned(),
+    }
+}
+
+impl OpenError {
+    pub(super) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self + use<> {
+        let path = path.to_owned();
+        move |source| Self::Io { doing, source, path }
+    }
+}
+
+/// Why something cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The database could not be read.
+    #[error("the store cannot be read: {0}")]
+    Database(Box<redb::Error>),
+    /// A stream with this number does not exist, or was begun anew meanwhile.
+    #[error("no stream has the number {}, it may have been started again", .0.0)]
+    UnknownStream(StreamId),
+    /// What was read contradicts itself or its checksum.
+    #[error("the store is damaged: {0}; restore a copy, or run the input again into another directory")]
+    Damaged(String),
+    /// A file beside the database could not be read.
+    #[error("{source}: {path}", path = path.display())]
+    Io {
+        /// What the system said.
+        source: io::Error,
+        /// On what.
+        path: PathBuf,
+    },
+}
+
+/// Why a transaction did not happen. Nothing of it is stored then.
+#[derive(Debug, thiserror::Error)]
+pub enum CommitError {
+    /// The database could not be written, for example because the disk is full.
+    #[error("the store cannot be written: {0}")]
+    Database(Box<redb::Error>),
+    /// A file beside the database could not be written.
+    #[error("{doing}: {source}: {path}", path = path.display())]
+    Io {
+        /// What was tried.
+        doing: &'static str,
+        /// What the system said.
+        source: io::Error,
+        /// On what.
+        path: PathBuf,
+    },
+    /// Something the commit builds upon could not be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The entries cannot follow those in the log: whoever made them broke a promise.
+    #[error("stream {stream}: {reason}")]
+    Refused {
+        /// Own name of the stream.
+        stream: StreamName,
+        /// What is wrong.
+        reason: BatchError,
+    },
+    /// A value is taken back that its key does not have.
+    #[error("stream {stream}: entry {at} takes back a value that its key does not have: {element}")]
+    NotThere {
+        /// Own name of the stream.
+        stream: StreamName,
+        /// The entry.
+        at: Position,
+        /// The key, for people.
+        element: String,
+    },
+    /// A picture is larger than a row may be.
+    #[error("the picture of track {track} has {bytes} bytes, the limit is {limit}")]
+    Thumbnail {
+        /// Whose picture.
+        track: u32,
+        /// Its bytes.
+        bytes: usize,
+        /// The most it may have.
+        limit: usize,
+    },
+}
+
+impl CommitError {
+    pub(super) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self + use<> {
+        let path = path.to_owned();
+        move |source| Self::Io { doing, source, path }
+    }
+}
+
+/// Why a stream cannot be begun.
+#[derive(Debug, thiserror::Error)]
+pub enum BeginError {
+    /// Another input has the name.
+    #[error("the name {name} belongs to {other}, give {source_path} another with --name")]
+    NameTaken {
+        /// The name asked for.
+        name: StreamName,
+        /// The input that has it.
+        other: String,
+        /// The input that wants it.
+        source_path: String,
+    },
+    /// The stream is being written right now.
+    #[error("the stream {0} is being written already")]
+    Busy(StreamName),
+    /// The name leaves no room for the suffix of the generation.
+    #[error("the name {name} with its suffix {suffix} is longer than 128 characters, give a shorter one with --name")]
+    NameTooLong {
+        /// The name asked for.
+        name: StreamName,
+        /// The suffix.
+        suffix: String,
+    },
+    /// It could not be stored.
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+}
+
+macro_rules! from_redb {
+    ($($target:ident: $($source:ty),+;)+) => {
+        $($(impl From<$source> for $target {
+            fn from(error: $source) -> Self {
+                Self::Database(Box::new(error.into()))
+            }
+        })+)+
+    };
+}
+
+from_redb! {
+    OpenError: redb::DatabaseError, redb::TransactionError, redb::TableError, redb::StorageError, redb::CommitError;
+    ReadError: redb::TransactionError, redb::TableError, redb::StorageError;
+    CommitError: redb::TransactionError, redb::TableError, redb::StorageError, redb::CommitError, redb::CursorError;
+}

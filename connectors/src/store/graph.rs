@@ -1,0 +1,238 @@
+//! What was so at a time, and what we believed about it then: the graph read from the store.
+
+use super::error::ReadError;
+use super::index::valid;
+use super::open::Store;
+use super::schema::vertex_code;
+use super::stream::StreamId;
+use super::view::{KnownAt, View};
+use std::ops::{Bound, Range};
+use vokg_engine::delta::{Diff, Edge, Element, ElementKey, VertexKey};
+use vokg_engine::graph::Graph;
+use vokg_engine::id::InteractionId;
+use vokg_engine::record::Record;
+use vokg_engine::time::Micros;
+
+/// Which edges of a vertex are asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EdgeQuery {
+    /// The vertex they hang on.
+    pub vertex: VertexKey,
+    /// They hold at some moment of this.
+    pub during: Range<Micros>,
+    /// They come after the edge with this beginning and id: the last one of the page before.
+    pub after: Option<(Micros, InteractionId)>,
+    /// The most edges wanted.
+    pub limit: usize,
+}
+
+impl Store {
+    /// The graph of a stream as known at `known_at` (default: now), and of that what holds at media time `at`
+    /// (default: everything, whenever it held).
+    ///
+    /// Equal to folding the log up to `known_at` and then taking [`Graph::at`]; with `at` it reads only what holds
+    /// then and a bounded stretch of the log.
+    ///
+    /// # Errors
+    /// Where there is no such stream, or the database cannot be read.
+    pub fn graph(&self, stream: StreamId, at: Option<Micros>, known_at: Option<KnownAt>) -> Result<Graph, ReadError> {
+        let view = View::open(self, stream)?;
+        let Some(until) = view.place_of(known_at)? else {
+            return Ok(Graph::default());
+        };
+        let Some(at) = at else {
+            return fold(&view, until);
+        };
+        let mut graph = Graph::default();
+        let open = view.open_at(until)?.into_iter().filter(|element| valid(element).0 <= at);
+        for element in open.chain(view.closed_at(at, until)?) {
+            insert(&mut graph, element);
+        }
+        Ok(graph)
+    }
+
+    /// The edges of a vertex, ordered by (beginning, id).
+    ///
+    /// # Errors
+    /// Where there is no such stream, or the database cannot be read.
+    pub fn edges_of(
+        &self,
+        stream: StreamId,
+        query: &EdgeQuery,
+        known_at: Option<KnownAt>,
+    ) -> Result<Vec<Edge>, ReadError> {
+        let view = View::open(self, stream)?;
+        let (Some(until), (kind, number)) = (view.place_of(known_at)?, vertex_code(query.vertex)) else {
+            return Ok(Vec::new());
+        };
+        let key = |from, id| (stream.0, kind, number, from, id);
+        let start = match query.after {
+            Some((from, id)) => Bound::Excluded(key(from, id.0)),
+            None => Bound::Included(key(0, 0)),
+        };
+        let end = Bound::Excluded(key(query.during.end, 0));
+        if query.after.is_some_and(|(from, _)| from >= query.during.end) || query.during.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut edges = Vec::new();
+        for row in view.incident.range((start, end))? {
+            if edges.len() >= query.limit {
+                break;
+            }
+            let (.., from, id) = row?.0.value();
+            let filed = |edge: &Edge| edge.valid_from_us == from && [edge.from, edge.to].contains(&query.vertex);
+            let holds = |edge: &Edge| edge.valid_to_us.is_none_or(|to| to > query.during.start.max(from));
+            match view.value((4, id), until)? {
+                Some(Element::Edge(edge)) if filed(&edge) && holds(&edge) => edges.push(edge),
+                _ => {}
+            }
+        }
+        Ok(edges)
+    }
+
+    /// The value of one element as known at `known_at` (default: now), whenever it held.
+    ///
+    /// # Errors
+    /// Where there is no such stream, or the database cannot be read.
+    pub fn element(
+        &self,
+        stream: StreamId,
+        key: ElementKey,
+        known_at: Option<KnownAt>,
+    ) -> Result<Option<Element>, ReadError> {
+        let view = View::open(self, stream)?;
+        match view.place_of(known_at)? {
+            Some(until) => view.value(super::schema::element_code(key), until),
+            None => Ok(None),
+        }
+    }
+}
+
+fn fold(view: &View, until: u64) -> Result<Graph, ReadError> {
+    let mut graph = Graph::default();
+    for entry in view.records(None, until)? {
+        match entry? {
+            (_, Record::Delta(delta)) if delta.diff == Diff::Assert => insert(&mut graph, delta.element),
+            (_, Record::Delta(delta)) => remove(&mut graph, delta.element.key()),
+            (_, Record::Progress(_)) => {}
+        }
+    }
+    Ok(graph)
+}
+
+fn insert(graph: &mut Graph, element: Element) {
+    match element {
+        Element::Vertex(key, vertex) => drop(graph.vertices.insert(key, vertex)),
+        Element::Edge(edge) => drop(graph.edges.insert(edge.id, edge)),
+    }
+}
+
+fn remove(graph: &mut Graph, key: ElementKey) {
+    match key {
+        ElementKey::Vertex(key) => drop(graph.vertices.remove(&key)),
+        ElementKey::Edge(id) => drop(graph.edges.remove(&id)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::history::{begin, folds, open, random_batches, random_log};
+    use super::super::position::Position;
+    use super::super::{Store, StoreConfig, StreamBatch};
+    use super::*;
+    use proptest::prelude::*;
+    use vokg_engine::record::LogEntry;
+
+    /// A store that holds a log as one stream, with batches cut at random.
+    fn stored(seed: u64, log: &[LogEntry]) -> (tempfile::TempDir, Store, StreamId) {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let writer = open(dir.path());
+        let stream = begin(&writer, "clip");
+        for batch in random_batches(seed, log) {
+            writer.commit(&[StreamBatch::of_entries(stream, batch)]).expect("the log keeps every promise");
+        }
+        drop(writer);
+        let store = Store::open(dir.path(), StoreConfig::default()).expect("it was closed");
+        (dir, store, stream)
+    }
+
+    /// The graph after the last entry decided at `t` or before.
+    fn fold_by_time<'a>(log: &[LogEntry], folds: &'a [Graph], t: Micros) -> &'a Graph {
+        let late = |entry: &LogEntry| matches!(&entry.record, Record::Delta(delta) if delta.t > t);
+        &folds[log.iter().position(late).unwrap_or(log.len())]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+
+        #[test]
+        fn the_graph_equals_the_fold_of_the_log(seed in any::<u64>(), picks in prop::collection::vec((0.0f64..1.1, 0.0f64..1.1), 30)) {
+            let log = random_log(seed, 120);
+            let folds = folds(&log);
+            let (_dir, store, stream) = stored(seed, &log);
+            let end = log.iter().map(|entry| match &entry.record { Record::Delta(d) => d.t, Record::Progress(p) => p.lower }).max();
+            let end = end.unwrap_or(0) as f64;
+            for (at, known) in picks {
+                let (at, seq) = ((end * at) as Micros, (log.len() as f64 * known) as u64);
+                let known_at = KnownAt::Position(Position { epoch: 1, seq });
+                let fold = &folds[log.len().min(seq as usize + 1)];
+                prop_assert_eq!(&store.graph(stream, Some(at), Some(known_at)).unwrap(), &fold.at(at));
+                prop_assert_eq!(&store.graph(stream, None, Some(known_at)).unwrap(), fold);
+                let by_time = (end * known) as Micros;
+                let fold = fold_by_time(&log, &folds, by_time);
+                prop_assert_eq!(&store.graph(stream, Some(at), Some(KnownAt::Time(by_time))).unwrap(), &fold.at(at));
+                let now = folds.last().unwrap();
+                prop_assert_eq!(&store.graph(stream, Some(at), None).unwrap(), &now.at(at));
+            }
+        }
+
+        #[test]
+        fn edges_of_a_vertex_equal_those_of_the_fold(seed in any::<u64>(), known in 0.0f64..1.0, from in 0.0f64..1.0, to in 0.0f64..1.0) {
+            let log = random_log(seed, 120);
+            let folds = folds(&log);
+            let (_dir, store, stream) = stored(seed, &log);
+            let seq = (log.len() as f64 * known) as u64;
+            let known_at = Some(KnownAt::Position(Position { epoch: 1, seq }));
+            let graph = &folds[seq as usize + 1];
+            let during = (from * 3e6) as Micros..(to * 3e6) as Micros;
+            for vertex in graph.vertices.keys() {
+                let touches = |edge: &&Edge| [edge.from, edge.to].contains(vertex);
+                let holds = |edge: &&Edge| (during.start..during.end).any(|t| edge.valid_from_us <= t && edge.valid_to_us.is_none_or(|to| t < to));
+                let mut expected: Vec<Edge> = graph.edges.values().filter(touches).filter(holds).cloned().collect();
+                expected.sort_by_key(|edge| (edge.valid_from_us, edge.id));
+                let mut found: Vec<Edge> = Vec::new();
+                loop {
+                    let after = found.last().map(|edge| (edge.valid_from_us, edge.id));
+                    let query = EdgeQuery { vertex: *vertex, during: during.clone(), after, limit: 2 };
+                    let page = store.edges_of(stream, &query, known_at).unwrap();
+                    prop_assert!(page.len() <= 2);
+                    if page.is_empty() {
+                        break;
+                    }
+                    found.extend(page);
+                }
+                prop_assert_eq!(found, expected);
+            }
+        }
+    }
+
+    #[test]
+    fn earlier_knowledge_is_found_from_a_snapshot() {
+        let log = random_log(7, 9_000);
+        let (_dir, store, stream) = stored(7, &log);
+        let snapshots = store.read().unwrap().open_table(super::super::schema::SNAPSHOTS).unwrap();
+        assert!(redb::ReadableTableMetadata::len(&snapshots).unwrap() >= 2, "the log is too short for this test");
+        let mut graph = Graph::default();
+        for entry in &log {
+            if let Record::Delta(delta) = &entry.record {
+                graph.apply(delta).unwrap();
+            }
+            if entry.seq % 1_500 == 1_499 {
+                let known_at = KnownAt::Position(Position::of(entry));
+                for at in [0, 50_000_000, 150_000_000] {
+                    assert_eq!(store.graph(stream, Some(at), Some(known_at)).unwrap(), graph.at(at));
+                }
+            }
+        }
+    }
+}

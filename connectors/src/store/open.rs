@@ -1,0 +1,287 @@
+//! A data directory, opened: [`Store`] to read, [`Writer`] to write.
+//!
+//! One process writes, any number read beside it (redb's single-writer mode). The writer holds `writer.lock`, which
+//! names it, for as long as it lives; a process that dies leaves no lock behind.
+
+use super::error::{OpenError, ReadError};
+use super::schema::*;
+use super::stream::StreamId;
+use redb::{ConcurrencyMode, Database, DatabaseError, ReadTransaction, ReadableDatabase, TableError, WriteTransaction};
+use std::collections::BTreeSet;
+use std::fs::{self, File, TryLockError};
+use std::hash::{BuildHasher, RandomState};
+use std::io::{Read, Seek, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+const LOCK_FILE: &str = "writer.lock";
+/// How long a reader waits for a writer that is just opening or closing.
+const OPEN_PATIENCE: Duration = Duration::from_secs(2);
+
+/// How much memory and time the store may take.
+#[derive(Clone, Copy, Debug)]
+pub struct StoreConfig {
+    /// Bytes of database pages kept in memory.
+    pub cache_bytes: usize,
+}
+
+impl Default for StoreConfig {
+    fn default() -> Self {
+        Self { cache_bytes: 32 << 20 }
+    }
+}
+
+/// A data directory, open for reading. Clones share it. Each call reads one state of the store and lets go of it.
+#[derive(Clone)]
+pub struct Store {
+    database: Arc<dyn ReadableDatabase + Send + Sync>,
+    dir: Arc<Path>,
+}
+
+impl Store {
+    /// Opens a data directory for reading, also beside a process that writes to it.
+    ///
+    /// After a crash it is repaired first, which needs the right to write. A writer that is opening or closing at
+    /// the same moment is waited for, at most 2 s.
+    ///
+    /// # Errors
+    /// Where there is no store, a newer program wrote it, or the disk fails.
+    pub fn open(dir: &Path, config: StoreConfig) -> Result<Self, OpenError> {
+        let file = dir.join(DATABASE_FILE);
+        if !file.is_file() {
+            return Err(OpenError::Absent(dir.to_owned()));
+        }
+        let patience = Instant::now() + OPEN_PATIENCE;
+        let database = loop {
+            match builder(config).open_read_only(&file) {
+                Ok(database) => break database,
+                Err(DatabaseError::RepairAborted | DatabaseError::DatabaseAlreadyOpen) if Instant::now() < patience => {
+                    match Writer::open(dir, config) {
+                        Ok(repaired) => drop(repaired),
+                        Err(OpenError::InUse { .. }) => std::thread::sleep(Duration::from_millis(20)),
+                        Err(other) => return Err(other),
+                    }
+                }
+                Err(other) => return Err(other.into()),
+            }
+        };
+        let store = Self { database: Arc::new(database), dir: dir.into() };
+        store.check_format()?;
+        Ok(store)
+    }
+
+    /// The data directory.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// A random number that tells this data directory from others. Part of no digest.
+    ///
+    /// # Errors
+    /// Where the database cannot be read.
+    pub fn instance(&self) -> Result<[u8; 16], ReadError> {
+        let meta = self.read()?.open_table(META)?;
+        let instance = meta.get("instance")?.and_then(|value| value.value().try_into().ok());
+        instance.ok_or_else(|| ReadError::Damaged("it has no instance number".into()))
+    }
+
+    pub(super) fn read(&self) -> Result<ReadTransaction, ReadError> {
+        Ok(self.database.begin_read()?)
+    }
+
+    fn check_format(&self) -> Result<(), OpenError> {
+        let meta = match self.read()?.open_table(META) {
+            Err(TableError::TableDoesNotExist(_)) => return Err(OpenError::Absent(self.dir.to_path_buf())),
+            meta => meta?,
+        };
+        let format = meta.get("format")?.and_then(|value| value.value().try_into().ok()).map(u32::from_le_bytes);
+        match format {
+            Some(found) if found > FORMAT_VERSION => {
+                Err(OpenError::Newer { found, known: FORMAT_VERSION, dir: self.dir.to_path_buf() })
+            }
+            Some(1..) => Ok(()),
+            _ => Err(ReadError::Damaged("it has no format version".into()).into()),
+        }
+    }
+}
+
+/// A data directory, open for writing. At most one exists per directory.
+///
+/// The directory is free again when the writer and every [`Store`] taken from it are gone.
+pub struct Writer {
+    pub(super) database: Arc<Database>,
+    pub(super) store: Store,
+    /// Streams that were begun here and have not ended.
+    pub(super) active: Mutex<BTreeSet<StreamId>>,
+    _lock: File,
+}
+
+impl Writer {
+    /// Opens a data directory for writing; makes it where it is absent. Finishes what a crash interrupted: removes
+    /// half-dropped streams and files that no transaction refers to.
+    ///
+    /// # Errors
+    /// [`OpenError::InUse`] where another writer has it, otherwise where it cannot be made, repaired or read.
+    pub fn open(dir: &Path, config: StoreConfig) -> Result<Self, OpenError> {
+        fs::create_dir_all(dir).map_err(OpenError::io("cannot make the data directory", dir))?;
+        let lock = take_lock(dir)?;
+        let file = dir.join(DATABASE_FILE);
+        let database = match builder(config).create(&file) {
+            Err(DatabaseError::DatabaseAlreadyOpen) => {
+                return Err(OpenError::InUse { pid: None, dir: dir.to_owned() });
+            }
+            database => database?,
+        };
+        sync_dir(dir).map_err(OpenError::io("cannot sync the data directory", dir))?;
+        Self::with_database(dir, database, lock)
+    }
+
+    pub(super) fn with_database(dir: &Path, database: Database, lock: File) -> Result<Self, OpenError> {
+        let database = Arc::new(database);
+        let store = Store { database: database.clone(), dir: dir.into() };
+        let writer = Self { database, store, active: Mutex::default(), _lock: lock };
+        match writer.store.check_format() {
+            Err(OpenError::Absent(_)) => writer.make_tables()?,
+            checked => checked?,
+        }
+        writer.finish_drops()?;
+        writer.sweep_orphans()?;
+        Ok(writer)
+    }
+
+    /// The same directory, for reading.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Begins a transaction that is on disk when it is committed.
+    pub(super) fn begin_write(&self) -> Result<WriteTransaction, redb::TransactionError> {
+        let mut transaction = self.database.begin_write()?;
+        transaction.set_quick_repair(true);
+        Ok(transaction)
+    }
+
+    fn make_tables(&self) -> Result<(), OpenError> {
+        let transaction = self.begin_write()?;
+        {
+            let mut meta = transaction.open_table(META)?;
+            meta.insert("format", FORMAT_VERSION.to_le_bytes().as_slice())?;
+            meta.insert("instance", random_bytes().as_slice())?;
+            meta.insert("next_stream", 1u32.to_le_bytes().as_slice())?;
+        }
+        transaction.open_table(STREAMS)?;
+        transaction.open_table(HEADS)?;
+        transaction.open_table(NAMES)?;
+        transaction.open_table(ALIASES)?;
+        transaction.open_table(DROPPED)?;
+        transaction.open_table(LOG)?;
+        transaction.open_table(VERSIONS)?;
+        transaction.open_table(OPEN)?;
+        transaction.open_table(CLOSED)?;
+        transaction.open_table(INCIDENT)?;
+        transaction.open_table(SNAPSHOTS)?;
+        transaction.open_table(OBSERVATIONS)?;
+        transaction.open_table(THUMBNAILS)?;
+        transaction.commit()?;
+        Ok(())
+    }
+}
+
+fn builder(config: StoreConfig) -> redb::Builder {
+    let mut builder = redb::Builder::new();
+    builder.set_concurrency_mode(ConcurrencyMode::SingleWriter).set_cache_size(config.cache_bytes);
+    builder
+}
+
+/// Takes the writer's lock and leaves this process's number in it.
+fn take_lock(dir: &Path) -> Result<File, OpenError> {
+    let path: PathBuf = dir.join(LOCK_FILE);
+    let failed = || OpenError::io("cannot take the writer's lock", &path);
+    let mut file = File::options().read(true).write(true).create(true).truncate(false).open(&path).map_err(failed())?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let mut holder = String::new();
+            let read = file.take(16).read_to_string(&mut holder);
+            let pid = read.ok().and_then(|_| holder.trim().parse().ok());
+            return Err(OpenError::InUse { pid, dir: dir.to_owned() });
+        }
+        Err(TryLockError::Error(error)) => return Err(failed()(error)),
+    }
+    file.set_len(0).and_then(|()| file.rewind()).map_err(failed())?;
+    writeln!(file, "{}", std::process::id()).map_err(failed())?;
+    Ok(file)
+}
+
+/// Makes the names in a directory durable.
+pub(super) fn sync_dir(dir: &Path) -> std::io::Result<()> {
+    File::open(dir)?.sync_all()
+}
+
+/// 16 bytes from the seeds the standard library draws from the system for its hash maps: enough to tell two data
+/// directories apart, and no crate more.
+fn random_bytes() -> [u8; 16] {
+    let mut bytes = [0; 16];
+    for half in bytes.chunks_exact_mut(8) {
+        half.copy_from_slice(&RandomState::new().hash_one(half.len()).to_le_bytes());
+    }
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn open(dir: &Path) -> Result<Writer, OpenError> {
+        Writer::open(dir, StoreConfig::default())
+    }
+
+    #[test]
+    fn a_second_writer_is_told_who_has_it_and_a_reader_is_let_in() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let writer = open(dir.path()).expect("the directory is new");
+        let error = open(dir.path()).err().map(|error| error.to_string()).unwrap_or_default();
+        assert!(error.contains(&format!("in use by process {}", std::process::id())), "{error}");
+        let reader = Store::open(dir.path(), StoreConfig::default()).expect("readers are let in");
+        assert_eq!(reader.instance().ok(), writer.store().instance().ok());
+        drop(writer);
+        drop(open(dir.path()).expect("the directory is free again"));
+    }
+
+    #[test]
+    fn reading_makes_nothing() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let absent = dir.path().join("none");
+        assert!(matches!(Store::open(&absent, StoreConfig::default()), Err(OpenError::Absent(_))));
+        assert!(!absent.exists());
+    }
+
+    #[test]
+    fn what_a_newer_program_wrote_is_refused() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let writer = open(dir.path()).expect("the directory is new");
+        let instance = writer.store().instance().expect("it was just made");
+        let transaction = writer.begin_write().expect("nothing else writes");
+        {
+            let mut meta = transaction.open_table(META).expect("the table exists");
+            meta.insert("format", 9u32.to_le_bytes().as_slice()).expect("the disk has room");
+        }
+        transaction.commit().expect("the disk has room");
+        drop(writer);
+        for error in [open(dir.path()).err(), Store::open(dir.path(), StoreConfig::default()).err()] {
+            let text = error.map(|error| error.to_string()).unwrap_or_default();
+            assert!(text.contains("has format 9, this vokg reads up to 1"), "{text}");
+        }
+        assert_ne!(instance, [0; 16]);
+    }
+
+    #[test]
+    fn something_else_in_place_of_the_database_is_refused() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        fs::write(dir.path().join(DATABASE_FILE), "no database at all, but long enough to look at")
+            .expect("it has room");
+        assert!(matches!(open(dir.path()), Err(OpenError::Database(_))));
+        assert!(matches!(Store::open(dir.path(), StoreConfig::default()), Err(OpenError::Database(_))));
+    }
+}

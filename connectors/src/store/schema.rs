@@ -1,0 +1,83 @@
+//! The tables of the database, their keys, and the limits of what a row may hold. docs/store-format.md draws them.
+
+use super::error::ReadError;
+use redb::TableDefinition;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use vokg_engine::delta::{ElementKey, VertexKey};
+
+/// The format this program writes. It rises with every change that an older program would misread.
+pub const FORMAT_VERSION: u32 = 1;
+/// The database's file within the data directory.
+pub(super) const DATABASE_FILE: &str = "vokg.redb";
+/// The most bytes one log record may have.
+pub const RECORD_BYTES_MAX: usize = 1 << 20;
+
+/// Name → value: `format` (u32, little-endian), `instance` (16 bytes), `next_stream` (u32, little-endian).
+pub(super) const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
+/// Stream → `StreamDescriptor`.
+pub(super) const STREAMS: TableDefinition<'_, u32, &[u8]> = TableDefinition::new("streams");
+/// Stream → `StreamHead`.
+pub(super) const HEADS: TableDefinition<'_, u32, &[u8]> = TableDefinition::new("heads");
+/// (name, generation) → stream.
+pub(super) const NAMES: TableDefinition<'_, (&str, u32), u32> = TableDefinition::new("names");
+/// Name → the latest generation that is complete.
+pub(super) const ALIASES: TableDefinition<'_, &str, u32> = TableDefinition::new("aliases");
+/// Streams that were begun anew and whose rows are still being removed.
+pub(super) const DROPPED: TableDefinition<'_, u32, ()> = TableDefinition::new("dropped");
+/// (stream, place) → record.
+pub(super) const LOG: TableDefinition<'_, (u32, u64), &[u8]> = TableDefinition::new("log");
+/// (stream, element, place) → [`VersionState`]: which log entries say something of an element.
+pub(super) const VERSIONS: TableDefinition<'_, (u32, u8, u64, u64), u8> = TableDefinition::new("versions");
+/// (stream, element) → place of its latest version: the elements that have no end.
+pub(super) const OPEN: TableDefinition<'_, (u32, u8, u64), u64> = TableDefinition::new("open");
+/// (stream, fork, place) → [`super::index::ClosedSpan`]: versions that have an end, filed by the time they hold.
+pub(super) const CLOSED: TableDefinition<'_, (u32, u64, u64), &[u8]> = TableDefinition::new("closed");
+/// (stream, vertex, valid from, edge): the edges that hang or hung on a vertex.
+pub(super) const INCIDENT: TableDefinition<'_, (u32, u8, u64, u64, u64), ()> = TableDefinition::new("incident");
+/// (stream, place) → places of the elements open after that entry.
+pub(super) const SNAPSHOTS: TableDefinition<'_, (u32, u64), &[u8]> = TableDefinition::new("snapshots");
+/// (stream, number) → `SegmentRef`.
+pub(super) const OBSERVATIONS: TableDefinition<'_, (u32, u32), &[u8]> = TableDefinition::new("observations");
+/// (stream, track) → JPEG.
+pub(super) const THUMBNAILS: TableDefinition<'_, (u32, u32), &[u8]> = TableDefinition::new("thumbnails");
+
+/// What a log entry makes of its element.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum VersionState {
+    /// It never was.
+    Retracted = 0,
+    /// It is so from some time on.
+    Open = 1,
+    /// It was so for a while.
+    Closed = 2,
+}
+
+/// An element's key as it stands in table keys: kind of element, then its number.
+pub(super) fn element_code(key: ElementKey) -> (u8, u64) {
+    match key {
+        ElementKey::Vertex(vertex) => vertex_code(vertex),
+        ElementKey::Edge(id) => (4, id.0),
+    }
+}
+
+/// A vertex's key as it stands in table keys.
+pub(super) fn vertex_code(vertex: VertexKey) -> (u8, u64) {
+    match vertex {
+        VertexKey::Stream => (0, 0),
+        VertexKey::Object(id) => (1, id.0.into()),
+        VertexKey::Gap(number) => (2, number.into()),
+        VertexKey::Correction(t) => (3, t),
+    }
+}
+
+/// A row value of a small typed record.
+pub(super) fn to_row<T: Serialize>(value: &T) -> Vec<u8> {
+    postcard::to_stdvec(value).expect("rows have no field without an encoding")
+}
+
+/// The small typed record of a row value.
+pub(super) fn from_row<T: DeserializeOwned>(table: &str, bytes: &[u8]) -> Result<T, ReadError> {
+    postcard::from_bytes(bytes)
+        .map_err(|reason| ReadError::Damaged(format!("a row of {table} has no meaning: {reason}")))
+}
