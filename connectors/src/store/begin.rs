@@ -225,3 +225,137 @@ fn drop_some<K: Key + 'static, V: Value + 'static>(
     }
     Ok(removed)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::history::{begin, complete, open, random_log, request};
+    use super::super::observations::samples::{frame, observation};
+    use super::super::{Ending, ObservationBuffer, Outcome, StreamBatch};
+    use super::*;
+    use vokg_engine::id::StreamName;
+
+    fn finish(writer: &Writer, stream: StreamId, outcome: Outcome) {
+        let mut buffer = ObservationBuffer::default();
+        buffer.push(&frame(5, vec![observation(5, 1, 0.0)], vec![]));
+        let observations = buffer.finish().into_iter().collect();
+        let log = random_log(1, 30);
+        let batch = StreamBatch { observations, outcome: Some(outcome), ..StreamBatch::of_entries(stream, log) };
+        writer.commit(&[batch]).expect("the log keeps every promise");
+    }
+
+    fn rows(writer: &Writer) -> u64 {
+        let transaction = writer.store.read().expect("the store is whole");
+        let count = |table| redb::ReadableTableMetadata::len(&transaction.open_untyped_table(table).unwrap()).unwrap();
+        let tables: Vec<_> = transaction.list_tables().expect("the store is whole").collect();
+        tables.into_iter().map(count).sum()
+    }
+
+    #[test]
+    fn what_is_complete_is_not_done_again_and_other_settings_make_a_generation() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let writer = open(dir.path());
+        let first = begin(&writer, "clip");
+        assert!(matches!(writer.begin_stream(request("clip")), Err(BeginError::Busy(_))));
+        finish(&writer, first, complete());
+        let again = writer.begin_stream(request("clip")).expect("the name is ours");
+        assert!(matches!(again, Begun::Done(stream) if stream.id == first));
+
+        let changed = StreamRequest { config_hash: [3; 32], ..request("clip") };
+        let Ok(Begun::Fresh(second)) = writer.begin_stream(changed) else { panic!("other settings are new") };
+        assert_eq!(second.name.as_str(), "clip.g2");
+        let found = |name| writer.store().find_stream(name).expect("the store is whole").map(|stream| stream.id);
+        assert_eq!(found("clip"), Some(first));
+        finish(&writer, second.id, complete());
+        assert_eq!(
+            [found("clip"), found("clip.g1"), found("clip.g2")],
+            [Some(second.id), Some(first), Some(second.id)]
+        );
+        assert_eq!([found("clip.g3"), found("clap")], [None, None]);
+        assert_eq!(writer.store().streams().expect("the store is whole").len(), 2);
+    }
+
+    #[test]
+    fn what_was_interrupted_or_failed_starts_from_nothing_and_leaves_nothing_behind() {
+        let failed = Outcome { ending: Ending::Failed("cut short".into()), ..complete() };
+        for outcome in [None, Some(failed)] {
+            let dir = tempfile::tempdir().expect("a temporary directory");
+            let mut writer = open(dir.path());
+            let first = begin(&writer, "clip");
+            let clean = rows(&writer);
+            match outcome {
+                Some(outcome) => finish(&writer, first, outcome),
+                None => finish_without_end(&writer, first),
+            }
+            assert!(rows(&writer) > clean);
+            drop(writer);
+            writer = open(dir.path());
+            let second = begin(&writer, "clip");
+            assert_ne!(first, second);
+            assert_eq!(rows(&writer), clean);
+            assert!(matches!(writer.store().page(first, None, 1), Err(ReadError::UnknownStream(_))));
+            assert_eq!(std::fs::read_dir(dir.path().join("observations")).expect("it was made").count(), 0);
+            finish(&writer, second, complete());
+            assert_eq!(writer.store().observations(second, 0..10).expect("the store is whole").count(), 1);
+        }
+    }
+
+    fn finish_without_end(writer: &Writer, stream: StreamId) {
+        let log = random_log(1, 30);
+        let mut buffer = ObservationBuffer::default();
+        buffer.push(&frame(5, vec![observation(5, 1, 0.0)], vec![]));
+        let observations = buffer.finish().into_iter().collect();
+        let batch = StreamBatch { observations, ..StreamBatch::of_entries(stream, log) };
+        writer.commit(&[batch]).expect("the log keeps every promise");
+    }
+
+    #[test]
+    fn a_drop_that_a_crash_interrupted_is_finished_at_the_next_opening() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let writer = open(dir.path());
+        let clean = rows(&writer);
+        let first = begin(&writer, "clip");
+        finish_without_end(&writer, first);
+        let transaction = writer.begin_write().expect("nothing else writes");
+        forget(&transaction, first).expect("the disk has room");
+        transaction
+            .open_table(NAMES)
+            .and_then(|mut names| Ok(names.remove(("clip", 1)).map(drop)?))
+            .expect("it has a name");
+        transaction.commit().expect("the disk has room");
+        assert!(rows(&writer) > clean);
+        drop(writer);
+        assert_eq!(rows(&open(dir.path())), clean);
+    }
+
+    #[test]
+    fn one_name_is_one_input() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let writer = open(dir.path());
+        let first = begin(&writer, "clip");
+        finish(&writer, first, complete());
+        let elsewhere = StreamRequest { source_path: "other/clip".into(), content_hash: [9; 32], ..request("clip") };
+        let error = writer.begin_stream(elsewhere.clone()).expect_err("the name is taken").to_string();
+        assert!(error.contains("--name") && error.contains("videos/clip") && error.contains("other/clip"), "{error}");
+
+        let changed_in_place = StreamRequest { source_path: request("clip").source_path, ..elsewhere };
+        assert!(
+            matches!(writer.begin_stream(changed_in_place), Ok(Begun::Fresh(stream)) if stream.name.as_str() == "clip.g2")
+        );
+        let lookalike = StreamRequest { name: StreamName::new("clip.g2").expect("a good name"), ..request("x") };
+        assert!(matches!(writer.begin_stream(lookalike), Err(BeginError::NameTaken { .. })));
+    }
+
+    #[test]
+    fn a_generation_does_not_take_the_name_of_another_input() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let writer = open(dir.path());
+        begin(&writer, "clip.g2");
+        begin(&writer, "clip");
+        let changed = StreamRequest { config_hash: [3; 32], ..request("clip") };
+        assert!(matches!(writer.begin_stream(changed), Err(BeginError::NameTaken { .. })));
+        let long = StreamRequest { name: StreamName::slug(&"x".repeat(128)), ..request("x") };
+        assert!(matches!(writer.begin_stream(long.clone()), Ok(Begun::Fresh(_))));
+        let changed = StreamRequest { config_hash: [3; 32], ..long };
+        assert!(matches!(writer.begin_stream(changed), Err(BeginError::NameTooLong { .. })));
+    }
+}

@@ -180,3 +180,78 @@ fn store_snapshot(
     (head.entries_since_snapshot, head.snapshot_elements) = (0, places.len() as u64);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::history::{begin, complete, object, open, progress, random_log};
+    use super::super::{BatchError, ReadError};
+    use super::*;
+    use vokg_engine::delta::Diff;
+    use vokg_engine::id::TrackId;
+    use vokg_engine::record::Record;
+
+    fn entries(first_seq: u64, records: Vec<Record>) -> Vec<LogEntry> {
+        let place = |(index, record)| LogEntry { epoch: 1, seq: first_seq + index as u64, record };
+        records.into_iter().enumerate().map(place).collect()
+    }
+
+    #[test]
+    fn a_bad_batch_takes_the_whole_transaction_with_it() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let writer = open(dir.path());
+        let [good, bad] = ["good", "bad"].map(|name| begin(&writer, name));
+        let log = random_log(1, 10);
+        let gap = StreamBatch::of_entries(bad, log[1..].to_vec());
+        let error = writer.commit(&[StreamBatch::of_entries(good, log.clone()), gap]).expect_err("an entry is missing");
+        assert!(matches!(error, CommitError::Refused { reason: BatchError::Sequence { .. }, .. }), "{error}");
+        assert_eq!(writer.store().stream(good).expect("it exists").head, StreamHead::default());
+        assert_eq!(writer.store().page(good, None, 9).expect("it exists").entries, vec![]);
+        writer.commit(&[StreamBatch::of_entries(good, log)]).expect("it can be stored alone");
+    }
+
+    #[test]
+    fn only_the_current_value_of_a_key_can_be_taken_back() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let writer = open(dir.path());
+        let stream = begin(&writer, "clip");
+        let taken_back = |number, first_seen, t| match object(number, first_seen) {
+            Record::Delta(delta) => Record::Delta(vokg_engine::delta::Delta { t, diff: Diff::Retract, ..delta }),
+            progress => progress,
+        };
+        let commit = |batch| writer.commit(&[StreamBatch::of_entries(stream, batch)]);
+        commit(entries(0, vec![object(1, 5), progress(0, Some(6), 1)])).expect("the log keeps every promise");
+        for wrong in [taken_back(2, 5, 7), taken_back(1, 4, 7)] {
+            let error = commit(entries(2, vec![wrong, progress(6, Some(8), 1)]));
+            assert!(matches!(error, Err(CommitError::NotThere { .. })), "{error:?}");
+        }
+        commit(entries(2, vec![taken_back(1, 5, 7), progress(6, Some(8), 1)])).expect("that was its value");
+        let error = commit(entries(4, vec![taken_back(1, 5, 9), progress(8, Some(10), 1)]));
+        assert!(matches!(error, Err(CommitError::NotThere { .. })), "{error:?}");
+    }
+
+    #[test]
+    fn nothing_follows_the_end_and_the_unknown_is_refused() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let writer = open(dir.path());
+        let stream = begin(&writer, "clip");
+        let end = StreamBatch { outcome: Some(complete()), ..StreamBatch::of_entries(stream, vec![]) };
+        writer.commit(&[end]).expect("an end needs no entries");
+        let error = writer.commit(&[StreamBatch::of_entries(stream, random_log(1, 3))]);
+        assert!(matches!(error, Err(CommitError::Refused { reason: BatchError::Ended, .. })));
+        let error = writer.commit(&[StreamBatch::of_entries(StreamId(99), vec![])]);
+        assert!(matches!(error, Err(CommitError::Read(ReadError::UnknownStream(StreamId(99))))));
+    }
+
+    #[test]
+    fn pictures_have_a_limit_and_the_latest_counts() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let writer = open(dir.path());
+        let stream = begin(&writer, "clip");
+        let picture = |bytes| Thumbnail { track: TrackId(3), jpeg: vec![7; bytes] };
+        let batch = |thumbnails| StreamBatch { thumbnails, ..StreamBatch::of_entries(stream, vec![]) };
+        writer.commit(&[batch(vec![picture(10), picture(20)])]).expect("they are small");
+        assert!(matches!(writer.commit(&[batch(vec![picture(1 << 20)])]), Err(CommitError::Thumbnail { .. })));
+        assert_eq!(writer.store().thumbnail(stream, TrackId(3)).expect("it exists"), Some(vec![7; 20]));
+        assert_eq!(writer.store().thumbnail(stream, TrackId(4)).expect("the store is whole"), None);
+    }
+}

@@ -4,7 +4,7 @@
 //! disk one sync after it was submitted. How batches are grouped changes nothing that is stored.
 //!
 //! ```text
-//! workers ──try_submit──▶ queue (256 batches, 64 MiB) ──▶ one transaction (20 000 entries' worth, 16 MiB) ──▶ disk
+//! workers ──try_submit──▶ queue (256 batches, 64 MiB) ──▶ one transaction (16 MiB) ──▶ disk
 //!     ▲                        │ full: the batch comes back, and
 //!     └────────wake────────────┘ the wake-up tells when there is room
 //! ```
@@ -179,6 +179,7 @@ impl CommitHandle {
 }
 
 fn commit_all(writer: &Writer, config: CommitterConfig, queue: &Queue, totals: &Totals, wake: &dyn Fn()) {
+    let _guard = PanicGuard(queue);
     let mut rng = match config.grouping {
         Grouping::AllThatWaits => None,
         Grouping::Random(seed) => Some(ChaCha8Rng::seed_from_u64(seed)),
@@ -207,6 +208,17 @@ fn commit_all(writer: &Writer, config: CommitterConfig, queue: &Queue, totals: &
     }
 }
 
+/// Lets nobody wait for a thread that panicked.
+struct PanicGuard<'a>(&'a Queue);
+
+impl Drop for PanicGuard<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.finish(0, Err(CommitError::Panicked));
+        }
+    }
+}
+
 /// How many of the first batches make a transaction; at least one.
 fn fitting(sizes: &[usize], limit: usize) -> usize {
     let mut total = 0usize;
@@ -223,5 +235,119 @@ impl Totals {
         self.entries.fetch_add(committed.entries, Ordering::Relaxed);
         self.deltas.fetch_add(committed.deltas, Ordering::Relaxed);
         self.bytes.fetch_add(committed.bytes, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::history::{begin, complete, open, random_batches, random_log};
+    use super::super::{Position, StreamId};
+    use super::*;
+    use std::sync::mpsc;
+    use std::time::Duration;
+    use vokg_engine::record::{Digest, LogEntry};
+
+    fn soon() -> Instant {
+        Instant::now() + Duration::from_secs(60)
+    }
+
+    fn start(writer: &Arc<Writer>, config: CommitterConfig) -> (Committer, mpsc::Receiver<()>) {
+        let (wake, woken) = mpsc::channel();
+        let committer = Committer::start(writer.clone(), config, move || wake.send(()).unwrap_or_default());
+        (committer.expect("there is a thread to be had"), woken)
+    }
+
+    /// Submits all batches, waiting for room where there is none.
+    fn submit(handle: &CommitHandle, woken: &mpsc::Receiver<()>, batches: Vec<StreamBatch>) {
+        for mut batch in batches {
+            while let Err(refused) = handle.try_submit(batch) {
+                let SubmitError::Full(back) = refused else { panic!("{refused}") };
+                batch = *back;
+                woken.recv_timeout(Duration::from_secs(60)).expect("room appears and is told of");
+            }
+        }
+    }
+
+    /// Two logs, cut by one seed, their batches in turn.
+    fn two_streams(seed: u64, ids: [StreamId; 2]) -> Vec<StreamBatch> {
+        let mut batches = Vec::new();
+        for (log, id) in [1, 2].into_iter().zip(ids) {
+            let cut = random_batches(seed, &random_log(log, 60)).into_iter();
+            batches.extend(cut.enumerate().map(|(turn, entries)| (turn, StreamBatch::of_entries(id, entries))));
+        }
+        batches.sort_by_key(|(turn, batch)| (*turn, batch.stream));
+        batches.into_iter().map(|(_, batch)| batch).collect()
+    }
+
+    #[test]
+    fn grouping_changes_nothing_that_is_stored() {
+        let mut digests: Vec<[Digest; 2]> = Vec::new();
+        for (cut, grouping) in [(1, Grouping::AllThatWaits), (2, Grouping::Random(5)), (3, Grouping::Random(6))] {
+            let dir = tempfile::tempdir().expect("a temporary directory");
+            let writer = Arc::new(open(dir.path()));
+            let ids = ["a", "b"].map(|name| begin(&writer, name));
+            let queue = QueueLimits { batches: 5, bytes: 1 << 20 };
+            let (committer, woken) = start(&writer, CommitterConfig { queue, grouping, ..CommitterConfig::default() });
+            submit(&committer.handle(), &woken, two_streams(cut, ids));
+            let counters = committer.stop(soon()).expect("the disk has room");
+            assert!(counters.commits > 1 && counters.waiting == 0, "{counters:?}");
+            digests.push(ids.map(|id| writer.store().verify(id).expect("it was stored whole")));
+        }
+        assert!(digests.windows(2).all(|pair| pair[0] == pair[1]), "{digests:?}");
+    }
+
+    #[test]
+    fn a_full_queue_gives_the_batch_back_and_tells_of_room() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let writer = Arc::new(open(dir.path()));
+        let stream = begin(&writer, "clip");
+        let queue = QueueLimits { batches: 1, bytes: 1 };
+        let (committer, woken) = start(&writer, CommitterConfig { queue, ..CommitterConfig::default() });
+        let blocked = writer.begin_write().expect("nothing else writes");
+        let handle = committer.handle();
+        let batches = random_batches(1, &random_log(1, 60)).into_iter();
+        let mut batches = batches.map(|entries| StreamBatch::of_entries(stream, entries));
+        let refused = batches.find_map(|batch| handle.try_submit(batch).err()).expect("one is too many");
+        let SubmitError::Full(back) = refused else { panic!("{refused}") };
+        assert!(matches!(handle.flush(Instant::now()), Err(FlushError::Deadline(_))));
+        drop(blocked);
+        let rest = std::iter::once(*back).chain(batches).collect();
+        submit(&handle, &woken, rest);
+        handle.flush(soon()).expect("the disk has room");
+        let head = writer.store().stream(stream).expect("it exists").head;
+        assert!(head.closed && handle.counters().refused > 0);
+    }
+
+    #[test]
+    fn after_a_failed_commit_nothing_is_taken_and_what_was_stored_stays() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let writer = Arc::new(open(dir.path()));
+        let stream = begin(&writer, "clip");
+        let (committer, woken) = start(&writer, CommitterConfig::default());
+        let handle = committer.handle();
+        let log = random_log(1, 20);
+        handle.try_submit(StreamBatch::of_entries(stream, log.clone())).expect("there is room");
+        handle.flush(soon()).expect("the disk has room");
+        let again: Vec<LogEntry> = log.clone();
+        handle.try_submit(StreamBatch::of_entries(stream, again)).expect("there is room");
+        assert!(matches!(handle.flush(soon()), Err(FlushError::Failed(_))));
+        woken.recv_timeout(Duration::from_secs(60)).expect("a failure is told of");
+        let late = StreamBatch { outcome: Some(complete()), ..StreamBatch::of_entries(stream, vec![]) };
+        assert!(matches!(handle.try_submit(late), Err(SubmitError::Failed(..))));
+        assert!(handle.failure().expect("a commit failed").to_string().contains("where 1-"));
+        drop(committer);
+        let entries: Result<Vec<_>, _> = writer.store().entries(stream, None).collect();
+        assert_eq!(entries.expect("it exists"), log);
+        assert_eq!(
+            writer.store().stream(stream).expect("it exists").head.next(),
+            Position { epoch: 1, seq: log.len() as u64 }
+        );
+    }
+
+    #[test]
+    fn a_transaction_takes_what_fits_and_at_least_one() {
+        assert_eq!(fitting(&[5, 5, 5], 10), 2);
+        assert_eq!(fitting(&[50, 5], 10), 1);
+        assert_eq!(fitting(&[1, 2, 3], usize::MAX), 3);
     }
 }

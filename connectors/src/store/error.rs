@@ -122,6 +122,9 @@ pub enum CommitError {
         /// The key, for people.
         element: String,
     },
+    /// The thread that commits is gone.
+    #[error("the commit thread panicked, which is a fault of vokg")]
+    Panicked,
     /// A picture is larger than a row may be.
     #[error("the picture of track {track} has {bytes} bytes, the limit is {limit}")]
     Thumbnail {

@@ -39,6 +39,7 @@
 
 mod begin;
 mod commit;
+mod committer;
 mod error;
 mod graph;
 mod head;
@@ -51,6 +52,9 @@ mod observations;
 mod open;
 mod page;
 mod position;
+#[cfg(test)]
+mod power;
+mod queue;
 mod schema;
 mod snapshot;
 mod stream;
@@ -59,6 +63,7 @@ mod view;
 
 pub use begin::Begun;
 pub use commit::{Committed, StreamBatch};
+pub use committer::{CommitCounters, CommitHandle, Committer, CommitterConfig, Grouping};
 pub use error::{BeginError, CommitError, OpenError, ReadError};
 pub use graph::EdgeQuery;
 pub use head::{BatchError, StreamHead};
@@ -66,6 +71,7 @@ pub use observations::{FormatError, ObservationBuffer, ObservationSegment, Obser
 pub use open::{Store, StoreConfig, Writer};
 pub use page::{Entries, PAGE_ENTRIES_MAX, Page};
 pub use position::{EPOCH_MAX, Position, PositionError, SEQ_MAX};
+pub use queue::{FlushError, QueueLimits, SubmitError};
 pub use schema::{FORMAT_VERSION, RECORD_BYTES_MAX};
 pub use stream::{Ending, Outcome, Stream, StreamDescriptor, StreamId, StreamRequest};
 pub use thumbnails::{THUMBNAIL_BYTES_MAX, Thumbnail};

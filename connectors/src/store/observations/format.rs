@@ -6,7 +6,7 @@
 //! | 8 | 4 | format version, little-endian as all numbers here |
 //! | 12 | 4 | number of rows |
 //! | 16 | 8 | bytes of the rows before compression |
-//! | 24 | 32 | BLAKE3 of what follows |
+//! | 24 | 32 | BLAKE3 of the 24 bytes before and of what follows |
 //!
 //! A row is a [`Row`] in postcard's wire format. Equal observations give equal bytes for one version of zstd.
 
@@ -81,12 +81,12 @@ pub(super) fn append_row(rows: Vec<u8>, observation: &Observation) -> Vec<u8> {
 /// The file bytes of `count` rows, and the hash the store keeps of them.
 pub(super) fn seal(rows: &[u8], count: u32) -> std::io::Result<(Vec<u8>, [u8; 32])> {
     let body = zstd::bulk::compress(rows, ZSTD_LEVEL)?;
-    let hash = *blake3::hash(&body).as_bytes();
     let mut file = Vec::with_capacity(HEADER_BYTES + body.len());
     file.extend_from_slice(&MAGIC);
     file.extend_from_slice(&VERSION.to_le_bytes());
     file.extend_from_slice(&count.to_le_bytes());
     file.extend_from_slice(&(rows.len() as u64).to_le_bytes());
+    let hash = checksum(&file, &body);
     file.extend_from_slice(&hash);
     file.extend_from_slice(&body);
     Ok((file, hash))
@@ -106,7 +106,7 @@ pub(super) fn unseal(file: &[u8], expected: &[u8; 32]) -> Result<Vec<Observation
     if number(20) != 0 || rows_bytes > ROWS_BYTES_MAX {
         return Err(FormatError::Length);
     }
-    if header[24..] != *expected || blake3::hash(body).as_bytes() != expected {
+    if header[24..] != *expected || checksum(&header[..24], body) != *expected {
         return Err(FormatError::Checksum);
     }
     let rows = zstd::bulk::decompress(body, rows_bytes).map_err(|_| FormatError::Rows)?;
@@ -121,6 +121,10 @@ pub(super) fn unseal(file: &[u8], expected: &[u8; 32]) -> Result<Vec<Observation
         true => Ok(observations),
         false => Err(FormatError::Rows),
     }
+}
+
+fn checksum(header: &[u8], body: &[u8]) -> [u8; 32] {
+    *blake3::Hasher::new().update(header).update(body).finalize().as_bytes()
 }
 
 impl Row {

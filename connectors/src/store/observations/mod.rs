@@ -29,7 +29,7 @@ pub(super) struct SegmentRef {
     /// Earliest and latest media time in it, both included.
     first_us: Micros,
     last_us: Micros,
-    /// BLAKE3 of its compressed rows.
+    /// The checksum in its header.
     hash: [u8; 32],
 }
 

@@ -107,3 +107,66 @@ impl Iterator for Observations {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::{frame, frames, observation};
+    use super::super::{ObservationBuffer, SEGMENT_US};
+    use super::*;
+    use crate::store::StreamBatch;
+    use crate::store::history::{begin, open};
+    use proptest::prelude::*;
+
+    fn batch(stream: StreamId, segment: super::super::ObservationSegment) -> StreamBatch {
+        StreamBatch { observations: vec![segment], ..StreamBatch::of_entries(stream, vec![]) }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+
+        #[test]
+        fn what_was_seen_comes_back_in_order(frames in frames(), from in 0u64..40_000_000, length in 0u64..40_000_000) {
+            let dir = tempfile::tempdir().expect("a temporary directory");
+            let writer = open(dir.path());
+            let stream = begin(&writer, "clip");
+            let mut buffer = ObservationBuffer::default();
+            let mut segments: Vec<_> = frames.iter().filter_map(|frame| buffer.push(frame)).collect();
+            segments.extend(buffer.finish());
+            for segment in segments {
+                writer.commit(&[batch(stream, segment)]).expect("the disk has room");
+            }
+            let range = from..from + length;
+            let all = frames.iter().flat_map(|frame| frame.confirmed.iter().chain(&frame.seen));
+            let mut expected: Vec<_> = all.filter(|seen| range.contains(&seen.t)).cloned().collect();
+            expected.sort_by_key(|seen| (seen.t, seen.track));
+            let found: Result<Vec<_>, _> = writer.store().observations(stream, range).expect("it exists").collect();
+            prop_assert_eq!(found.expect("the files are whole"), expected);
+        }
+    }
+
+    #[test]
+    fn a_damaged_file_is_named_and_orphans_are_swept() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let writer = open(dir.path());
+        let stream = begin(&writer, "clip");
+        let mut buffer = ObservationBuffer::default();
+        buffer.push(&frame(1, vec![observation(1, 1, 0.0)], vec![]));
+        let segment = buffer.push(&frame(SEGMENT_US, vec![], vec![])).expect("ten seconds are over");
+        writer.commit(&[batch(stream, segment)]).expect("the disk has room");
+        let files = dir.path().join("observations").join("1-clip");
+        let file = files.join("1-000000.zst");
+        let orphans = [files.join("1-000001.zst"), files.join("1-000001.tmp")];
+        orphans.iter().for_each(|orphan| fs::write(orphan, "left behind").expect("the disk has room"));
+        drop(writer);
+        let writer = open(dir.path());
+        assert!(file.exists() && orphans.iter().all(|orphan| !orphan.exists()));
+
+        let mut bytes = fs::read(&file).expect("it exists");
+        *bytes.last_mut().expect("it has bytes") ^= 1;
+        fs::write(&file, bytes).expect("the disk has room");
+        let mut observations = writer.store().observations(stream, 0..9).expect("it exists");
+        let error = observations.next().and_then(Result::err).map(|error| error.to_string()).unwrap_or_default();
+        assert!(error.contains("checksum") && error.contains("1-000000.zst"), "{error}");
+        assert!(observations.next().is_none());
+    }
+}
