@@ -1,10 +1,10 @@
 //! Incremental equals from scratch: after every frame, on random histories.
 
-use crate::history::{Frame, History, NO_HORIZON, Plan, history};
+use crate::history::{Frame, History, NO_HORIZON, Plan, history, rules};
 use crate::oracle::{Expected, Oracle};
 use crate::run::{Way, logs};
 use std::collections::{BTreeMap, BTreeSet};
-use vokg_engine::delta::{Delta, Diff, Element, VertexKey};
+use vokg_engine::delta::{Delta, Diff, Edge, Element, ElementKey, VertexKey};
 use vokg_engine::graph::Graph;
 use vokg_engine::id::InteractionId;
 use vokg_engine::record::Record;
@@ -88,8 +88,8 @@ fn check_causes(frame: &Frame, decided: &[&Delta]) {
     }
 }
 
-fn correction(t: Micros) -> vokg_engine::delta::ElementKey {
-    vokg_engine::delta::ElementKey::Vertex(VertexKey::Correction(t))
+fn correction(t: Micros) -> ElementKey {
+    ElementKey::Vertex(VertexKey::Correction(t))
 }
 
 fn check_many(seeds: std::ops::Range<u64>, frames: usize, workers: usize) {
@@ -97,7 +97,7 @@ fn check_many(seeds: std::ops::Range<u64>, frames: usize, workers: usize) {
     let seeds: Vec<u64> = seeds.collect();
     for streams in seeds.chunks(5) {
         let histories: Vec<History> = streams.iter().map(|seed| history(*seed, plan)).collect();
-        let logs = logs(&histories, Way { workers, schedule: streams[0], horizon_us: NO_HORIZON });
+        let logs = logs(&histories, &rules(), Way { workers, schedule: streams[0], horizon_us: NO_HORIZON });
         for ((seed, history), log) in streams.iter().zip(&histories).zip(&logs) {
             println!("seed {seed}, {frames} frames, {workers} workers");
             check(history, log);
@@ -125,11 +125,11 @@ fn histories_of_several_streams_on_two_workers() {
 fn the_histories_hold_what_matters() {
     let plan = Plan { frames: 120, horizon_us: NO_HORIZON };
     let histories: Vec<History> = (1000..1010).map(|seed| history(seed, plan)).collect();
-    let logs = logs(&histories, Way { workers: 1, schedule: 0, horizon_us: NO_HORIZON });
+    let logs = logs(&histories, &rules(), Way { workers: 1, schedule: 0, horizon_us: NO_HORIZON });
     let records = logs.iter().flatten().flat_map(|closed| &closed.entries).map(|entry| &entry.record);
     let deltas: Vec<&Delta> =
         records.filter_map(|record| if let Record::Delta(d) = record { Some(d) } else { None }).collect();
-    let edges = |wanted: &dyn Fn(&Delta, &vokg_engine::delta::Edge) -> bool| {
+    let edges = |wanted: &dyn Fn(&Delta, &Edge) -> bool| {
         let found = deltas.iter().filter(|delta| match &delta.element {
             Element::Edge(edge) => wanted(delta, edge),
             Element::Vertex(..) => false,

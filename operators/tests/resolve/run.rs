@@ -1,7 +1,7 @@
 //! Runs histories through the dataflow of `resolve`, `objects` and `emit`, in any number of ways.
 
 use crate::dice::Dice;
-use crate::history::{History, rules};
+use crate::history::History;
 use differential_dataflow::AsCollection;
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
@@ -16,6 +16,7 @@ use vokg_engine::observation::{IdentityChange, TrackedFrame};
 use vokg_engine::record::Digest;
 use vokg_engine::time::Micros;
 use vokg_operators::emit::{Closed, EmitConfig, emit};
+use vokg_operators::resolve::horizon::Rules;
 use vokg_operators::resolve::{ResolveConfig, objects, resolve};
 use vokg_operators::tick::Tick;
 
@@ -41,15 +42,16 @@ struct Feed {
 }
 
 /// The log of each history. All run at once, stream `i` on worker `i` modulo their number.
-pub fn logs(histories: &[History], way: Way) -> Vec<Vec<Closed>> {
+pub fn logs(histories: &[History], rules: &Rules, way: Way) -> Vec<Vec<Closed>> {
     let (sender, receiver) = channel();
     let sender = Mutex::new(sender);
     let shared: Arc<Vec<History>> = Arc::new(histories.to_vec());
+    let rules = rules.clone();
     let guards = execute(Config::process(way.workers), move |worker| {
         let sender = sender.lock().expect("no run panics with the lock").clone();
         let mut feeds: Vec<Feed> = Vec::new();
         for (stream, history) in shared.iter().enumerate() {
-            let feed = worker.dataflow(|scope| build(scope, stream, history, way, sender.clone()));
+            let feed = worker.dataflow(|scope| build(scope, stream, history, &rules, way, sender.clone()));
             if stream % worker.peers() == worker.index() {
                 feeds.push(feed);
             }
@@ -66,6 +68,7 @@ fn build(
     scope: Scope<'_, Micros>,
     stream: usize,
     history: &History,
+    rules: &Rules,
     way: Way,
     sender: Sender<(usize, Closed)>,
 ) -> Feed {
@@ -74,7 +77,7 @@ fn build(
     let identities = scope.input_from(&mut changes);
     let frames = scope.input_from(&mut tracked);
     let ticks = frames.clone().map(|frame| Tick::from(&frame));
-    let config = ResolveConfig { rules: rules(), correction_horizon_us: way.horizon_us };
+    let config = ResolveConfig { rules: rules.clone(), correction_horizon_us: way.horizon_us };
     let interactions = resolve(span_rows, identities.clone(), ticks.clone(), config);
     let deltas = interactions.deltas.concat(objects(frames, identities, way.horizon_us));
     let config = EmitConfig { correction_horizon_us: way.horizon_us, ..EmitConfig::default() };
