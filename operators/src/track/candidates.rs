@@ -18,25 +18,24 @@ pub(super) struct Candidate {
 
 /// All pairs with at least `min_iou` overlap, ordered by (row, column).
 pub(super) fn overlapping(rows: &[Rect], columns: &[Rect], min_iou: f32) -> Vec<Candidate> {
+    if rows.is_empty() || columns.is_empty() {
+        return Vec::new();
+    }
     let (row_order, column_order) = (by_left_edge(rows), by_left_edge(columns));
     let (mut next_row, mut next_column) = (0, 0);
     let (mut open_rows, mut open_columns) = (Vec::new(), Vec::new());
     let mut found = Vec::new();
-    while next_row < rows.len() || next_column < columns.len() {
-        let row = row_order.get(next_row).copied();
-        let column = column_order.get(next_column).copied();
-        match (row, column) {
-            (Some(row), column) if column.is_none_or(|column| rows[row].left <= columns[column].left) => {
+    loop {
+        match (row_order.get(next_row), column_order.get(next_column)) {
+            (Some(row), column) if column.is_none_or(|column| row.rect.left <= column.rect.left) => {
                 next_row += 1;
-                close_left_of(rows[row].left, &mut open_columns, columns);
-                found.extend(open_columns.iter().filter_map(|&column| candidate(rows, columns, row, column, min_iou)));
-                open_rows.push(row);
+                meet(row, &mut open_columns, |column| found.extend(candidate(row, column, min_iou)));
+                open_rows.push(*row);
             }
             (_, Some(column)) => {
                 next_column += 1;
-                close_left_of(columns[column].left, &mut open_rows, rows);
-                found.extend(open_rows.iter().filter_map(|&row| candidate(rows, columns, row, column, min_iou)));
-                open_columns.push(column);
+                meet(column, &mut open_rows, |row| found.extend(candidate(row, column, min_iou)));
+                open_columns.push(*column);
             }
             (_, None) => break,
         }
@@ -45,19 +44,35 @@ pub(super) fn overlapping(rows: &[Rect], columns: &[Rect], min_iou: f32) -> Vec<
     found
 }
 
-fn by_left_edge(rects: &[Rect]) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..rects.len()).collect();
-    order.sort_unstable_by(|&a, &b| rects[a].left.total_cmp(&rects[b].left).then(a.cmp(&b)));
+/// A box and its position in its set, side by side because the sweep reads little else.
+#[derive(Clone, Copy)]
+struct Indexed {
+    index: usize,
+    rect: Rect,
+}
+
+fn by_left_edge(rects: &[Rect]) -> Vec<Indexed> {
+    let mut order: Vec<Indexed> = rects.iter().enumerate().map(|(index, &rect)| Indexed { index, rect }).collect();
+    order.sort_unstable_by(|a, b| a.rect.left.total_cmp(&b.rect.left).then(a.index.cmp(&b.index)));
     order
 }
 
-fn close_left_of(line: f32, open: &mut Vec<usize>, rects: &[Rect]) {
-    open.retain(|&index| rects[index].right() > line);
+/// Closes the boxes that end left of a new one, and visits those it overlaps in height.
+fn meet(new: &Indexed, open: &mut Vec<Indexed>, mut visit: impl FnMut(&Indexed)) {
+    let (top, bottom) = (new.rect.top, new.rect.bottom());
+    open.retain(|old| {
+        let still_open = old.rect.right() > new.rect.left;
+        if still_open && old.rect.top < bottom && old.rect.bottom() > top {
+            visit(old);
+        }
+        still_open
+    });
 }
 
-fn candidate(rows: &[Rect], columns: &[Rect], row: usize, column: usize, min_iou: f32) -> Option<Candidate> {
-    let iou = rows[row].iou(&columns[column]);
-    (iou > 0.0 && iou >= min_iou).then_some(Candidate { row, column, gain: (iou * 1e6) as i64 })
+fn candidate(row: &Indexed, column: &Indexed, min_iou: f32) -> Option<Candidate> {
+    let iou = row.rect.iou(&column.rect);
+    let gain = (iou * 1e6) as i64;
+    (iou > 0.0 && iou >= min_iou).then_some(Candidate { row: row.index, column: column.index, gain })
 }
 
 #[cfg(test)]
@@ -76,8 +91,11 @@ mod tests {
         fn the_sweep_finds_what_comparing_every_pair_finds(rows in rects(), columns in rects(), gate in 0u8..9) {
             let min_iou = f32::from(gate) / 10.0;
             let mut every = Vec::new();
-            for row in 0..rows.len() {
-                every.extend((0..columns.len()).filter_map(|column| candidate(&rows, &columns, row, column, min_iou)));
+            for (row, row_rect) in rows.iter().enumerate() {
+                for (column, column_rect) in columns.iter().enumerate() {
+                    let (iou, gain) = (row_rect.iou(column_rect), (row_rect.iou(column_rect) * 1e6) as i64);
+                    every.extend((iou > 0.0 && iou >= min_iou).then_some(Candidate { row, column, gain }));
+                }
             }
             prop_assert_eq!(overlapping(&rows, &columns, min_iou), every);
         }

@@ -43,7 +43,7 @@ const EXPLAINED_SHARE: f32 = 0.5;
 #[derive(Clone, Debug)]
 pub struct Tracker {
     config: TrackConfig,
-    /// Live tracks in the order in which they began.
+    /// Live tracks by number, then those without one in the order in which they began.
     tracks: Vec<Track>,
     numbered: u32,
     /// Time of the last frame, and how long after the one before it came.
@@ -103,9 +103,7 @@ impl Tracker {
             settled: track.is_settled(&self.config),
             unseen_us: now - track.last_seen,
         };
-        let mut predictions: Vec<Prediction> = self.tracks.iter().map(predict).collect();
-        predictions.sort_by_key(|prediction| (prediction.track.is_none(), prediction.track));
-        Hints { predictions }
+        Hints { predictions: self.tracks.iter().map(predict).collect() }
     }
 
     fn advance(&mut self, camera: &CameraMotion) {
@@ -171,6 +169,8 @@ impl Tracker {
         given: &[Option<usize>],
         tracked: &mut TrackedFrame,
     ) {
+        let numbered_before = self.numbered;
+        tracked.seen.reserve(self.tracks.len());
         for (track, given) in self.tracks.iter_mut().zip(given) {
             let Some(segment) = given.map(|segment| &frame.segments[segment]) else {
                 track.filter.hold_extent();
@@ -186,7 +186,10 @@ impl Tracker {
                 tracked.confirmed.extend(sightings);
             }
         }
-        tracked.seen.sort_by_key(|seen| seen.track);
+        if self.numbered > numbered_before {
+            tracked.seen.sort_by_key(|seen| seen.track);
+            self.tracks.sort_by_key(|track| (track.id.is_none(), track.id));
+        }
     }
 
     fn begin_tracks(&mut self, frame: &SegmentedFrame, given: &[Option<usize>]) {
