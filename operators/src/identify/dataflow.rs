@@ -15,6 +15,9 @@ use vokg_engine::time::Micros;
 /// There is one [`TrackedFrame`] at each time, and its `t` is that time; the changes it causes go out at that time,
 /// ordered by track. A change replaces the track's earlier one for all of its past.
 ///
+/// # Panics
+/// When the dataflow runs, where a frame is earlier than the time it travels at.
+///
 /// ```
 /// use timely::dataflow::operators::{Inspect, ToStream};
 /// use vokg_engine::geometry::Rect;

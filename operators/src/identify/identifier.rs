@@ -37,7 +37,8 @@ pub enum IdentityReason {
 /// A track that begins is an object of its own. It is moved to the object of a track that ended shortly before, where
 /// their agreement (see [`IdentifyConfig`]) is good enough and clearly better than that of any other pair either of the
 /// two could form. The judgement is made once, as soon as every track it depends on has been seen again or given up:
-/// often in the frame that confirms the track, at the latest when the stream ends.
+/// often in the frame that confirms the track, at the latest when the reach has passed since it was first seen. So a
+/// correction reaches back seconds, far less than any horizon behind which evidence is sealed.
 ///
 /// Two tracks that were seen at the same time are never one object: a track is continued by at most one other, which
 /// was first seen after it was last seen. The camera's motion between the two is not known here.

@@ -12,7 +12,8 @@ pub(super) struct Candidate {
     pub(super) row: usize,
     /// Position in the second set.
     pub(super) column: usize,
-    /// Overlap in millionths, an integer so that equal sums are equal.
+    /// How far the overlap is above the least allowed, in millionths: two poor pairs do not outweigh one good pair. An
+    /// integer, so that equal sums are equal.
     pub(super) gain: i64,
 }
 
@@ -71,7 +72,7 @@ fn meet(new: &Indexed, open: &mut Vec<Indexed>, mut visit: impl FnMut(&Indexed))
 
 fn candidate(row: &Indexed, column: &Indexed, min_iou: f32) -> Option<Candidate> {
     let iou = row.rect.iou(&column.rect);
-    let gain = (iou * 1e6) as i64;
+    let gain = ((iou - min_iou) * 1e6) as i64;
     (iou > 0.0 && iou >= min_iou).then_some(Candidate { row: row.index, column: column.index, gain })
 }
 
@@ -93,7 +94,8 @@ mod tests {
             let mut every = Vec::new();
             for (row, row_rect) in rows.iter().enumerate() {
                 for (column, column_rect) in columns.iter().enumerate() {
-                    let (iou, gain) = (row_rect.iou(column_rect), (row_rect.iou(column_rect) * 1e6) as i64);
+                    let iou = row_rect.iou(column_rect);
+                    let gain = ((iou - min_iou) * 1e6) as i64;
                     every.extend((iou > 0.0 && iou >= min_iou).then_some(Candidate { row, column, gain }));
                 }
             }

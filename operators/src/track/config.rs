@@ -14,7 +14,8 @@ pub struct TrackConfig {
     pub confirm_still_secs: f64,
     /// ... where its box covers at least this share of the frame.
     pub confirm_still_area: f32,
-    /// A confirmed track is given up when it was not seen for longer than this, in seconds.
+    /// A confirmed track is given up when it was not seen for longer than this, in seconds. A step from frame to frame
+    /// that is longer ends every track: see [`TrackConfig::sampled_every`].
     pub lost_secs: f64,
     /// A track that is not confirmed is dropped when it was not seen for longer than this, in seconds.
     pub forget_secs: f64,
@@ -82,5 +83,37 @@ impl TrackConfig {
             min_iou: 0.3,
             ..Self::default()
         }
+    }
+
+    /// The same settings for a stream of which only a frame every `step_secs` is looked at: a track outlives a frame in
+    /// which it was missed.
+    pub fn sampled_every(self, step_secs: f64) -> Self {
+        let missed_once = 2.5 * step_secs;
+        Self { lost_secs: self.lost_secs.max(missed_once), forget_secs: self.forget_secs.max(missed_once), ..self }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bounds_follow_the_range_of_the_scores() {
+        let config = TrackConfig::detections(&[4.0, 0.0, 10.0]);
+        assert_eq!((config.low_score, config.high_score, config.birth_score), (1.0, 5.0, 6.0));
+    }
+
+    #[test]
+    fn scores_that_say_nothing_let_every_box_in() {
+        for scores in [&[][..], &[0.7, 0.7]] {
+            let config = TrackConfig::detections(scores);
+            assert!(0.7 >= config.high_score && 0.7 >= config.birth_score, "{scores:?}");
+        }
+    }
+
+    #[test]
+    fn sparse_sampling_only_lengthens_patience() {
+        assert_eq!(TrackConfig::default().sampled_every(0.04), TrackConfig::default());
+        assert_eq!(TrackConfig::default().sampled_every(1.0).lost_secs, 2.5);
     }
 }

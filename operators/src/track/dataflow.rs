@@ -18,6 +18,9 @@ use vokg_engine::time::Micros;
 /// There is one [`SegmentedFrame`] at each time, and its `t` is that time. Frames stay on their worker; those that
 /// arrive out of order wait for the frontier.
 ///
+/// # Panics
+/// When the dataflow runs, where a frame is earlier than the time it travels at.
+///
 /// ```
 /// use timely::dataflow::operators::{Inspect, ToStream};
 /// use vokg_engine::geometry::{Rect, Size};

@@ -70,17 +70,18 @@ impl Tracker {
     /// not later than the one before is answered with nothing seen.
     pub fn on_frame(&mut self, frame: &SegmentedFrame) -> TrackedFrame {
         let mut tracked = TrackedFrame { t: frame.t, size: Some(frame.size), end: frame.end, ..Default::default() };
+        if frame.end {
+            tracked.ended = self.drop_tracks(|_, _| true);
+            return tracked;
+        }
         if self.last.is_some_and(|last| frame.t <= last) {
             return tracked;
         }
         let previous = self.last.unwrap_or(frame.t);
         self.step = frame.t - previous;
         self.last = Some(frame.t);
-        if frame.end || self.step > micros_from_secs(self.config.lost_secs) {
+        if self.step > micros_from_secs(self.config.lost_secs) {
             tracked.ended = self.drop_tracks(|_, _| true);
-        }
-        if frame.end {
-            return tracked;
         }
         self.advance(&frame.camera);
         let given = self.associate(previous, &frame.segments);

@@ -239,3 +239,13 @@ fn boxes_without_extent_or_far_outside_do_no_harm() {
         assert!(told.seen.iter().all(|seen| seen.rect.area().is_finite()));
     }
 }
+
+#[test]
+fn a_sparsely_sampled_stream_is_followed() {
+    let mut tracker = Tracker::new(TrackConfig::default().sampled_every(1.0));
+    let slow = |n: u64| Rect::new(10.0 + 10.0 * n as f32, 10.0, 40.0, 40.0);
+    let told: Vec<_> =
+        (0..8).map(|n| tracker.on_frame(&frame(n * SECOND_US, &[slow(n)][..usize::from(n != 5)]))).collect();
+    assert_eq!(tracks_seen(&told), BTreeSet::from([1]));
+    assert_eq!(last_box_of(&told, 1), slow(7));
+}
