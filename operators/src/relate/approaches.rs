@@ -59,3 +59,46 @@ impl Approaches {
         still || pair.along(End::B).is_some_and(|speed| speed <= 0.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::config::RelateConfig;
+    use super::super::testing::{clip, held, seen};
+    use super::*;
+    use vokg_engine::observation::{Observation, TrackedFrame};
+
+    fn approaches() -> Approaches {
+        Approaches::new(&RelateConfig::default().approaches)
+    }
+
+    /// Squares of size 20 with these centres.
+    fn at(first: (f64, f64), second: (f64, f64)) -> Vec<Observation> {
+        let square = |track, (x, y): (f64, f64)| seen(0, track, x as f32 - 10.0, y as f32 - 10.0, 20.0, 20.0);
+        vec![square(1, first), square(2, second)]
+    }
+
+    fn pairs(frames: &[TrackedFrame]) -> Vec<(u32, u32)> {
+        held(approaches(), frames).iter().map(|span| (span.0, span.1)).collect()
+    }
+
+    #[test]
+    fn it_lasts_while_one_walks_up_to_the_other() {
+        // At one size a second from 1 s to 5 s.
+        let frames = clip(7.0, |s| at((20.0 * s.clamp(1.0, 5.0), 0.0), (140.0, 0.0)));
+        let spans = held(approaches(), &frames);
+        let [(1, 2, from, Some(to))] = spans[..] else { panic!("{spans:?}") };
+        assert!((1040..1400).contains(&from) && (5000..5500).contains(&to), "{from} {to}");
+    }
+
+    #[test]
+    fn both_approach_who_walk_up_to_each_other() {
+        assert_eq!(pairs(&clip(2.0, |s| at((10.0 * s, 0.0), (140.0 - 10.0 * s, 0.0)))), [(1, 2), (2, 1)]);
+    }
+
+    #[test]
+    fn neither_pursuit_nor_passing_by_nor_slow_motion_is_one() {
+        assert_eq!(pairs(&clip(2.0, |s| at((30.0 * s, 0.0), (140.0 + 20.0 * s, 0.0)))), [], "the other runs away");
+        assert_eq!(pairs(&clip(2.0, |s| at((20.0 * s, 0.0), (100.0, 150.0)))), [], "more than 45 degrees off");
+        assert_eq!(pairs(&clip(2.0, |s| at((5.0 * s, 0.0), (100.0, 0.0)))), [], "a quarter of a size a second");
+    }
+}

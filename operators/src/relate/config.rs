@@ -29,9 +29,9 @@ pub struct RelateConfig {
 pub struct MeasureConfig {
     /// The size of a track is the median over this long, in seconds.
     pub size_secs: f64,
-    /// The velocity of a track is the least-squares slope over this long, in seconds.
+    /// The velocity of a track is the least-squares slope over this long, in seconds, and over at least three sightings.
     pub velocity_secs: f64,
-    /// No velocity before the sightings in that window span this long, in seconds.
+    /// No velocity before those sightings span this long, in seconds.
     pub velocity_span_secs: f64,
     /// A track unseen for at most this long is taken as seen between its sightings, in seconds.
     pub interpolate_secs: f64,

@@ -49,3 +49,32 @@ impl Relation for Contains {
         Judgement::On(confidence(share, self.bounds.on_share, 1.0))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{clip, held, seen};
+    use super::*;
+    use vokg_engine::observation::Observation;
+
+    fn contains() -> Contains {
+        Contains::new(&ContainsConfig::default())
+    }
+
+    /// A square of 20 whose right edge is `inside` pixels inside one of `extent`.
+    fn entering(inside: f64, extent: f32) -> Vec<Observation> {
+        let left = 100.0 - 20.0 + inside as f32;
+        vec![seen(0, 1, left, 110.0, 20.0, 20.0), seen(0, 2, 100.0, 100.0, extent, extent)]
+    }
+
+    #[test]
+    fn it_begins_when_most_is_inside_and_ends_when_a_quarter_is_out() {
+        let inside = |s: f64| if s < 2.0 { 10.0 * s + 2.0 } else { 22.0 - 10.0 * (s - 2.0) };
+        // 18 of 20 pixels inside at 1.6 s; 15 at 2.7 s.
+        assert_eq!(held(contains(), &clip(4.0, |s| entering(inside(s), 60.0))), [(2, 1, 1600, Some(2720))]);
+    }
+
+    #[test]
+    fn things_of_like_size_do_not_contain_each_other() {
+        assert_eq!(held(contains(), &clip(1.0, |_| entering(20.0, 25.0))), []);
+    }
+}

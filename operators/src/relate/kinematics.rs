@@ -19,39 +19,53 @@ pub(super) struct Velocity {
     samples: VecDeque<(Micros, Edges)>,
 }
 
+/// Which sightings a velocity is measured from.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct VelocityWindow {
+    /// Those at most this old, and never fewer than three.
+    pub(super) length_us: Micros,
+    /// They span at least this long.
+    pub(super) span_us: Micros,
+    /// Motion is not carried over a longer pause.
+    pub(super) pause_us: Micros,
+}
+
 impl Velocity {
-    pub(super) fn push(&mut self, t: Micros, edges: Edges, window_us: Micros) {
+    pub(super) fn push(&mut self, t: Micros, edges: Edges, window: &VelocityWindow) {
+        if self.samples.back().is_some_and(|(last, _)| last + window.pause_us < t) {
+            self.samples.clear();
+        }
         self.samples.push_back((t, edges));
-        while self.samples.len() > SAMPLES_MAX || self.samples.front().is_some_and(|(old, _)| old + window_us < t) {
+        let is_old = |(then, _): &(Micros, Edges)| then + window.length_us < t;
+        while self.samples.len() > SAMPLES_MAX || (self.samples.len() > 3 && self.samples.front().is_some_and(is_old)) {
             self.samples.pop_front();
         }
     }
 
-    /// Pixels per second at `t`, from at least three sightings in the window that span at least `span_us`.
+    /// Pixels per second, for as long after the last sighting as the window is.
     ///
     /// Along each axis it is the slope of the centre, or of one edge where the border of the frame cut the other. An
     /// axis with no edge that was free throughout says nothing and counts as standing still; if neither axis has one,
     /// there is no velocity.
-    pub(super) fn at(&self, t: Micros, window_us: Micros, span_us: Micros) -> Option<(f64, f64)> {
-        let window = || self.samples.iter().filter(move |(then, _)| then + window_us >= t);
-        let (count, first) = (window().count(), window().next()?.0);
-        if count < 3 || self.samples.back()?.0 - first < span_us {
+    pub(super) fn at(&self, t: Micros, window: &VelocityWindow) -> Option<(f64, f64)> {
+        let (first, last) = (self.samples.front()?.0, self.samples.back()?.0);
+        if self.samples.len() < 3 || last - first < window.span_us || last + window.length_us < t {
             return None;
         }
         let along = |extent: fn(&Edges) -> &Extent| {
-            let low_free = window().all(|(_, edges)| extent(edges).low_free);
-            let high_free = window().all(|(_, edges)| extent(edges).high_free);
+            let low_free = self.samples.iter().all(|(_, edges)| extent(edges).low_free);
+            let high_free = self.samples.iter().all(|(_, edges)| extent(edges).high_free);
             let (low, high) = match (low_free, high_free) {
                 (true, true) => (0.5, 0.5),
                 (true, false) => (1.0, 0.0),
                 (false, true) => (0.0, 1.0),
                 (false, false) => return None,
             };
-            let points = window().map(|(then, edges)| {
+            let points = self.samples.iter().map(|(then, edges)| {
                 let extent = extent(edges);
-                (-secs_from_micros(t - then), low * extent.low + high * extent.high)
+                (-secs_from_micros(last - then), low * extent.low + high * extent.high)
             });
-            Some(slope(points, count))
+            Some(slope(points, self.samples.len()))
         };
         match (along(|edges| &edges.x), along(|edges| &edges.y)) {
             (None, None) => None,
@@ -141,27 +155,41 @@ mod tests {
     use super::*;
     use vokg_engine::geometry::{Rect, Size};
 
-    const WINDOW: Micros = 500_000;
-    const SPAN: Micros = 200_000;
+    const WINDOW: VelocityWindow = VelocityWindow { length_us: 500_000, span_us: 200_000, pause_us: 500_000 };
 
     fn velocity(period_us: Micros, frame: Option<Size>, rect: impl Fn(f64) -> Rect) -> Option<(f64, f64)> {
         let mut velocity = Velocity::default();
         let mut t = 0;
         while t <= 1_000_000 {
-            velocity.push(t, Edges::new(&rect(t as f64 / 1e6), frame, 0.005), WINDOW);
+            velocity.push(t, Edges::new(&rect(t as f64 / 1e6), frame, 0.005), &WINDOW);
             t += period_us;
         }
-        velocity.at(t - period_us, WINDOW, SPAN)
+        velocity.at(t - period_us, &WINDOW)
     }
 
     #[test]
     fn the_slope_is_the_same_at_any_frame_rate() {
-        for period_us in [200_000, 100_000, 40_000, 4_000] {
+        for period_us in [400_000, 200_000, 100_000, 40_000, 4_000] {
             let got = velocity(period_us, None, |s| Rect::new(100.0 * s as f32, 50.0 - 20.0 * s as f32, 30.0, 30.0));
             let (x, y) = got.unwrap();
             assert!((x - 100.0).abs() < 1e-2 && (y + 20.0).abs() < 1e-2, "{period_us}: {x} {y}");
         }
-        assert_eq!(velocity(400_000, None, |_| Rect::new(0.0, 0.0, 9.0, 9.0)), None);
+    }
+
+    #[test]
+    fn motion_reaches_over_missed_sightings_but_not_over_long_pauses() {
+        let after = |times: &[Micros]| {
+            let mut velocity = Velocity::default();
+            for t in times {
+                let rect = Rect::new(*t as f32 / 1e4, 0.0, 9.0, 9.0);
+                velocity.push(*t, Edges::new(&rect, None, 0.005), &WINDOW);
+            }
+            velocity.at(*times.last().unwrap(), &WINDOW).map(|(x, _)| x.round())
+        };
+        assert_eq!(after(&[0, 200_000, 600_000]), Some(100.0));
+        assert_eq!(after(&[0, 200_000, 800_000]), None);
+        assert_eq!(after(&[0, 40_000, 80_000]), None, "too short a time");
+        assert_eq!(after(&[0, 900_000, 1_000_000, 1_100_000]), Some(100.0));
     }
 
     #[test]
@@ -195,7 +223,7 @@ mod tests {
         let (mut size, mut velocity) = (SizeMedian::default(), Velocity::default());
         for t in 0..10_000 {
             size.push(t, t as f64, true, 2_000_000);
-            velocity.push(t, Edges::new(&Rect::default(), None, 0.005), WINDOW);
+            velocity.push(t, Edges::new(&Rect::default(), None, 0.005), &WINDOW);
         }
         assert_eq!((size.window.len(), size.sorted.len()), (SAMPLES_MAX, SAMPLES_MAX));
         assert_eq!(velocity.samples.len(), SAMPLES_MAX);

@@ -57,3 +57,35 @@ impl Relation for Leaves {
         Judgement::On(confidence(speed, self.bounds.on_speed, CERTAIN_SPEED))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::config::RelateConfig;
+    use super::super::near::Near;
+    use super::super::testing::{clip, held_by, seen};
+    use super::*;
+
+    /// Spans of LEAVES for a square that stands at a gap of `gap` sizes for a second and then goes.
+    fn spans(gap: f32) -> Vec<(u32, u32, u64, Option<u64>)> {
+        let config = RelateConfig::default();
+        let frames = clip(4.0, |s| {
+            let x = 20.0 + 20.0 * gap + 20.0 * (s as f32 - 1.0).max(0.0);
+            vec![seen(0, 1, 0.0, 0.0, 20.0, 20.0), seen(0, 2, x, 0.0, 20.0, 20.0)]
+        });
+        let near = held_by(vec![Box::new(Near::new(&config.near))], &frames).len();
+        let both = held_by(vec![Box::new(Near::new(&config.near)), Box::new(Leaves::new(&config.leaves))], &frames);
+        both[near..].to_vec()
+    }
+
+    #[test]
+    fn one_leaves_what_it_was_near() {
+        let spans = spans(0.4);
+        let [(2, 1, from, Some(3960))] = spans[..] else { panic!("{spans:?}") };
+        assert!((1040..1400).contains(&from), "{from}");
+    }
+
+    #[test]
+    fn nobody_leaves_what_it_was_never_near() {
+        assert_eq!(spans(0.6), []);
+    }
+}

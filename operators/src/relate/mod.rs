@@ -95,3 +95,71 @@ pub fn relate<'s>(
     });
     changes.container::<Vec<_>>().as_collection()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::testing::{Chance, history};
+    use super::*;
+    use differential_dataflow::consolidation::consolidate_updates;
+    use proptest::prelude::*;
+    use std::cell::RefCell;
+    use std::rc::Rc;
+    use timely::dataflow::InputHandle;
+    use timely::dataflow::operators::Input;
+
+    type Updates = Vec<(EvidenceSpan, u64, isize)>;
+
+    fn by_struct(seed: u64) -> Updates {
+        let mut relations = Relations::new(RelateConfig::default());
+        let update = |t: u64| move |change: SpanChange| (change.span, t, change.diff);
+        let frames = history(seed);
+        let mut updates: Updates =
+            frames.iter().flat_map(|f| relations.on_frame(f).into_iter().map(update(f.t))).collect();
+        consolidate_updates(&mut updates);
+        updates
+    }
+
+    /// One stream per worker, in batches whose frames come in any order under the time of the earliest.
+    fn by_dataflow(workers: usize, seed: u64) -> Vec<Updates> {
+        let guards = timely::execute(timely::Config::process(workers), move |worker| {
+            let seed = seed.wrapping_add(worker.index() as u64);
+            let updates = Rc::new(RefCell::new(Updates::new()));
+            let kept = Rc::clone(&updates);
+            let mut input = InputHandle::new();
+            worker.dataflow::<u64, _, _>(|scope| {
+                let relations = Relations::new(RelateConfig::default());
+                relate(scope.input_from(&mut input), relations).inspect(move |update| kept.borrow_mut().push(*update));
+            });
+            let (mut frames, mut chance) = (history(seed), Chance::new(seed));
+            while !frames.is_empty() {
+                let mut batch: Vec<_> = frames.drain(..frames.len().min(1 + chance.below(9) as usize)).collect();
+                input.advance_to(batch[0].t);
+                (1..batch.len()).rev().for_each(|i| batch.swap(i, chance.below(i as u32 + 1) as usize));
+                batch.into_iter().for_each(|frame| input.send(frame));
+                for _ in 0..chance.below(4) {
+                    worker.step();
+                }
+            }
+            drop(input);
+            while worker.step() {}
+            let mut updates = updates.take();
+            consolidate_updates(&mut updates);
+            (worker.index(), updates)
+        });
+        let mut of_workers: Vec<_> = guards.unwrap().join().into_iter().map(Result::unwrap).collect();
+        of_workers.sort_unstable();
+        of_workers.into_iter().map(|(_, updates)| updates).collect()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(16))]
+
+        #[test]
+        fn the_dataflow_says_what_the_struct_says(seed: u64) {
+            for workers in [1, 2] {
+                let expected: Vec<_> = (0..workers).map(|worker| by_struct(seed.wrapping_add(worker as u64))).collect();
+                prop_assert_eq!(by_dataflow(workers, seed), expected);
+            }
+        }
+    }
+}

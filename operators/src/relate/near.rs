@@ -46,3 +46,41 @@ impl Relation for Near {
         Judgement::Off
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{clip, held, seen};
+    use super::*;
+    use vokg_engine::observation::Observation;
+
+    fn near() -> Near {
+        Near::new(&NearConfig::default())
+    }
+
+    fn at_gap(gap: f64) -> Vec<Observation> {
+        vec![seen(0, 1, 0.0, 0.0, 20.0, 20.0), seen(0, 2, 20.0 + gap as f32, 0.0, 20.0, 20.0)]
+    }
+
+    #[test]
+    fn between_the_bounds_it_stays_as_it_was() {
+        // The gap in sizes goes 1 → 0.5 (at 1 s) → 0.7 and back to 0.55 (until 3 s) → 0.75 (at 4 s).
+        let gap = |s: f64| match s {
+            _ if s < 1.0 => 20.0 - 9.9 * s,
+            _ if s < 3.0 => 10.0 + 4.0 * ((s - 1.0) * 6.0).sin().abs(),
+            _ => 11.0 + 4.0 * (s - 3.0),
+        };
+        assert_eq!(held(near(), &clip(5.0, |s| at_gap(gap(s)))), [(1, 2, 1000, Some(4000))]);
+    }
+
+    #[test]
+    fn a_merged_box_can_end_it_but_not_begin_it() {
+        let merged = |gap: f64| at_gap(gap).into_iter().map(|o| Observation { merged: true, ..o }).collect();
+        assert_eq!(held(near(), &clip(1.0, |_| merged(5.0))), []);
+        let frames = clip(4.0, |s| match s {
+            _ if s < 1.0 => at_gap(5.0),
+            _ if s < 3.0 => merged(0.0),
+            _ => merged(16.0),
+        });
+        assert_eq!(held(near(), &frames), [(1, 2, 0, Some(3000))]);
+    }
+}

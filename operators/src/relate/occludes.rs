@@ -78,3 +78,46 @@ impl Relation for Occludes {
         Judgement::On(confidence(back, self.bounds.on_visible, 0.0))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{clip, held, seen};
+    use super::*;
+    use vokg_engine::observation::Observation;
+
+    fn occludes() -> Occludes {
+        Occludes::new(&OccludesConfig::default())
+    }
+
+    /// Two squares of 20 that overlap in x by `overlap` pixels; the second stands `lower` pixels further down.
+    fn two(overlap: f64, lower: f32) -> Vec<Observation> {
+        vec![seen(0, 1, 0.0, 0.0, 20.0, 20.0), seen(0, 2, 20.0 - overlap as f32, lower, 20.0, 20.0)]
+    }
+
+    fn with_visible(overlap: f64, visible: [f32; 2]) -> Vec<Observation> {
+        let shares = visible.into_iter().map(Some);
+        two(overlap, 0.0).into_iter().zip(shares).map(|(o, visible)| Observation { visible, ..o }).collect()
+    }
+
+    #[test]
+    fn of_two_boxes_the_lower_one_hides_the_other() {
+        let overlap = |s: f64| if s < 1.0 { 10.0 * s } else { 20.0 - 10.0 * s };
+        // Of 20 × 20, 18 rows are shared: 80 % is left at 4.44 columns, 90 % at 2.22.
+        assert_eq!(held(occludes(), &clip(2.0, |s| two(overlap(s), 2.0))), [(2, 1, 480, Some(1800))]);
+        assert_eq!(held(occludes(), &clip(2.0, |s| two(overlap(s), 0.5))), [], "neither is clearly lower");
+    }
+
+    #[test]
+    fn what_is_seen_whole_inside_a_larger_box_is_not_hidden_by_it() {
+        let boxes = |_| vec![seen(0, 1, 10.0, 10.0, 20.0, 20.0), seen(0, 2, 0.0, 0.0, 60.0, 60.0)];
+        assert_eq!(held(occludes(), &clip(1.0, boxes)), []);
+    }
+
+    #[test]
+    fn known_visible_shares_decide_without_the_edges() {
+        let visible = |s: f64| if s < 1.0 { [1.0, 0.85] } else { [0.95, 0.8 - 0.05 * (2.0 - s) as f32] };
+        assert_eq!(held(occludes(), &clip(2.0, |s| with_visible(5.0, visible(s)))), [(1, 2, 1000, Some(1960))]);
+        assert_eq!(held(occludes(), &clip(1.0, |_| with_visible(5.0, [0.8, 0.7]))), [], "both are hidden by a third");
+        assert_eq!(held(occludes(), &clip(1.0, |_| with_visible(-20.0, [1.0, 0.5]))), [], "too far apart");
+    }
+}

@@ -43,10 +43,18 @@ struct Slot {
 /// What one frame changes.
 #[derive(Default)]
 pub(super) struct Changes {
-    pub(super) stated: Vec<SpanChange>,
+    stated: Vec<SpanChange>,
     /// Spans that began and ended within a replay, before they had a number.
     over: Vec<EvidenceSpan>,
     begun: Vec<Key>,
+}
+
+impl Changes {
+    /// By number, what is taken back before what is stated.
+    pub(super) fn into_stated(mut self) -> Vec<SpanChange> {
+        self.stated.sort_unstable_by_key(|change| (change.span.number, change.diff));
+        self.stated
+    }
 }
 
 /// One frame as the pairs see it.
@@ -77,6 +85,12 @@ impl Pairs {
             evidence: BTreeMap::new(),
             last_number: 0,
         }
+    }
+
+    /// Pairs with evidence that holds, is paused or is remembered.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.evidence.len()
     }
 
     /// What the relations reach together, and pairs within `gap` sizes.

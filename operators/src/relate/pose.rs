@@ -2,7 +2,7 @@
 
 use super::border::Edges;
 use super::config::MeasureConfig;
-use super::kinematics::{AmodalArea, SizeMedian, Velocity};
+use super::kinematics::{AmodalArea, SizeMedian, Velocity, VelocityWindow};
 use std::sync::Arc;
 use vokg_engine::geometry::{Rect, Size};
 use vokg_engine::id::TrackId;
@@ -44,8 +44,7 @@ pub(super) struct Motion {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Windows {
     size_us: Micros,
-    velocity_us: Micros,
-    velocity_span_us: Micros,
+    velocity: VelocityWindow,
     border_share: f64,
 }
 
@@ -60,8 +59,11 @@ impl Windows {
     pub(super) fn new(config: &MeasureConfig) -> Self {
         Self {
             size_us: micros_from_secs(config.size_secs),
-            velocity_us: micros_from_secs(config.velocity_secs),
-            velocity_span_us: micros_from_secs(config.velocity_span_secs),
+            velocity: VelocityWindow {
+                length_us: micros_from_secs(config.velocity_secs),
+                span_us: micros_from_secs(config.velocity_span_secs),
+                pause_us: micros_from_secs(config.interpolate_secs),
+            },
             border_share: config.border_share,
         }
     }
@@ -76,9 +78,9 @@ impl Motion {
         let edges = Edges::new(&seen.rect, frame, windows.border_share);
         if !seen.merged {
             self.size.push(seen.t, f64::from(seen.rect.scale()), edges.whole(), windows.size_us);
-            self.velocity.push(seen.t, edges, windows.velocity_us);
+            self.velocity.push(seen.t, edges, &windows.velocity);
         }
-        let velocity = self.velocity.at(seen.t, windows.velocity_us, windows.velocity_span_us);
+        let velocity = self.velocity.at(seen.t, &windows.velocity);
         let size_px = if self.size.median() > 0.0 { self.size.median() } else { f64::from(seen.rect.scale()) };
         let size_px = size_px.max(SIZE_MIN_PX);
         let (x, y) = seen.rect.centre();
