@@ -119,7 +119,10 @@ fn trail(
 
 fn shape(out: &mut impl Write, frame: Size, sighting: &Sighting, colour: &str, fit: &Fit) -> Result<(), ExportError> {
     if let Some(mask) = sighting.mask.as_ref().filter(|mask| mask.is_well_formed()) {
-        write!(out, r#"<path fill="{colour}" fill-opacity=".3" fill-rule="evenodd" stroke="{colour}" d=""#)?;
+        write!(
+            out,
+            r#"<path fill="{colour}" fill-opacity=".3" fill-rule="evenodd" stroke="{colour}" stroke-width="1.5" d=""#
+        )?;
         for curve in outlines(mask, frame) {
             for (index, point) in curve.into_iter().enumerate() {
                 let (x, y) = fit.point(point);

@@ -6,7 +6,7 @@ use super::{Scene, TRAIL_US};
 use crate::export::ExportError;
 use crate::export::jpeg::Rgb;
 use crate::export::properties::object_name;
-use crate::export::text::span;
+use crate::export::text::{seconds, span};
 use crate::export::xml::Escaped;
 use std::io::{self, Write};
 use vokg_engine::delta::{Edge, VertexKey};
@@ -15,13 +15,17 @@ use vokg_engine::graph::Graph;
 use vokg_engine::id::ObjectId;
 
 /// Objects beyond these are counted, not drawn.
-const MAX_OBJECTS: usize = 12;
+const MAX_OBJECTS: usize = 9;
 
 /// Edges beyond these are counted, not drawn.
 const MAX_EDGES: usize = 10;
 
+/// Where on its curve the label of an edge may be, best first.
+const PLACES: [f32; 9] = [0.5, 0.44, 0.56, 0.38, 0.62, 0.32, 0.68, 0.26, 0.74];
+
 const HEADING_HEIGHT: f32 = 40.0;
 const NAME_HEIGHT: f32 = 22.0;
+const NAME_CHARS: usize = 20;
 
 struct Node {
     id: ObjectId,
@@ -51,15 +55,14 @@ pub(super) fn write(
     let drawn = arrange(&mut nodes, &edges, radius, panel);
     let Area { x, y, width, height } = panel;
     writeln!(out, r#"<rect class="panel" x="{x}" y="{y}" width="{width}" height="{height}" rx="10"/>"#)?;
-    let (text_x, text_y) = (x + 18.0, y + 28.0);
-    writeln!(out, r#"<text class="strong" x="{text_x}" y="{text_y}">the graph at this moment</text>"#)?;
-    let left_out = (objects_now - nodes.len(), edges.len() - drawn.len());
-    if left_out != (0, 0) {
-        let (objects, edges) = left_out;
+    let (text_x, text_y, time) = (x + 18.0, y + 28.0, seconds(scene.frame.t));
+    writeln!(out, r#"<text class="strong" x="{text_x}" y="{text_y}">graph at {time} s</text>"#)?;
+    let left_out = objects_now + edges.len() - nodes.len() - drawn.len();
+    if left_out > 0 {
         let text_x = panel.right() - 18.0;
         writeln!(
             out,
-            r#"<text class="dim small" x="{text_x}" y="{text_y}" text-anchor="end">+ {objects} objects, {edges} edges</text>"#
+            r#"<text class="dim small" x="{text_x}" y="{text_y}" text-anchor="end">+ {left_out} not drawn</text>"#
         )?;
     }
     if nodes.is_empty() {
@@ -74,7 +77,7 @@ pub(super) fn write(
     for (index, node) in nodes.iter().enumerate() {
         node.write(out, index, colours.object(node.id), rgb, radius)?;
     }
-    let mut taken: Vec<Area> = nodes.iter().map(|node| node.extent(radius)).collect();
+    let mut taken: Vec<Area> = nodes.iter().flat_map(|node| node.extent(radius)).collect();
     for (edge, curve) in drawn.iter().zip(&curves) {
         label(out, edge, curve, colours.relation(edge.kind), panel, &mut taken)?;
     }
@@ -117,7 +120,7 @@ fn arrange<'a>(nodes: &mut [Node], edges: &[&'a Edge], radius: f32, panel: Area)
         margin_x: radius + 20.0,
         margin_y: radius + 8.0,
         apart: 2.0 * radius + NAME_HEIGHT + 8.0,
-        linked: 2.0 * radius + 140.0,
+        linked: 2.0 * radius + 150.0,
     };
     for (node, (x, y)) in nodes.iter_mut().zip(place(&anchors, &links, &spacing)) {
         node.centre = (panel.x + x, panel.y + HEADING_HEIGHT + y);
@@ -126,9 +129,15 @@ fn arrange<'a>(nodes: &mut [Node], edges: &[&'a Edge], radius: f32, panel: Area)
 }
 
 impl Node {
-    fn extent(&self, radius: f32) -> Area {
-        let (x, y) = (self.centre.0 - radius - 4.0, self.centre.1 - radius - 4.0);
-        Area { x, y, width: 2.0 * radius + 8.0, height: 2.0 * radius + 8.0 + NAME_HEIGHT }
+    /// What the circle and the name cover.
+    fn extent(&self, radius: f32) -> [Area; 2] {
+        let (x, y) = self.centre;
+        let side = 2.0 * radius + 8.0;
+        let name_width = text_width(&shortened(&self.name, NAME_CHARS), 15.0);
+        [
+            Area { x: x - side / 2.0, y: y - side / 2.0, width: side, height: side },
+            Area { x: x - name_width / 2.0, y: y + radius + 4.0, width: name_width, height: NAME_HEIGHT },
+        ]
     }
 
     fn write(
@@ -162,11 +171,11 @@ impl Node {
             out,
             r#"<circle cx="{x:.1}" cy="{y:.1}" r="{radius}" fill="none" stroke="{colour}" stroke-width="4"/>"#
         )?;
-        let (y, name) = (y + radius + 20.0, shortened(&self.name, 20));
+        let (y, name) = (y + radius + 20.0, shortened(&self.name, NAME_CHARS));
         let name = Escaped(&name);
         Ok(writeln!(
             out,
-            r#"<text class="strong" x="{x:.1}" y="{y:.1}" text-anchor="middle" fill="{colour}">{name}</text>"#
+            r#"<text class="strong" x="{x:.1}" y="{y:.1}" text-anchor="middle" style="fill:{colour}">{name}</text>"#
         )?)
     }
 }
@@ -231,7 +240,8 @@ impl Curve {
     }
 }
 
-/// The name and the interval of an edge, on its curve where nothing else is.
+/// The name and the interval of an edge on its curve, where nothing else is; where there is no such place, the name
+/// alone at the least bad one.
 fn label(
     out: &mut impl Write,
     edge: &Edge,
@@ -241,17 +251,22 @@ fn label(
     taken: &mut Vec<Area>,
 ) -> io::Result<()> {
     let (kind, interval) = (edge.kind.as_str(), span(edge.valid_from_us, edge.valid_to_us));
-    let width = text_width(kind, 13.0).max(text_width(&interval, 12.0)) + 14.0;
-    let height = 38.0;
-    let around = |s: f32| {
+    let around = |s: f32, width: f32, height: f32| {
         let (x, y) = curve.at(s);
         let x = (x - width / 2.0).clamp(panel.x + 4.0, panel.right() - width - 4.0);
         let y = (y - height / 2.0).clamp(panel.y + HEADING_HEIGHT, panel.bottom() - height - 4.0);
         Area { x, y, width, height }
     };
-    let places = [0.5, 0.44, 0.56, 0.38, 0.62, 0.32, 0.68].map(around);
-    let area = places.into_iter().find(|place| !taken.iter().any(|other| other.meets(place))).unwrap_or(places[0]);
-    let Area { x, y, .. } = area;
+    // Bold capitals are wider than the estimate for running text.
+    let width = text_width(kind, 13.0) * 1.15 + 14.0;
+    let full_width = width.max(text_width(&interval, 12.0) + 14.0);
+    let full = PLACES.map(|s| around(s, full_width, 38.0));
+    let short = PLACES.map(|s| around(s, width, 22.0));
+    let is_free = |place: &Area| !taken.iter().any(|other| other.meets(place));
+    let crowding = |place: &Area| taken.iter().filter(|other| other.meets(place)).count();
+    let least_crowded = || short.into_iter().min_by_key(crowding).unwrap_or(short[0]);
+    let area = full.into_iter().find(is_free).unwrap_or_else(least_crowded);
+    let Area { x, y, width, height } = area;
     writeln!(
         out,
         r##"<rect x="{x:.1}" y="{y:.1}" width="{width:.1}" height="{height}" rx="8" fill="#151d2d" stroke="{colour}"/>"##
@@ -259,12 +274,11 @@ fn label(
     let (x, first, second) = (x + width / 2.0, y + 16.0, y + 31.0);
     writeln!(
         out,
-        r#"<text class="small strong" x="{x:.1}" y="{first:.1}" text-anchor="middle" fill="{colour}">{kind}</text>"#
+        r#"<text class="small strong" x="{x:.1}" y="{first:.1}" text-anchor="middle" style="fill:{colour}">{kind}</text>"#
     )?;
-    writeln!(
-        out,
-        r#"<text class="dim" style="font-size:12px" x="{x:.1}" y="{second:.1}" text-anchor="middle">{interval}</text>"#
-    )?;
+    if height > 30.0 {
+        writeln!(out, r#"<text class="dim tiny" x="{x:.1}" y="{second:.1}" text-anchor="middle">{interval}</text>"#)?;
+    }
     taken.push(area);
     Ok(())
 }

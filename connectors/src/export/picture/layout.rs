@@ -20,7 +20,7 @@ pub(super) struct Spacing {
     pub(super) linked: f32,
 }
 
-/// A centre for each anchor (0 to 1 both ways), near it where possible. `links` are pairs of indices.
+/// A centre for each anchor (0 to 1 both ways), lying to the others as the anchors do where possible, all in the middle. `links` are pairs of indices.
 ///
 /// Where pushing does not end without overlaps, the centres are put on a grid instead, in the order of the anchors:
 /// it has room for `⌊width / apart⌋ × ⌊height / apart⌋` (inside the margins).
@@ -42,6 +42,7 @@ pub(super) fn place(anchors: &[(f32, f32)], links: &[(usize, usize)], spacing: &
         }
         centres.iter_mut().for_each(|centre| *centre = inside(*centre));
     }
+    centre_all(&mut centres, spacing);
     let close = |&(a, b): &(usize, usize)| distance(centres[a], centres[b]) < spacing.apart - 1.0;
     if pairs.iter().any(close) { grid(anchors.len(), spacing) } else { centres }
 }
@@ -63,6 +64,17 @@ fn push(centres: &mut [(f32, f32)], a: usize, b: usize, wanted: f32, share: f32)
     let by = (wanted - length) * share;
     centres[a] = (from.0 - ux * by, from.1 - uy * by);
     centres[b] = (to.0 + ux * by, to.1 + uy * by);
+}
+
+/// Moves all together so that what is left free is the same on opposite sides.
+fn centre_all(centres: &mut [(f32, f32)], spacing: &Spacing) {
+    let middle = |values: &mut dyn Iterator<Item = f32>| {
+        let (low, high) = values.fold((f32::MAX, f32::MIN), |(low, high), v| (low.min(v), high.max(v)));
+        (low + high) / 2.0
+    };
+    let dx = spacing.width / 2.0 - middle(&mut centres.iter().map(|c| c.0));
+    let dy = spacing.height / 2.0 - middle(&mut centres.iter().map(|c| c.1));
+    centres.iter_mut().for_each(|c| *c = (c.0 + dx, c.1 + dy));
 }
 
 fn grid(count: usize, spacing: &Spacing) -> Vec<(f32, f32)> {
@@ -109,9 +121,9 @@ mod tests {
     }
 
     #[test]
-    fn what_is_far_apart_stays_where_it_lies_in_the_frame() {
-        let centres = place(&[(0.2, 0.5), (0.8, 0.5)], &[], &SPACING);
-        assert_eq!(centres, [(96.0, 185.0), (384.0, 185.0)]);
+    fn what_is_far_apart_keeps_its_distance_and_moves_to_the_middle() {
+        let centres = place(&[(0.2, 0.1), (0.8, 0.2)], &[], &SPACING);
+        assert_eq!(centres, [(96.0, 168.0), (384.0, 202.0)]);
     }
 
     #[test]

@@ -5,12 +5,13 @@ use super::style::{Area, Colours, shortened, text_width};
 use crate::export::properties::object_name;
 use crate::export::text::{seconds, span};
 use crate::export::xml::Escaped;
+use std::cmp::Reverse;
 use std::io::{self, Write};
 use vokg_engine::delta::{Edge, ObjectVertex, Vertex, VertexKey};
 use vokg_engine::id::ObjectId;
 use vokg_engine::time::{Micros, SECOND_US};
 
-/// Rows of each sort; the longest are shown.
+/// Rows of each sort: first what takes part at the moment shown, then the longest.
 const MAX_ROWS: usize = 8;
 
 const ROW_HEIGHT: f32 = 26.0;
@@ -30,13 +31,22 @@ pub(super) struct Timeline<'a> {
 impl<'a> Timeline<'a> {
     pub(super) fn of(scene: &'a Scene<'_>) -> Self {
         let duration_us = scene.duration_us.max(scene.frame.t).max(1);
+        let now = scene.graph.at(scene.frame.t);
+        let takes_part = |id: ObjectId| {
+            let key = VertexKey::Object(id);
+            let has_edge = now.edges.values().any(|edge| edge.from == key || edge.to == key);
+            (has_edge, now.vertices.contains_key(&key))
+        };
         let length = |from: Micros, to: Option<Micros>| to.unwrap_or(duration_us).saturating_sub(from);
         let mut objects: Vec<_> = scene.objects().collect();
-        objects.sort_by_key(|(id, o)| (std::cmp::Reverse(length(o.first_seen_us, Some(o.last_seen_us))), *id));
+        objects.sort_by_key(|(id, o)| {
+            (Reverse(takes_part(*id)), Reverse(length(o.first_seen_us, Some(o.last_seen_us))), *id)
+        });
         let mut edges: Vec<_> = scene.graph.edges.values().collect();
-        let holds_now =
-            |e: &Edge| e.valid_from_us <= scene.frame.t && e.valid_to_us.is_none_or(|to| scene.frame.t < to);
-        edges.sort_by_key(|e| (!holds_now(e), std::cmp::Reverse(length(e.valid_from_us, e.valid_to_us)), e.id));
+        edges.sort_by_key(|e| {
+            let length = length(e.valid_from_us, e.valid_to_us);
+            (Reverse(now.edges.contains_key(&e.id)), Reverse(length), e.id)
+        });
         let left_out = objects.len().saturating_sub(MAX_ROWS) + edges.len().saturating_sub(MAX_ROWS);
         objects.truncate(MAX_ROWS);
         edges.truncate(MAX_ROWS);
@@ -66,7 +76,7 @@ impl<'a> Timeline<'a> {
             bottom: y + 14.0 + (self.objects.len() + self.edges.len()) as f32 * ROW_HEIGHT,
             duration_us: self.duration_us,
         };
-        axis.write(out)?;
+        axis.write(out, scene.frame.t)?;
         for vertex in scene.graph.vertices.values() {
             if let Vertex::Gap(gap) = vertex {
                 axis.band(out, gap.from_us, gap.to_us)?;
@@ -89,7 +99,7 @@ impl<'a> Timeline<'a> {
         }
         if self.left_out > 0 {
             let (x, y) = (x + 18.0, area.bottom() - 12.0);
-            writeln!(out, r#"<text class="dim small" x="{x}" y="{y}">+ {} shorter ones</text>"#, self.left_out)?;
+            writeln!(out, r#"<text class="dim small" x="{x}" y="{y}">+ {} more</text>"#, self.left_out)?;
         }
         axis.now(out, scene.frame.t)
     }
@@ -115,14 +125,17 @@ impl Axis {
         self.left + self.width * (t.min(self.duration_us) as f64 / self.duration_us as f64) as f32
     }
 
-    fn write(&self, out: &mut impl Write) -> io::Result<()> {
+    /// Marks at round times; the one that the label of the moment shown would cover has no text.
+    fn write(&self, out: &mut impl Write, now: Micros) -> io::Result<()> {
         let step_secs = STEPS_SECS.into_iter().find(|step| self.duration_us / (step * SECOND_US) <= 12);
-        let step = step_secs.unwrap_or(86_400) * SECOND_US;
-        let step = step.max(self.duration_us / 100);
+        let step = step_secs.map_or(self.duration_us / 12, |secs| secs * SECOND_US);
         let (top, bottom, text_y) = (self.top, self.bottom + 6.0, self.bottom + 24.0);
         for t in (0..=self.duration_us).step_by(step as usize) {
             let x = self.x(t);
             writeln!(out, r#"<line class="grid" x1="{x:.1}" y1="{top}" x2="{x:.1}" y2="{bottom}"/>"#)?;
+            if (x - self.x(now)).abs() < 56.0 {
+                continue;
+            }
             writeln!(
                 out,
                 r#"<text class="dim small" x="{x:.1}" y="{text_y}" text-anchor="middle">{}</text>"#,
@@ -152,7 +165,7 @@ impl Axis {
     ) -> io::Result<()> {
         let middle = top + ROW_HEIGHT / 2.0;
         let (name_x, name_y, name) = (self.left - NAMES_WIDTH + 18.0, middle + 5.0, Escaped(name));
-        writeln!(out, r#"<text x="{name_x}" y="{name_y}" style="font-size:14px" fill="{colour}">{name}</text>"#)?;
+        writeln!(out, r#"<text x="{name_x}" y="{name_y}" style="font-size:14px;fill:{colour}">{name}</text>"#)?;
         let (x, width, y, round) =
             (self.x(from), (self.x(to) - self.x(from)).max(3.0), middle - thickness / 2.0, thickness / 2.0);
         writeln!(
@@ -168,10 +181,7 @@ impl Axis {
         let fits = right + text_width(&text, 12.0) <= self.left + self.width + 20.0;
         let (x, anchor) = if fits { (right, "start") } else { (self.x(edge.valid_from_us) - 8.0, "end") };
         let y = top + ROW_HEIGHT / 2.0 + 4.0;
-        writeln!(
-            out,
-            r#"<text class="dim" style="font-size:12px" x="{x:.1}" y="{y}" text-anchor="{anchor}">{text}</text>"#
-        )
+        writeln!(out, r#"<text class="dim tiny" x="{x:.1}" y="{y}" text-anchor="{anchor}">{text}</text>"#)
     }
 
     fn now(&self, out: &mut impl Write, t: Micros) -> io::Result<()> {
