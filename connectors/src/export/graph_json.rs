@@ -40,10 +40,12 @@ struct EdgeJson {
 impl Serialize for Vertices<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let GraphView { stream, graph, .. } = self.0;
-        let mut sequence = serializer.serialize_seq(Some(graph.vertices.len()))?;
-        for (key, vertex) in &graph.vertices {
+        let mut vertices: Vec<_> = graph.vertices.iter().map(|(key, v)| (key.external(stream), key, v)).collect();
+        vertices.sort_by(|a, b| a.0.cmp(&b.0));
+        let mut sequence = serializer.serialize_seq(Some(vertices.len()))?;
+        for (id, key, vertex) in vertices {
             let properties = Properties::of_vertex(stream, key, vertex);
-            sequence.serialize_element(&VertexJson { id: key.external(stream), label: key.label(), properties })?;
+            sequence.serialize_element(&VertexJson { id, label: key.label(), properties })?;
         }
         sequence.end()
     }
@@ -66,7 +68,7 @@ impl Serialize for Edges<'_> {
     }
 }
 
-/// Writes the graph as one line of JSON: vertices by key, edges by id.
+/// Writes the graph as one line of JSON: vertices and edges by id, as text.
 ///
 /// # Errors
 /// Those of `out`.

@@ -16,6 +16,8 @@ pub mod mot;
 mod outline;
 pub mod picture;
 pub mod properties;
+#[cfg(test)]
+mod readers;
 pub mod sighting;
 pub mod text;
 mod xml;

@@ -1,0 +1,50 @@
+#!/usr/bin/env python3
+"""Folds the delta log of one stream into its graph, as docs/delta-format.md explains it.
+
+vokg export --data DIR --stream S --format jsonl | python3 examples/fold.py
+prints the JSON that `vokg export --data DIR --stream S --format json` prints."""
+
+import json
+import sys
+
+vertices, edges = {}, {}
+
+
+def apply(diff, cud, before):
+    is_vertex = cud["type"] == "node"
+    elements, id = vertices if is_vertex else edges, cud["ids"]["vokg_id"]
+    if diff == -1:
+        if elements.pop(id)["properties"] != before:
+            sys.exit(f"{id} never had the value that is taken back")
+        return
+    # The cause belongs to the change, not to the value.
+    properties = {name: value for name, value in cud["properties"].items() if name != "caused_by"}
+    if is_vertex:
+        elements[id] = {"id": id, "label": cud["labels"][0], "properties": properties}
+        return
+    ends = {end: cud[end]["ids"]["vokg_id"] for end in ("from", "to")}
+    if not vertices.keys() >= set(ends.values()):
+        sys.exit(f"{id} came before one of its ends {ends}")
+    elements[id] = {"id": id, "kind": cud["rel_type"], **ends, "properties": properties}
+
+
+stream, epoch, seq, unclosed = None, 0, -1, 0
+for line in open(sys.argv[1]) if len(sys.argv) > 1 else sys.stdin:
+    record = json.loads(line)
+    follows = record["epoch"] == epoch and record["seq"] == seq + 1
+    begins = record["epoch"] > epoch and record["seq"] == 0
+    if not (follows or begins) or stream not in (None, record["stream"]):
+        sys.exit(f"something is missing after {stream}, epoch {epoch}, seq {seq}: {line}")
+    stream, epoch, seq = record["stream"], record["epoch"], record["seq"]
+    if record["kind"] == "delta":
+        apply(record["diff"], record["cud"], record.get("before"))
+        unclosed += 1
+    elif record["kind"] == "progress":
+        if record["count"] != unclosed:
+            sys.exit(f"{record['count']} deltas were announced, {unclosed} came: {line}")
+        unclosed = 0
+
+graph = {"stream": stream, "at_us": None, "known_at": {"epoch": epoch, "seq": seq}}
+graph["vertices"] = [vertices[id] for id in sorted(vertices)]
+graph["edges"] = [edges[id] for id in sorted(edges)]
+print(json.dumps(graph))
