@@ -1,0 +1,58 @@
+//! Relations with a history: MEETS needs an approach before it, ABANDONED a carrying.
+
+use super::interval::{Interval, Sign};
+use super::proximity::{gap, pair_scale};
+use super::sight::{Sight, Vector};
+use super::{Rule, TruthInteraction, ordered_pairs, tell};
+use vokg_engine::time::Micros;
+
+const MEETS: Rule = Rule::holds(1.5, 0.6);
+const ABANDONED: Rule = Rule::holds(10.0, 1.0);
+const APPROACH_BEFORE_US: Micros = 2_000_000;
+const STILL: f64 = 0.25;
+
+/// Reads APPROACHES and CARRIES from what was found so far and adds to it.
+pub fn judge(sight: &Sight<'_>, facts: &mut Vec<TruthInteraction>) {
+    let mut found = Vec::new();
+    for (a, b) in ordered_pairs(sight.actors()) {
+        let ids = (sight.id(a), sight.id(b));
+        if a < b {
+            let mut met = MEETS.intervals(&sight.times, (0..sight.frames()).map(|k| meeting(sight, a, b, k)));
+            met.retain(|meeting| approached(facts, ids, meeting));
+            tell(&mut found, "MEETS", ids, &met);
+        }
+        let carried = facts.iter().filter(|x| x.kind == "CARRIES" && (x.a, x.b) == ids).map(|x| x.to_us).min();
+        if let Some(since) = carried {
+            let signs = (0..sight.frames()).map(|k| left_behind(sight, (a, b), k, since));
+            tell(&mut found, "ABANDONED", ids, &ABANDONED.intervals(&sight.times, signs));
+        }
+    }
+    facts.extend(found);
+}
+
+fn meeting(sight: &Sight<'_>, a: usize, b: usize, frame: usize) -> Sign {
+    let Some((i, j)) = sight.see_both(a, b, frame) else { return Sign::Off };
+    let speed = |actor| length(sight.velocity(actor, frame)) / pair_scale(i, j);
+    Sign::only(gap(i, j) <= 0.75 && speed(a) < STILL && speed(b) < STILL)
+}
+
+/// Whether one walked up to the other in the two seconds before.
+fn approached(facts: &[TruthInteraction], (a, b): (u32, u32), meeting: &Interval) -> bool {
+    facts.iter().any(|x| {
+        let pair = (x.a, x.b) == (a, b) || (x.a, x.b) == (b, a);
+        x.kind == "APPROACHES" && pair && x.from_us <= meeting.from && x.to_us + APPROACH_BEFORE_US >= meeting.from
+    })
+}
+
+fn left_behind(sight: &Sight<'_>, (owner, thing): (usize, usize), frame: usize, since: Micros) -> Sign {
+    let Some((i, j)) = sight.see_both(owner, thing, frame) else { return Sign::Off };
+    let scale = pair_scale(i, j);
+    let (p, q) = (sight.centre(owner, frame as i64), sight.centre(thing, frame as i64));
+    let distance = length((p.0 - q.0, p.1 - q.1)) / scale;
+    let still = length(sight.velocity(thing, frame)) / scale < STILL;
+    Sign::of(sight.times[frame] >= since && still && distance >= 3.0, !still || distance < 2.0)
+}
+
+fn length(v: Vector) -> f64 {
+    (v.0 * v.0 + v.1 * v.1).sqrt()
+}
