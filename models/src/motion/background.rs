@@ -3,6 +3,7 @@
 use super::bits::BitPlane;
 use super::light::Light;
 use super::plane::{Lattice, Plane};
+use vokg_engine::geometry::Affine;
 
 /// Bounds of a luma variance: no cell is trusted to less than 3 or left as vague as more than 12 grey levels.
 pub(super) const LUMA_VARIANCE: (f32, f32) = (9.0, 144.0);
@@ -25,6 +26,11 @@ impl Layer {
     pub fn new(mean: Vec<f32>, deviation: &[f32], bounds: (f32, f32)) -> Self {
         let variance: Vec<f32> = deviation.iter().map(|d| (d * d).clamp(bounds.0, bounds.1)).collect();
         Self { weight: variance.iter().map(|v| 1.0 / v).collect(), mean, variance }
+    }
+
+    fn copy(&mut self, to: usize, other: &Self, from: usize) {
+        self.mean[to] = other.mean[from];
+        self.variance[to] = other.variance[from];
     }
 
     /// Moves the layer towards what is seen. `expected` maps a mean to what the present light makes of it, `relit`
@@ -172,6 +178,38 @@ impl Background {
         self.refresh();
     }
 
+    /// The background as the present picture shows it: each cell takes the one nearest to where it comes from, and
+    /// what the background never showed is taken from the picture until it is seen again.
+    pub fn seen_from(&self, picture_from_background: &Affine, plane: &Plane, light: &Light) -> Self {
+        let mut seen = Self::of(plane, self.slack_cells);
+        for mean in &mut seen.y.mean {
+            *mean = light.before(*mean);
+        }
+        let (gain, offset) = light.chroma();
+        for mean in seen.u.mean.iter_mut().chain(&mut seen.v.mean) {
+            *mean = (*mean - offset) / gain;
+        }
+        let (width, height) = (self.lattice.width, self.lattice.height);
+        let Some(back) = picture_from_background.inverse() else { return seen };
+        for y in 0..height {
+            for x in 0..width {
+                let (u, v) = back.apply(x as f32 + 0.5, y as f32 + 0.5);
+                let shown = u >= 0.0 && v >= 0.0 && u < width as f32 && v < height as f32;
+                if !shown || self.unseen.get(u as usize, v as usize) {
+                    seen.unseen.fill_range(y, x..x + 1);
+                    continue;
+                }
+                let (u, v) = (u as usize, v as usize);
+                seen.y.copy(y * width + x, &self.y, v * width + u);
+                let (to, from) = (y / 2 * (width / 2) + x / 2, v / 2 * (width / 2) + u / 2);
+                seen.u.copy(to, &self.u, from);
+                seen.v.copy(to, &self.v, from);
+            }
+        }
+        seen.refresh();
+        seen
+    }
+
     /// Brings slopes and weights in line with means and variances.
     fn refresh(&mut self) {
         let (width, height) = (self.lattice.width, self.lattice.height);
@@ -228,7 +266,7 @@ mod tests {
     #[test]
     fn a_change_of_light_reaches_cells_that_learn_nothing() {
         let mut background = Background::of(&flat(100), 0.5);
-        let (frozen, unowned) = (BitPlane::full(64, 64), BitPlane::new(64, 64));
+        let (frozen, unowned) = (BitPlane::new(64, 64).complement(), BitPlane::new(64, 64));
         let brighter = Light { gain: 1.2, offset: 0.0 };
         for _ in 0..200 {
             let lit = background.y.mean[0];

@@ -20,14 +20,6 @@ impl BitPlane {
         Self { width, height, words_per_row, words: vec![0; words_per_row * height] }
     }
 
-    /// Every cell is in.
-    pub fn full(width: usize, height: usize) -> Self {
-        let mut bits = Self::new(width, height);
-        bits.words.fill(u64::MAX);
-        bits.mask_tails();
-        bits
-    }
-
     /// The words of a row, lowest bit leftmost.
     pub fn row(&self, y: usize) -> &[u64] {
         &self.words[y * self.words_per_row..(y + 1) * self.words_per_row]
@@ -59,11 +51,6 @@ impl BitPlane {
         }
     }
 
-    /// Takes one cell out.
-    pub fn clear(&mut self, x: usize, y: usize) {
-        self.words[y * self.words_per_row + x / 64] &= !(1 << (x % 64));
-    }
-
     /// Number of cells in.
     pub fn count(&self) -> usize {
         self.words.iter().map(|w| w.count_ones() as usize).sum()
@@ -77,19 +64,9 @@ impl BitPlane {
         count
     }
 
-    /// Keeps what is also in `other`.
-    pub fn intersect(&mut self, other: &Self) {
-        self.combine(other, |a, b| a & b);
-    }
-
     /// Takes out what is in `other`.
     pub fn subtract(&mut self, other: &Self) {
-        self.combine(other, |a, b| a & !b);
-    }
-
-    /// Adds what is in `other`.
-    pub fn unite(&mut self, other: &Self) {
-        self.combine(other, |a, b| a | b);
+        self.words.iter_mut().zip(&other.words).for_each(|(here, there)| *here &= !there);
     }
 
     /// What is out, and the other way round.
@@ -197,10 +174,6 @@ impl BitPlane {
             right |= here & (1 << last);
         }
         [here << 1 | before, here, right]
-    }
-
-    fn combine(&mut self, other: &Self, rule: impl Fn(u64, u64) -> u64) {
-        self.words.iter_mut().zip(&other.words).for_each(|(a, b)| *a = rule(*a, *b));
     }
 
     fn mask_tails(&mut self) {

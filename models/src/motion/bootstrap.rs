@@ -150,7 +150,7 @@ mod tests {
             let level = |i: usize| if i % 64 / 8 == k % 8 { 220.0 } else { 99.0 + ((i * 31 + k * 17) % 3) as f32 };
             let y = (0..64 * 64).map(|i| (level(i) * gain(k)).min(255.0) as u8).collect();
             let plane = Plane { lattice, y, u: vec![120; 32 * 32], v: vec![140; 32 * 32] };
-            Sample { plane, seen: BitPlane::full(64, 64) }
+            Sample { plane, seen: BitPlane::new(64, 64).complement() }
         };
         (0..n).map(sample).collect()
     }

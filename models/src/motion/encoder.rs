@@ -1,5 +1,6 @@
 //! The half that runs ahead: a reduced picture and how the camera moved.
 
+use super::camera::CameraMeter;
 use super::config::MotionConfig;
 use super::plane::Plane;
 use crate::{Encoded, Encoder, SegmentError};
@@ -20,18 +21,20 @@ pub(super) struct Reduced {
 /// Reduces frames.
 pub(super) struct MotionEncoder {
     config: MotionConfig,
+    camera: CameraMeter,
 }
 
 impl MotionEncoder {
     /// An encoder at the start of a stream.
     pub fn new(config: MotionConfig) -> Self {
-        Self { config }
+        Self { config, camera: CameraMeter::default() }
     }
 }
 
 impl Encoder for MotionEncoder {
     fn encode(&mut self, frame: &Frame) -> Result<Encoded, SegmentError> {
         let plane = Plane::of(frame, self.config.plane_width)?;
-        Ok(Box::new(Reduced { t: frame.t, plane, camera: CameraMotion::Unknown }))
+        let camera = self.camera.measure(frame.t, &plane);
+        Ok(Box::new(Reduced { t: frame.t, plane, camera }))
     }
 }

@@ -3,6 +3,7 @@
 use super::expected::Expected;
 use super::look::Colours;
 use std::collections::BTreeMap;
+use vokg_engine::geometry::Affine;
 use vokg_engine::id::TrackId;
 
 /// A track has travelled once its centre is this many sizes from where it was first expected.
@@ -33,6 +34,13 @@ impl KnownTracks {
             let distance = (x - known.born_at.0).hypot(y - known.born_at.1);
             known.travelled |= distance > TRAVELLED_SIZES * live.rect.scale();
             self.tracks.insert(track, known);
+        }
+    }
+
+    /// Maps remembered places to where the background lies now.
+    pub fn relocate(&mut self, map: &Affine) {
+        for known in self.tracks.values_mut() {
+            known.born_at = map.apply(known.born_at.0, known.born_at.1);
         }
     }
 

@@ -57,16 +57,18 @@ impl Light {
         (level - self.offset) / self.gain
     }
 
-    /// The light of a picture against a background, outside `moving`. `before` is the light of the previous picture,
+    /// The light of a picture against a background, where it is neither `moving` nor
+    /// `outside` of the picture. `before` is the light of the previous picture,
     /// kept where too little of the background is in view.
-    pub fn of(plane: &Plane, background: &Background, moving: &BitPlane, before: Self) -> Self {
+    pub fn of(plane: &Plane, background: &Background, moving: &BitPlane, outside: &BitPlane, before: Self) -> Self {
         let mut samples = Samples::default();
         let width = plane.lattice.width;
         for y in (STRIDE / 2..plane.lattice.height).step_by(STRIDE) {
             for x in (STRIDE / 2..width).step_by(STRIDE) {
                 let at = y * width + x;
                 let flat = background.slope[at] < FLAT_SLOPE;
-                if flat && !moving.get(x, y) && !background.unseen.get(x, y) {
+                let hidden = moving.get(x, y) || outside.get(x, y) || background.unseen.get(x, y);
+                if flat && !hidden {
                     samples.push(background.y.mean[at], plane.y[at]);
                 }
             }

@@ -1,0 +1,268 @@
+//! What is known of a scene, and what moves in a picture of it.
+
+use super::background::{Background, LearningRates};
+use super::bits::BitPlane;
+use super::components::{Piece, pieces};
+use super::config::MotionConfig;
+use super::encoder::Reduced;
+use super::expected::{Expected, rect_of};
+use super::foreground::{Foreground, foreground};
+use super::ghosts::{Candidate, Ghosts, Scene};
+use super::group::{Blob, grouped};
+use super::known::KnownTracks;
+use super::light::Light;
+use super::morphology::{closed, median, opened};
+use super::plane::{Lattice, Plane};
+use super::pose::{Landmarks, Pose};
+use super::shadow::shadows;
+use super::split::{Claim, covered, split, trimmed_rect};
+use vokg_engine::geometry::{Affine, Rect};
+use vokg_engine::segment::CameraMotion;
+use vokg_engine::time::{Micros, micros_from_secs, secs_from_micros};
+
+/// The background learns at most this often: it changes over seconds.
+const LEARN_EVERY_US: Micros = 120_000;
+/// By how many cells pictures of a camera at rest may be off.
+pub(super) const SLACK_AT_REST: f32 = 0.5;
+/// The same for pictures of a camera that moves.
+const SLACK_IN_MOTION: f32 = 1.0;
+/// Share of its width or height by which a picture may be off the background before that is laid anew.
+const LOST_SHARE: f32 = 0.05;
+/// Fewest cells of proof in a thing.
+const FEWEST_PROOF: usize = 4;
+
+/// The background of a scene at one size of the frame, and what must be remembered to compare pictures with it.
+pub(super) struct SceneState {
+    /// The background.
+    pub background: Background,
+    /// Where the camera looks.
+    pub pose: Pose,
+    light: Light,
+    /// Foreground of the last picture.
+    moving: BitPlane,
+    ghosts: Ghosts,
+    /// Texture of the background while the camera moves.
+    landmarks: Option<Landmarks>,
+    learned_at: Option<Micros>,
+    flooded_since: Option<Micros>,
+}
+
+/// A picture laid on the background.
+pub(super) struct View<'a> {
+    /// Media time.
+    pub t: Micros,
+    /// The picture.
+    pub plane: &'a Plane,
+    /// Cells of the background that it does not show.
+    pub outside: BitPlane,
+}
+
+/// A thing found in one picture, in cells of the background.
+pub(super) struct Thing {
+    /// Its cells.
+    pub piece: Piece,
+    /// Its box.
+    pub rect: Rect,
+    /// Confidence, 0 to 1.
+    pub score: f32,
+    /// It could not be told from others.
+    pub merged: bool,
+    /// Index of the expectation it fits.
+    pub owner: Option<usize>,
+}
+
+impl SceneState {
+    /// A scene of which only the background is known.
+    pub fn new(background: Background) -> Self {
+        let moving = BitPlane::new(background.lattice.width, background.lattice.height);
+        Self {
+            background,
+            pose: Pose::default(),
+            light: Light::AS_BEFORE,
+            moving,
+            ghosts: Ghosts::default(),
+            landmarks: None,
+            learned_at: None,
+            flooded_since: None,
+        }
+    }
+
+    /// Follows the camera; lays the background anew where it has come to rest elsewhere or lost too much from view,
+    /// and answers how places on the background moved by that.
+    pub fn look_along(&mut self, reduced: &Reduced) -> Option<Affine> {
+        let (t, plane) = (reduced.t, &reduced.plane);
+        self.pose.follow(t, &reduced.camera, plane.lattice);
+        if self.pose.is_identity() {
+            self.landmarks = None;
+            self.background.set_slack(SLACK_AT_REST);
+            return None;
+        }
+        self.background.set_slack(SLACK_IN_MOTION);
+        if self.pose.moves(t) {
+            let background = &self.background;
+            let landmarks = self.landmarks.get_or_insert_with(|| Landmarks::of(background));
+            self.pose.refine(landmarks, plane);
+        }
+        let at_rest = reduced.camera == CameraMotion::Still && !self.pose.is_restless(t);
+        let lost = self.pose.shift_share(plane.lattice) > LOST_SHARE;
+        (at_rest || lost).then(|| self.relocate(plane))
+    }
+
+    fn relocate(&mut self, plane: &Plane) -> Affine {
+        let moved = self.pose.picture_from_background;
+        self.background = self.background.seen_from(&moved, plane, &self.light);
+        self.moving = BitPlane::new(plane.lattice.width, plane.lattice.height);
+        self.ghosts = Ghosts::default();
+        self.landmarks = None;
+        self.pose.reset();
+        moved
+    }
+
+    /// What moves, from the top left; the background learns the rest.
+    pub fn things(
+        &mut self,
+        view: &View<'_>,
+        expected: &[Expected],
+        known: &KnownTracks,
+        config: &MotionConfig,
+    ) -> Vec<Thing> {
+        self.light = Light::of(view.plane, &self.background, &self.moving, &view.outside, self.light);
+        let proof = self.compare(view, config);
+        if self.is_flooded(view, config) {
+            return Vec::new();
+        }
+        let pieces = self.solid_pieces(&proof, config);
+        let blobs = grouped(pieces, expected, view.plane.lattice);
+        let blobs = self.without_ghosts(view, blobs, expected, known, config);
+        let patience_us = micros_from_secs(config.claim_secs);
+        let shared_out = |blob| shared_out(blob, view.plane, expected, known, patience_us);
+        let mut things: Vec<Thing> = blobs.into_iter().flat_map(shared_out).collect();
+        things.iter_mut().for_each(|thing| thing.score = score(&thing.piece, &proof));
+        things.sort_by_key(|thing| (thing.piece.rows.start, thing.piece.columns.start, thing.piece.area));
+        self.learn(view, expected, config);
+        things
+    }
+
+    /// Finds the foreground, without shadows, specks and thin bridges; answers what is proof in it.
+    fn compare(&mut self, view: &View<'_>, config: &MotionConfig) -> BitPlane {
+        let Foreground { mut low, high: mut proof } =
+            foreground(view.plane, &self.background, &self.light, config.low_sigma, config.high_sigma);
+        low.subtract(&view.outside);
+        let mut moving = median(&low);
+        let shadow = shadows(view.plane, &self.background, &self.light, &moving);
+        moving.subtract(&shadow);
+        proof.subtract(&shadow);
+        let gap_radius = view.plane.lattice.span(config.gap_share / 2.0);
+        self.moving = opened(&closed(&moving, gap_radius), 1);
+        proof
+    }
+
+    /// Whether so much differs that it is the scene that has changed; after a while the background is taken anew.
+    fn is_flooded(&mut self, view: &View<'_>, config: &MotionConfig) -> bool {
+        let lattice = view.plane.lattice;
+        if self.moving.count() <= lattice.area(config.flood_share) {
+            self.flooded_since = None;
+            return false;
+        }
+        self.moving = BitPlane::new(lattice.width, lattice.height);
+        let since = *self.flooded_since.get_or_insert(view.t);
+        if view.t.saturating_sub(since) >= micros_from_secs(config.flood_secs) {
+            let pose = self.pose.clone();
+            *self = Self::new(Background::of(view.plane, SLACK_AT_REST));
+            self.pose = pose;
+        }
+        true
+    }
+
+    /// The pieces that are large enough and hold enough proof.
+    fn solid_pieces(&self, proof: &BitPlane, config: &MotionConfig) -> Vec<Piece> {
+        let least_area = self.background.lattice.area(config.least_area_share);
+        let mut solid = pieces(&self.moving);
+        solid.retain(|piece| {
+            let proven = piece.count_in(proof);
+            let enough = proven >= FEWEST_PROOF && proven as f32 >= config.proof_share * piece.area as f32;
+            piece.area >= least_area && enough
+        });
+        solid
+    }
+
+    /// The blobs that are things; the background takes over the places of the others.
+    fn without_ghosts(
+        &mut self,
+        view: &View<'_>,
+        blobs: Vec<Blob>,
+        expected: &[Expected],
+        known: &KnownTracks,
+        config: &MotionConfig,
+    ) -> Vec<Blob> {
+        let claimed = |blob: &Blob| blob.owner.is_some_and(|owner| known.has_travelled(&expected[owner]));
+        let candidates: Vec<Candidate<'_>> =
+            blobs.iter().map(|blob| Candidate { piece: &blob.piece, claimed: claimed(blob) }).collect();
+        let scene = Scene { plane: view.plane, background: &self.background, light: &self.light };
+        let gone = self.ghosts.confirmed(view.t, &candidates, &scene, micros_from_secs(config.ghost_secs));
+        let Lattice { width, height, .. } = view.plane.lattice;
+        for index in &gone {
+            let mut place = blobs[*index].piece.to_bits(width, height).dilated(2);
+            place.subtract(&view.outside);
+            self.background.copy_in(view.plane, &place, &self.light);
+            self.moving.subtract(&place);
+        }
+        blobs.into_iter().enumerate().filter(|(i, _)| !gone.contains(i)).map(|(_, blob)| blob).collect()
+    }
+
+    /// Lets the background learn, except around live tracks that have not settled.
+    fn learn(&mut self, view: &View<'_>, expected: &[Expected], config: &MotionConfig) {
+        let elapsed = self.learned_at.map_or(LEARN_EVERY_US, |at| view.t.saturating_sub(at));
+        if elapsed < LEARN_EVERY_US {
+            return;
+        }
+        self.learned_at = Some(view.t);
+        let Lattice { width, height, .. } = view.plane.lattice;
+        let mut frozen = view.outside.clone();
+        for live in expected.iter().filter(|e| e.track.is_some() && !e.settled) {
+            let rect = live.rect.grown(config.track_margin_share);
+            let cells = |from: f32, to: f32, limit: usize| {
+                let end = (to.ceil().max(0.0) as usize).min(limit);
+                (from.max(0.0) as usize).min(end)..end
+            };
+            frozen.fill_rect(cells(rect.left, rect.right(), width), cells(rect.top, rect.bottom(), height));
+        }
+        let share = |time_constant: f64| (1.0 - (-secs_from_micros(elapsed) / time_constant).exp()) as f32;
+        let rates = LearningRates { free: share(config.learn_secs), unowned: share(config.unowned_learn_secs) };
+        self.background.learn(view.plane, &self.light, rates, &frozen, &self.moving);
+        self.landmarks = None;
+    }
+}
+
+/// A blob as one thing, or as one for each track it covers.
+fn shared_out(
+    blob: Blob,
+    plane: &Plane,
+    expected: &[Expected],
+    known: &KnownTracks,
+    patience_us: Micros,
+) -> Vec<Thing> {
+    let claimants = covered(&blob.piece, expected, patience_us);
+    let whole = |merged| {
+        vec![Thing { rect: rect_of(&blob.piece), piece: blob.piece.clone(), score: 0.0, merged, owner: blob.owner }]
+    };
+    if claimants.len() < 2 {
+        return whole(false);
+    }
+    let claim = |i: &usize| Claim { rect: expected[*i].rect, colours: known.colours(&expected[*i]) };
+    let claims: Vec<Claim<'_>> = claimants.iter().map(claim).collect();
+    let parts = split(&blob.piece, &claims, plane);
+    if parts.iter().flatten().count() < 2 {
+        return whole(true);
+    }
+    let part = |(part, owner): (Option<Piece>, usize)| {
+        let piece = part?;
+        Some(Thing { rect: trimmed_rect(&piece), piece, score: 0.0, merged: true, owner: Some(owner) })
+    };
+    parts.into_iter().zip(claimants).filter_map(part).collect()
+}
+
+/// Confidence grows with the share of proof, from a half to one.
+fn score(piece: &Piece, proof: &BitPlane) -> f32 {
+    0.5 + 0.5 * piece.count_in(proof) as f32 / piece.area.max(1) as f32
+}
