@@ -234,20 +234,17 @@ mod tests {
     use super::*;
     use vokg_engine::id::StreamName;
 
-    fn finish(writer: &Writer, stream: StreamId, outcome: Outcome) {
+    /// Stores a log with observations, and how the stream ended, if it did.
+    fn fill(writer: &Writer, stream: StreamId, outcome: Option<Outcome>) {
         let mut buffer = ObservationBuffer::default();
         buffer.push(&frame(5, vec![observation(5, 1, 0.0)], vec![]));
         let observations = buffer.finish().into_iter().collect();
-        let log = random_log(1, 30);
-        let batch = StreamBatch { observations, outcome: Some(outcome), ..StreamBatch::of_entries(stream, log) };
+        let batch = StreamBatch { observations, outcome, ..StreamBatch::of_entries(stream, random_log(1, 30)) };
         writer.commit(&[batch]).expect("the log keeps every promise");
     }
 
     fn rows(writer: &Writer) -> u64 {
-        let transaction = writer.store.read().expect("the store is whole");
-        let count = |table| redb::ReadableTableMetadata::len(&transaction.open_untyped_table(table).unwrap()).unwrap();
-        let tables: Vec<_> = transaction.list_tables().expect("the store is whole").collect();
-        tables.into_iter().map(count).sum()
+        writer.store.table_sizes().expect("the store is whole").iter().map(|(_, _, rows)| rows).sum()
     }
 
     #[test]
@@ -256,7 +253,7 @@ mod tests {
         let writer = open(dir.path());
         let first = begin(&writer, "clip");
         assert!(matches!(writer.begin_stream(request("clip")), Err(BeginError::Busy(_))));
-        finish(&writer, first, complete());
+        fill(&writer, first, Some(complete()));
         let again = writer.begin_stream(request("clip")).expect("the name is ours");
         assert!(matches!(again, Begun::Done(stream) if stream.id == first));
 
@@ -265,7 +262,7 @@ mod tests {
         assert_eq!(second.name.as_str(), "clip.g2");
         let found = |name| writer.store().find_stream(name).expect("the store is whole").map(|stream| stream.id);
         assert_eq!(found("clip"), Some(first));
-        finish(&writer, second.id, complete());
+        fill(&writer, second.id, Some(complete()));
         assert_eq!(
             [found("clip"), found("clip.g1"), found("clip.g2")],
             [Some(second.id), Some(first), Some(second.id)]
@@ -282,10 +279,7 @@ mod tests {
             let mut writer = open(dir.path());
             let first = begin(&writer, "clip");
             let clean = rows(&writer);
-            match outcome {
-                Some(outcome) => finish(&writer, first, outcome),
-                None => finish_without_end(&writer, first),
-            }
+            fill(&writer, first, outcome);
             assert!(rows(&writer) > clean);
             drop(writer);
             writer = open(dir.path());
@@ -294,18 +288,9 @@ mod tests {
             assert_eq!(rows(&writer), clean);
             assert!(matches!(writer.store().page(first, None, 1), Err(ReadError::UnknownStream(_))));
             assert_eq!(std::fs::read_dir(dir.path().join("observations")).expect("it was made").count(), 0);
-            finish(&writer, second, complete());
+            fill(&writer, second, Some(complete()));
             assert_eq!(writer.store().observations(second, 0..10).expect("the store is whole").count(), 1);
         }
-    }
-
-    fn finish_without_end(writer: &Writer, stream: StreamId) {
-        let log = random_log(1, 30);
-        let mut buffer = ObservationBuffer::default();
-        buffer.push(&frame(5, vec![observation(5, 1, 0.0)], vec![]));
-        let observations = buffer.finish().into_iter().collect();
-        let batch = StreamBatch { observations, ..StreamBatch::of_entries(stream, log) };
-        writer.commit(&[batch]).expect("the log keeps every promise");
     }
 
     #[test]
@@ -314,7 +299,7 @@ mod tests {
         let writer = open(dir.path());
         let clean = rows(&writer);
         let first = begin(&writer, "clip");
-        finish_without_end(&writer, first);
+        fill(&writer, first, None);
         let transaction = writer.begin_write().expect("nothing else writes");
         forget(&transaction, first).expect("the disk has room");
         transaction
@@ -332,7 +317,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let writer = open(dir.path());
         let first = begin(&writer, "clip");
-        finish(&writer, first, complete());
+        fill(&writer, first, Some(complete()));
         let elsewhere = StreamRequest { source_path: "other/clip".into(), content_hash: [9; 32], ..request("clip") };
         let error = writer.begin_stream(elsewhere.clone()).expect_err("the name is taken").to_string();
         assert!(error.contains("--name") && error.contains("videos/clip") && error.contains("other/clip"), "{error}");

@@ -166,7 +166,7 @@ impl History {
         let (from, _) = self.pick_vertex()?;
         let (to, _) = self.pick_vertex()?;
         Some(Edge {
-            id: InteractionId(self.rng.next_u64() >> self.below(2) * 60),
+            id: InteractionId(self.rng.next_u64() >> (60 * self.below(2))),
             kind: RelationKind::NEAR,
             from,
             to,

@@ -47,6 +47,8 @@ mod head;
 mod history;
 mod index;
 mod interval;
+#[cfg(test)]
+mod kill;
 mod lookup;
 mod observations;
 mod open;
@@ -56,6 +58,7 @@ mod position;
 mod power;
 mod queue;
 mod schema;
+mod size;
 mod snapshot;
 mod stream;
 mod thumbnails;

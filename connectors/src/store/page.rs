@@ -178,7 +178,10 @@ mod tests {
         let writer = open(dir.path());
         let (stream, log) = (begin(&writer, "clip"), random_log(3, 40));
         writer.commit(&[StreamBatch::of_entries(stream, log.clone())]).expect("the log keeps every promise");
-        assert_eq!(writer.store().verify(stream).ok(), Some(writer.store().stream(stream).unwrap().head.digest));
+        assert_eq!(
+            writer.store().verify(stream).ok(),
+            Some(writer.store().stream(stream).expect("it exists").head.digest)
+        );
         let last = (stream.0, Position::of(&log[log.len() - 1]).place());
         for change in [Some(progress(0, None, 77).encode()), None] {
             let transaction = writer.begin_write().expect("nothing else writes");

@@ -1,0 +1,173 @@
+//! How fast does the log become durable, how large is it, and how long does the graph of an hour take?
+//!
+//! `cargo bench -p vokg-connectors --bench log [-- DIR]`. Commits 1 000 deltas at a time of a scene in which 50
+//! objects come and go and meet; prints deltas a second, stored bytes for a million deltas, and the time of a graph
+//! query at random times over one hour. DIR should lie on the disk in question; the default is the system's temporary
+//! directory, which may be memory.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+use vokg_connectors::store::{Begun, KnownAt, StoreConfig, StreamBatch, StreamId, StreamRequest, Writer};
+use vokg_engine::delta::{Delta, Diff, Edge, Element, ObjectVertex, Vertex, VertexKey};
+use vokg_engine::evidence::RelationKind;
+use vokg_engine::id::{InteractionId, ObjectId, StreamName, TrackId};
+use vokg_engine::record::{LogEntry, Progress, Record};
+use vokg_engine::time::Micros;
+
+const DELTAS: u64 = 1_000_000;
+const DELTAS_A_COMMIT: usize = 1_000;
+const HOUR_US: Micros = 3_600_000_000;
+const KINDS: [RelationKind; 5] = [
+    RelationKind::NEAR,
+    RelationKind::CONTAINS,
+    RelationKind::OCCLUDES,
+    RelationKind::APPROACHES,
+    RelationKind::LEAVES,
+];
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let dir = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
+    let dir = dir.map_or_else(std::env::temp_dir, PathBuf::from).join(format!("vokg-bench-{}", std::process::id()));
+    let measured = measure(&dir);
+    std::fs::remove_dir_all(&dir)?;
+    measured
+}
+
+fn measure(dir: &Path) -> Result<(), Box<dyn std::error::Error>> {
+    let batches = scene();
+    let deltas: usize = batches.iter().flatten().filter(|entry| matches!(entry.record, Record::Delta(_))).count();
+    let record_bytes: usize = batches.iter().flatten().map(|entry| entry.record.encode().len()).sum();
+    let writer = Writer::open(dir, StoreConfig::default())?;
+    let Begun::Fresh(stream) = writer.begin_stream(request()?)? else {
+        return Err("the directory should be new".into());
+    };
+    let mut commits_ms = Vec::with_capacity(batches.len());
+    let start = Instant::now();
+    for entries in batches {
+        let commit = Instant::now();
+        writer.commit(&[StreamBatch::of_entries(stream.id, entries)])?;
+        commits_ms.push(commit.elapsed().as_secs_f64() * 1e3);
+    }
+    let seconds = start.elapsed().as_secs_f64();
+    commits_ms.sort_by(f64::total_cmp);
+    let quantile = |share: f64| commits_ms[(commits_ms.len() as f64 * share) as usize];
+    println!("deltas                {deltas}, {DELTAS_A_COMMIT} a commit, {} commits", commits_ms.len());
+    println!("durable               {:.0} deltas/s", deltas as f64 / seconds);
+    println!("commit p50 / p99      {:.1} / {:.1} ms", quantile(0.5), quantile(0.99));
+    let file = std::fs::metadata(dir.join("vokg.redb"))?.len() as f64;
+    let million = deltas as f64 / 1e6;
+    println!("database file         {:.0} MB per million deltas", file / 1e6 / million);
+    println!("records alone         {:.0} MB per million deltas", record_bytes as f64 / 1e6 / million);
+    for (table, bytes, rows) in writer.store().table_sizes()? {
+        println!("  {table:<20}{:>7.1} MB per million deltas, {rows} rows", bytes as f64 / 1e6 / million);
+    }
+    query(&writer, stream.id)
+}
+
+fn query(writer: &Writer, stream: StreamId) -> Result<(), Box<dyn std::error::Error>> {
+    let store = writer.store();
+    for (what, known_at) in [("now", None), ("half-way", Some(KnownAt::Time(HOUR_US / 2)))] {
+        let (mut slowest_ms, mut total_ms, mut elements) = (0.0f64, 0.0, 0);
+        let times: Vec<Micros> = (1..=100).map(|step| HOUR_US / 101 * step).collect();
+        for at in &times {
+            let start = Instant::now();
+            let graph = store.graph(stream, Some(*at), known_at)?;
+            let ms = start.elapsed().as_secs_f64() * 1e3;
+            (slowest_ms, total_ms) = (slowest_ms.max(ms), total_ms + ms);
+            elements += graph.vertices.len() + graph.edges.len();
+        }
+        let count = times.len();
+        println!(
+            "graph at T, known {what:<9} mean {:.2} ms, slowest {slowest_ms:.2} ms, {} elements",
+            total_ms / count as f64,
+            elements / count
+        );
+    }
+    Ok(())
+}
+
+fn request() -> Result<StreamRequest, Box<dyn std::error::Error>> {
+    Ok(StreamRequest {
+        name: StreamName::new("bench")?,
+        source_path: "bench".into(),
+        content_hash: [0; 32],
+        config_hash: [0; 32],
+        segmenter: "none".into(),
+        sampling: "all".into(),
+        created_us: 0,
+    })
+}
+
+/// An hour in which objects live for some ten seconds and each meets others for a second or two: half of the deltas
+/// begin something, half end it. Batches of about [`DELTAS_A_COMMIT`] deltas, each time closed by its progress.
+fn scene() -> Vec<Vec<LogEntry>> {
+    let mut batches = vec![Vec::with_capacity(DELTAS_A_COMMIT * 3 / 2)];
+    let mut pending: Vec<Delta> = Vec::new();
+    let (mut seq, mut lower, mut deltas_in_batch) = (0, 0, 0);
+    let steps = DELTAS / 10;
+    for step in 0..steps {
+        let t = HOUR_US / steps * step;
+        scene_at(step, t, &mut pending);
+        pending.sort_by_key(Delta::order);
+        let progress = Progress { lower, frontier: Some(t + 1), settled_us: lower, count: pending.len() as u32 };
+        deltas_in_batch += pending.len();
+        let batch = batches.last_mut().expect("it starts with one");
+        let records = pending.drain(..).map(Record::Delta).chain([Record::Progress(progress)]);
+        for record in records {
+            batch.push(LogEntry { epoch: 1, seq, record });
+            seq += 1;
+        }
+        lower = t + 1;
+        if deltas_in_batch >= DELTAS_A_COMMIT {
+            batches.push(Vec::with_capacity(DELTAS_A_COMMIT * 3 / 2));
+            deltas_in_batch = 0;
+        }
+    }
+    batches.retain(|batch| !batch.is_empty());
+    batches
+}
+
+/// The deltas of one step: one object comes, one leaves, four edges begin and four end.
+fn scene_at(step: u64, t: Micros, deltas: &mut Vec<Delta>) {
+    const LIFE_STEPS: u64 = 300;
+    let mut state = |element| deltas.push(Delta { t, diff: Diff::Assert, element, caused_by: None });
+    let number = |step: u64| ObjectId(step as u32 + 1);
+    let step_us = HOUR_US / (DELTAS / 10);
+    state(object(number(step), t, None));
+    if let Some(born) = step.checked_sub(LIFE_STEPS) {
+        state(object(number(born), born * step_us, Some(t)));
+    }
+    for index in 0..4u64 {
+        let length_steps = 20 + index * 30;
+        let edge = |begun: u64| {
+            let (from, to) = (number(begun), number(begun.saturating_sub(1 + index * 7)));
+            let kind = KINDS[(begun + index) as usize % KINDS.len()];
+            Edge {
+                id: InteractionId::of(kind, from, to, (begun * 4 + index) as u32),
+                kind,
+                from: VertexKey::Object(from),
+                to: VertexKey::Object(to),
+                valid_from_us: (begun * step_us).saturating_sub(300_000),
+                valid_to_us: None,
+                confidence_milli: 800,
+                supersedes: vec![],
+            }
+        };
+        state(Element::Edge(edge(step)));
+        if let Some(begun) = step.checked_sub(length_steps) {
+            state(Element::Edge(Edge { valid_to_us: Some(t), ..edge(begun) }));
+        }
+    }
+}
+
+fn object(id: ObjectId, first_seen_us: Micros, left_us: Option<Micros>) -> Element {
+    let vertex = ObjectVertex {
+        class: None,
+        first_seen_us,
+        last_seen_us: left_us.unwrap_or(first_seen_us),
+        open: left_us.is_none(),
+        confidence_milli: 870,
+        tracks: vec![TrackId(id.0)],
+    };
+    Element::Vertex(VertexKey::Object(id), Vertex::Object(vertex))
+}
