@@ -20,6 +20,7 @@ fn commit_until_killed() {
     let dir = std::env::var_os(DIR_VARIABLE).expect("the test below names the directory");
     let writer = open(Path::new(&dir));
     let stream = begin(&writer, "clip");
+    println!();
     for batch in batches() {
         let entries = batch.len();
         writer.commit(&[StreamBatch::of_entries(stream, batch)]).expect("the disk has room");
@@ -40,8 +41,10 @@ fn what_was_acknowledged_before_a_kill_is_read_after_it() {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let mut child = start(dir.path());
         let out = BufReader::new(child.stdout.take().expect("it was asked for"));
-        let counts =
-            out.lines().map_while(Result::ok).filter_map(|line| line.strip_prefix("acknowledged ")?.parse().ok());
+        let counts = out
+            .lines()
+            .map_while(Result::ok)
+            .filter_map(|line| line.strip_prefix("acknowledged ")?.parse::<usize>().ok());
         let acknowledged: usize = counts.take(lines).sum();
         child.kill().and_then(|()| child.wait()).expect("it is our child");
 

@@ -77,13 +77,22 @@ fn share(range: &Range<u32>, index: u32, count: u32) -> Range<u32> {
     edge(index)..edge(index + 1).max(edge(index) + 1)
 }
 
-/// The planes of a frame in main memory, each with its stride, and how chroma is laid out.
+/// The planes of a frame in main memory: luma with its stride, and how chroma is laid out.
 struct PlaneView<'a> {
     luma: (&'a [u8], usize),
-    /// U and V: bytes, stride, offset and distance between samples; absent for grey pictures.
-    chroma: Option<[(&'a [u8], usize, usize, usize); 2]>,
+    /// U and V; absent for grey pictures.
+    chroma: Option<[ChromaPlane<'a>; 2]>,
     /// Pixels per chroma sample, horizontally and vertically.
     chroma_px: (usize, usize),
+}
+
+/// Where the samples of U or V lie.
+struct ChromaPlane<'a> {
+    bytes: &'a [u8],
+    stride: usize,
+    /// Bytes before the first sample, and from one to the next.
+    offset: usize,
+    step: usize,
 }
 
 impl<'a> PlaneView<'a> {
@@ -93,7 +102,7 @@ impl<'a> PlaneView<'a> {
         };
         let planar = |index| {
             let (bytes, stride) = cpu.planes.plane(index);
-            (bytes, stride, 0, 1)
+            ChromaPlane { bytes, stride, offset: 0, step: 1 }
         };
         let (chroma, chroma_px) = match cpu.format {
             PixelFormat::I420 => (Some([planar(1), planar(2)]), (2, 2)),
@@ -101,7 +110,7 @@ impl<'a> PlaneView<'a> {
             PixelFormat::Y444 => (Some([planar(1), planar(2)]), (1, 1)),
             PixelFormat::Nv12 => {
                 let (bytes, stride) = cpu.planes.plane(1);
-                (Some([(bytes, stride, 0, 2), (bytes, stride, 1, 2)]), (2, 2))
+                (Some([0, 1].map(|offset| ChromaPlane { bytes, stride, offset, step: 2 })), (2, 2))
             }
             PixelFormat::Gray8 => (None, (1, 1)),
         };
@@ -116,9 +125,8 @@ impl<'a> PlaneView<'a> {
         let luma = sum / (columns.len() * rows.len()) as u64;
         let x = ((columns.start + columns.end) / 2).min(columns.end - 1) as usize / self.chroma_px.0;
         let y = ((rows.start + rows.end) / 2).min(rows.end - 1) as usize / self.chroma_px.1;
-        let chroma = self.chroma.map(|planes| {
-            planes.map(|(bytes, stride, offset, distance)| full_range_chroma(bytes[y * stride + x * distance + offset]))
-        });
+        let sample = |plane: &ChromaPlane<'_>| plane.bytes[y * plane.stride + x * plane.step + plane.offset];
+        let chroma = self.chroma.as_ref().map(|[u, v]| [u, v].map(|plane| full_range_chroma(sample(plane))));
         let [u, v] = chroma.unwrap_or([128; 2]);
         [((luma.saturating_sub(16)) * 255 / 219).min(255) as u8, u, v]
     }
