@@ -67,7 +67,7 @@ pub struct Anomalies {
     pub frames_not_later: u64,
     /// Times the clock was set on after time stamps had stepped back by more than a second.
     pub clock_resets: u64,
-    /// Compressed pictures the decoder gave up on.
+    /// Compressed pictures for which the decoder gave none; known at the end, and only of progressive video.
     pub decode_errors: u64,
     /// Pictures the decoder delivered although it knew them damaged.
     pub frames_corrupted: u64,

@@ -14,6 +14,8 @@ pub(super) enum Sighting {
     Size(Size),
     /// A size beyond the limits; it was held back.
     TooLarge(Size),
+    /// A compressed picture that is to be shown went into the decoder.
+    Picture,
 }
 
 /// Watches `pad`, the last before the decoder.
@@ -25,33 +27,39 @@ pub(super) fn watch(
     tell: impl Fn(Sighting) + Send + Sync + 'static,
 ) {
     let limits = limits.clone();
-    let seen = Mutex::new(None);
     // A pad's probes run one at a time on its streaming thread; the lock only tells the compiler so.
+    let seen = Mutex::new(None);
     let admit = move |size: Size| {
         if !limits.allow_picture(size) {
-            tell(Sighting::TooLarge(size));
-            return false;
+            return Some(Sighting::TooLarge(size));
         }
         let before = seen.lock().ok().and_then(|mut seen| seen.replace(size));
-        if before != Some(size) {
-            tell(Sighting::Size(size));
-        }
-        true
+        (before != Some(size)).then_some(Sighting::Size(size))
     };
     let mask = gst::PadProbeType::EVENT_DOWNSTREAM | gst::PadProbeType::BUFFER;
     pad.add_probe(mask, move |_, passing| {
-        let allowed = match &passing.data {
+        let size = match &passing.data {
             Some(gst::PadProbeData::Event(event)) => match event.view() {
-                gst::EventView::Caps(caps) => coded_size(caps.caps()).is_none_or(&admit),
-                _ => true,
+                gst::EventView::Caps(caps) => coded_size(caps.caps()),
+                _ => None,
             },
             Some(gst::PadProbeData::Buffer(buffer)) => {
-                let wanted = !keyframes_only || !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT);
-                wanted && (codec != Codec::Vp8 || vp8_buffer_size(buffer).is_none_or(&admit))
+                if keyframes_only && buffer.flags().contains(gst::BufferFlags::DELTA_UNIT) {
+                    return gst::PadProbeReturn::Drop;
+                }
+                if is_shown(buffer, codec) {
+                    tell(Sighting::Picture);
+                }
+                vp8_head(buffer, codec).and_then(|head| vp8_key_size(&head))
             }
-            _ => true,
+            _ => None,
         };
-        if allowed { gst::PadProbeReturn::Ok } else { gst::PadProbeReturn::Drop }
+        let sighting = size.and_then(&admit);
+        sighting.into_iter().for_each(&tell);
+        match sighting {
+            Some(Sighting::TooLarge(_)) => gst::PadProbeReturn::Drop,
+            _ => gst::PadProbeReturn::Ok,
+        }
     });
 }
 
@@ -62,10 +70,17 @@ pub(super) fn coded_size(caps: &gst::CapsRef) -> Option<Size> {
     Some(Size { width: field("width")?, height: field("height")? })
 }
 
-fn vp8_buffer_size(buffer: &gst::BufferRef) -> Option<Size> {
+/// Whether a picture should come out for this one: VP8, VP9 and AV1 also code pictures only to refer to.
+fn is_shown(buffer: &gst::BufferRef, codec: Codec) -> bool {
+    // Section 9.1 of RFC 6386 again: the fifth bit is `show_frame`.
+    let hidden = vp8_head(buffer, codec).is_some_and(|head| head[0] & 0x10 == 0);
+    !hidden && !buffer.flags().contains(gst::BufferFlags::DECODE_ONLY)
+}
+
+fn vp8_head(buffer: &gst::BufferRef, codec: Codec) -> Option<[u8; 10]> {
     let mut head = [0; 10];
-    buffer.copy_to_slice(0, &mut head).ok()?;
-    vp8_key_size(&head)
+    let copied = codec == Codec::Vp8 && buffer.copy_to_slice(0, &mut head).is_ok();
+    copied.then_some(head)
 }
 
 /// The size in the header of a VP8 key picture (RFC 6386, section 9.1). VP8 has no parser that would tell it.

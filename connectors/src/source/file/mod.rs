@@ -192,7 +192,6 @@ impl FileSource {
         let sightings = &self.pipeline.sightings;
         let mut stats = self.stats;
         stats.anomalies.clock_resets = self.clock.resets();
-        stats.anomalies.decode_errors = sightings.decode_errors.load(Ordering::Relaxed);
         stats.anomalies.size_changes = sightings.sizes.load(Ordering::Relaxed).saturating_sub(1);
         stats
     }
@@ -258,6 +257,12 @@ impl FileSource {
         let missing = comparable && self.clock.resets() == 0 && self.gaps.missing_before(declared).is_some();
         if missing || broke {
             self.report_gap(last, declared.max(self.gaps.end_nanos()).max(last + 1000), reason);
+        }
+        // Decoders hold pictures back, so the balance is right only once they are drained; and two fields coded
+        // apart make one picture.
+        if !self.info.interlaced {
+            let fed = self.pipeline.sightings.fed.load(Ordering::Relaxed);
+            self.stats.anomalies.decode_errors = fed.saturating_sub(self.stats.decoded);
         }
         self.finish(self.status());
     }

@@ -61,8 +61,8 @@ pub(super) struct Sightings {
     pub created_us: OnceLock<i64>,
     /// Sizes of coded pictures seen, one after another.
     pub sizes: AtomicU64,
-    /// Pictures the decoder gave up on.
-    pub decode_errors: AtomicU64,
+    /// Compressed pictures that went into the decoder to be shown.
+    pub fed: AtomicU64,
 }
 
 /// How to decode.
@@ -253,9 +253,6 @@ fn listen(pipeline: &gst::Pipeline, tell: SyncSender<Trouble>, sightings: Arc<Si
                 tracing::debug!(error = %error.error(), debug = ?error.debug(), "pipeline error");
                 let _ = tell.try_send(Trouble::Broken(reason(error)));
             }
-            gst::MessageView::Qos(_) => {
-                sightings.decode_errors.fetch_add(1, Ordering::Relaxed);
-            }
             gst::MessageView::Tag(tag) => {
                 if let Some(created_us) = created_us(&tag.tags()) {
                     let _ = sightings.created_us.set(created_us);
@@ -374,6 +371,9 @@ impl Chain {
         guard::watch(entry, codec, &self.limits, self.decoding.keyframes_only, move |sighting| match sighting {
             Sighting::Size(_) => {
                 sightings.sizes.fetch_add(1, Ordering::Relaxed);
+            }
+            Sighting::Picture => {
+                sightings.fed.fetch_add(1, Ordering::Relaxed);
             }
             Sighting::TooLarge(size) => {
                 let _ = tell.try_send(Trouble::Refused(too_large_error(size, &limits, &file)));
