@@ -1,5 +1,7 @@
 //! Whatever crosses the process border: sources, the store, exports.
 
+mod jpeg;
+
 pub mod export;
 pub mod source;
 pub mod store;

@@ -1,11 +1,12 @@
 //! A frame, or a part of it, as a JPEG inside a `data:` address.
 
 use super::ExportError;
+use crate::jpeg;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use jpeg_encoder::{ColorType, Encoder};
-use vokg_engine::frame::{CpuFrame, Frame, FrameData, PixelFormat};
+use vokg_engine::frame::Frame;
 use vokg_engine::geometry::{Rect, Size};
+use vokg_engine::rgb::RgbImage;
 
 /// A picture in red, green and blue.
 pub(crate) struct Rgb {
@@ -14,23 +15,13 @@ pub(crate) struct Rgb {
 }
 
 impl Rgb {
-    /// The colours of a frame in main memory, read as limited-range video: BT.709 from 720 rows on, else BT.601
-    /// (ITU-R BT.601-7 and BT.709-6, section 3), the usual guess where a file does not say.
+    /// The colours of a frame in main memory.
     pub(crate) fn of(frame: &Frame) -> Result<Self, ExportError> {
-        let FrameData::Cpu(cpu) = &frame.data else { return Err(ExportError::OnDevice { t: frame.t }) };
-        let (kr, kb) = if frame.size.height >= 720 { (0.2126, 0.0722) } else { (0.299, 0.114) };
-        let kg: f32 = 1.0 - kr - kb;
-        let mut pixels = Vec::with_capacity(frame.size.area() as usize);
-        for y in 0..frame.size.height as usize {
-            for x in 0..frame.size.width as usize {
-                let [luma, u, v] = yuv(cpu, x, y);
-                let luma = (f32::from(luma) - 16.0) * 255.0 / 219.0;
-                let chroma = |c: u8| (f32::from(c) - 128.0) * 255.0 / 112.0;
-                let (cb, cr) = (chroma(u) * (1.0 - kb), chroma(v) * (1.0 - kr));
-                pixels.push([luma + cr, luma - (kb * cb + kr * cr) / kg, luma + cb].map(|c| c.round() as u8));
-            }
-        }
-        Ok(Self { size: frame.size, pixels })
+        let Size { width, height } = frame.size;
+        let whole = Rect::new(0.0, 0.0, width as f32, height as f32);
+        let image = frame.rgb(&whole, u32::MAX).ok_or(ExportError::OnDevice { t: frame.t })?;
+        let (pixels, _) = image.bytes.as_chunks::<3>();
+        Ok(Self { size: image.size, pixels: pixels.to_vec() })
     }
 
     /// The part inside a box, scaled to `size` by averaging (or repeating) pixels.
@@ -67,26 +58,9 @@ impl Rgb {
     pub(crate) fn data_uri(&self, quality: u8) -> Result<String, ExportError> {
         let Size { width, height } = self.size;
         let error = |reason| ExportError::Jpeg { width, height, reason };
-        let side = |pixels: u32| u16::try_from(pixels).unwrap_or(u16::MAX);
-        let mut jpeg = Vec::new();
-        let encoder = Encoder::new(&mut jpeg, quality);
-        encoder.encode(self.pixels.as_flattened(), side(width), side(height), ColorType::Rgb).map_err(error)?;
+        let image = RgbImage { size: self.size, bytes: self.pixels.as_flattened().to_vec() };
+        let jpeg = jpeg::encode(&image, quality).map_err(error)?;
         Ok(format!("data:image/jpeg;base64,{}", STANDARD.encode(jpeg)))
-    }
-}
-
-fn yuv(frame: &CpuFrame, x: usize, y: usize) -> [u8; 3] {
-    let sample = |plane: usize, x: usize, y: usize| {
-        let (bytes, stride) = frame.planes.plane(plane);
-        bytes[y * stride + x]
-    };
-    let luma = sample(0, x, y);
-    match frame.format {
-        PixelFormat::I420 => [luma, sample(1, x / 2, y / 2), sample(2, x / 2, y / 2)],
-        PixelFormat::Nv12 => [luma, sample(1, x / 2 * 2, y / 2), sample(1, x / 2 * 2 + 1, y / 2)],
-        PixelFormat::Y42B => [luma, sample(1, x / 2, y), sample(2, x / 2, y)],
-        PixelFormat::Y444 => [luma, sample(1, x, y), sample(2, x, y)],
-        PixelFormat::Gray8 => [luma, 128, 128],
     }
 }
 
@@ -97,16 +71,6 @@ mod tests {
     fn flat(size: Size, y: u8, u: u8, v: u8) -> Frame {
         let chroma = (size.width.div_ceil(2) * size.height.div_ceil(2)) as usize;
         Frame::from_i420(0, size, vec![y; size.area() as usize], vec![u; chroma], vec![v; chroma])
-    }
-
-    #[test]
-    fn limited_range_white_black_and_red_become_full_range() {
-        let size = Size { width: 3, height: 3 };
-        let first = |y, u, v| Rgb::of(&flat(size, y, u, v)).unwrap().pixels[0];
-        assert_eq!(first(235, 128, 128), [255; 3]);
-        assert_eq!(first(16, 128, 128), [0; 3]);
-        let [r, g, b] = first(81, 90, 240);
-        assert!(r > 250 && g < 4 && b < 4, "{r} {g} {b}");
     }
 
     #[test]

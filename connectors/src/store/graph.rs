@@ -3,6 +3,7 @@
 use super::error::ReadError;
 use super::index::valid;
 use super::open::Store;
+use super::position::Position;
 use super::schema::vertex_code;
 use super::stream::StreamId;
 use super::view::{KnownAt, View};
@@ -49,6 +50,14 @@ impl Store {
             insert(&mut graph, element);
         }
         Ok(graph)
+    }
+
+    /// The last entry that is believed as known at `known_at` (default: now); `None` where nothing is.
+    ///
+    /// # Errors
+    /// Where there is no such stream, or the database cannot be read.
+    pub fn position(&self, stream: StreamId, known_at: Option<KnownAt>) -> Result<Option<Position>, ReadError> {
+        Ok(View::open(self, stream)?.place_of(known_at)?.map(Position::from_place))
     }
 
     /// The edges of a vertex, ordered by (beginning, id).

@@ -1,7 +1,10 @@
 //! Settings of the segmenter, in seconds and shares of the frame.
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 /// Settings of the segmenter `motion`. Nothing is in pixels or frames, so that they hold for any size and rate.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct MotionConfig {
     /// Cells of the reduced picture in a row; smaller frames keep their own width. Cost grows with its square.
     pub plane_width: u32,

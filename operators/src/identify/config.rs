@@ -1,5 +1,7 @@
 //! The settings of identification.
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 /// How alike the end of one track and the beginning of another must be to be one object.
 ///
 /// The score of a pair is the product of five factors between 0 and 1, so that one that disagrees is enough to refuse.
@@ -12,7 +14,8 @@
 /// | size | `n(ln(ratio of the sizes) / size_log)` |
 /// | look | similarity of the mean looks, 0 at `look_different` rising to 1 at `look_equal`; `look_unknown` where either has none |
 /// | gap | 1 where there is none, falling to 1/2 at `reach_secs` |
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct IdentifyConfig {
     /// Longest time between the last sighting of the one and the first of the other, in seconds.
     pub reach_secs: f64,

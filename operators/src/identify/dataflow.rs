@@ -1,13 +1,13 @@
 //! Identification as a timely operator.
 
 use super::config::IdentifyConfig;
-use super::identifier::{Identifier, IdentityChange};
+use super::identifier::Identifier;
 use crate::in_time_order::InTimeOrder;
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::Pipeline;
 use timely::dataflow::operators::generic::Operator;
-use vokg_engine::observation::TrackedFrame;
+use vokg_engine::observation::{IdentityChange, TrackedFrame};
 use vokg_engine::time::Micros;
 
 /// Tells which object each track is, and when that changes.

@@ -4,33 +4,14 @@ use super::agreement::agreement_milli;
 use super::config::IdentifyConfig;
 use super::fragment::Fragment;
 use std::collections::BTreeMap;
-use vokg_engine::id::{ObjectId, TrackId};
-use vokg_engine::observation::TrackedFrame;
+use vokg_engine::id::TrackId;
+use vokg_engine::observation::{IdentityChange, TrackedFrame};
 use vokg_engine::time::{Micros, micros_from_secs};
 
-/// A track belongs to an object from now on, and for all of its past.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct IdentityChange {
-    /// Which track.
-    pub track: TrackId,
-    /// The object it was believed to be; `None` for a track that was just confirmed.
-    pub from: Option<ObjectId>,
-    /// The object it is.
-    pub to: ObjectId,
-    /// How well that is supported, in thousandths.
-    pub score_milli: u16,
-    /// Why.
-    pub reason: IdentityReason,
-}
-
-/// Why a track belongs to an object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum IdentityReason {
-    /// It is the first of its object.
-    Began,
-    /// It goes on where this track ended.
-    Continues(TrackId),
-}
+/// The reason of a track that is the first of its object.
+pub const BEGAN: &str = "began";
+/// The reason of a track that goes on where another ended.
+pub const FRAGMENT: &str = "fragment";
 
 /// Links tracks to objects, given what the tracker knew after each frame, in the order of time.
 ///
@@ -83,7 +64,7 @@ impl Identifier {
             }
             let (track, to) = (seen.track, seen.track.into());
             self.fragments.insert(track, Fragment::new(seen));
-            let began = IdentityChange { track, from: None, to, score_milli: 1000, reason: IdentityReason::Began };
+            let began = IdentityChange { track, from: None, to, score_milli: 1000, reason: BEGAN };
             changes.insert(track, began);
         }
         changes
@@ -113,12 +94,11 @@ impl Identifier {
             return;
         };
         later.undecided = false;
-        if let (Some((earlier, score_milli)), Some(to)) = (link, to) {
+        if let (Some((_, score_milli)), Some(to)) = (link, to) {
             let just_began = changes.contains_key(&track);
             let from = if just_began { None } else { Some(later.object) };
             later.object = to;
-            let reason = IdentityReason::Continues(earlier);
-            changes.insert(track, IdentityChange { track, from, to, score_milli, reason });
+            changes.insert(track, IdentityChange { track, from, to, score_milli, reason: FRAGMENT });
         }
     }
 

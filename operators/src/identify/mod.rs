@@ -8,4 +8,4 @@ mod identifier;
 
 pub use config::IdentifyConfig;
 pub use dataflow::identify;
-pub use identifier::{Identifier, IdentityChange, IdentityReason};
+pub use identifier::{BEGAN, FRAGMENT, Identifier};

@@ -4,11 +4,14 @@
 //! A *size* is the square root of the area of a box; between two tracks it is the geometric mean of both. A relation
 //! begins at its `on` bound and ends at its weaker `off` bound, so that noise at one bound does not make it flicker.
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use vokg_engine::evidence::IntervalRule;
 use vokg_engine::time::micros_from_secs;
 
 /// How relations are judged. The defaults are the definitions of the documentation.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct RelateConfig {
     /// What is measured of every track.
     pub measure: MeasureConfig,
@@ -25,7 +28,8 @@ pub struct RelateConfig {
 }
 
 /// Windows of the quantities every relation reads.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct MeasureConfig {
     /// The size of a track is the median over this long, in seconds.
     pub size_secs: f64,
@@ -58,7 +62,8 @@ impl Default for MeasureConfig {
 }
 
 /// How long evidence must last and may pause, in seconds; applied per object pair, after identity.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Hold {
     /// An interval begins when the relation has held this long.
     pub on_secs: f64,
@@ -89,7 +94,8 @@ impl Hold {
 }
 
 /// Bounds of NEAR.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct NearConfig {
     /// Begins at a gap of at most this, in sizes.
     pub on_gap: f64,
@@ -106,7 +112,8 @@ impl Default for NearConfig {
 }
 
 /// Bounds of CONTAINS.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct ContainsConfig {
     /// Begins when at least this share of the contained thing lies in the container's box.
     pub on_share: f64,
@@ -125,7 +132,8 @@ impl Default for ContainsConfig {
 }
 
 /// Bounds of OCCLUDES.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct OccludesConfig {
     /// Begins when at most this share of the hidden thing is visible.
     pub on_visible: f64,
@@ -158,7 +166,8 @@ impl Default for OccludesConfig {
 }
 
 /// Bounds of a movement along the line between two tracks.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct HeadingConfig {
     /// Begins at this speed along the line, in sizes per second.
     pub on_speed: f64,
@@ -179,7 +188,8 @@ impl Default for HeadingConfig {
 }
 
 /// Bounds of LEAVES.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct LeavesConfig {
     /// The movement, away from the other.
     pub heading: HeadingConfig,

@@ -1,10 +1,13 @@
 //! The settings of the tracker, in seconds, sizes and shares: none depends on the frame rate or the resolution.
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 /// When a track begins, is believed, is given up, and which segments may continue it.
 ///
 /// A *size* is the square root of the area of a track's box. The defaults suit the segmenter `motion`, whose segments
 /// are few, tight and unscored; [`TrackConfig::detections`] suits the boxes of a detector.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct TrackConfig {
     /// A track is confirmed only after it was seen for this long, pauses not counted, in seconds.
     pub confirm_secs: f64,

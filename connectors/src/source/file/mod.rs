@@ -18,6 +18,7 @@ pub mod gaps;
 mod guard;
 pub mod limits;
 pub mod mp4;
+mod parts;
 mod pipeline;
 mod pixels;
 pub mod probe;
@@ -29,6 +30,7 @@ mod teardown;
 pub mod time;
 
 pub use limits::Limits;
+pub use parts::{Part, parts};
 pub use probe::{Probe, probe};
 pub use sample::Sample;
 pub use seek::frame_at;

@@ -93,7 +93,7 @@ fn a_walker_behind_a_post_stays_one_object() {
     let lives = [walker(0, 20, 0.0), walker(30, 50, 150.0)];
     assert_eq!(objects(&lives), [1, 1]);
     let (decided, change) = changes(&lives)[1];
-    assert_eq!((decided, change.from, change.reason), (33 * STEP_US, None, IdentityReason::Continues(TrackId(1))));
+    assert_eq!((decided, change.from, change.reason), (33 * STEP_US, None, FRAGMENT));
     assert!(change.score_milli >= IdentifyConfig::default().min_score_milli);
 }
 
@@ -102,7 +102,7 @@ fn a_track_that_may_come_back_is_waited_for() {
     let lives = [walker(0, 20, 0.0), walker(22, 50, 110.0)];
     let told = changes(&lives);
     let moved = told[2];
-    assert_eq!((told[1].0, told[1].1.reason), (25 * STEP_US, IdentityReason::Began));
+    assert_eq!((told[1].0, told[1].1.reason), (25 * STEP_US, BEGAN));
     assert_eq!((moved.0, moved.1.from, moved.1.to), (27 * STEP_US, Some(ObjectId(2)), ObjectId(1)));
 }
 

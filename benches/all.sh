@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# Every benchmark, one after the other. A benchmark that needs something absent says so and is skipped.
+cd "$(dirname "$0")/.."
+. benches/lib.sh
+for bench in decode python_pipeline memory scenes; do
+  echo "=== benches/$bench.sh"
+  "benches/$bench.sh"
+done
+for bench in log resolve track relate; do
+  echo "=== cargo bench --bench $bench"
+  cargo bench --quiet --locked --workspace --bench "$bench"
+done

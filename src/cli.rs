@@ -1,0 +1,237 @@
+//! The command line as typed: names, types and help. What it means is decided by the commands.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Turns video into a temporal knowledge graph of objects and their interactions.
+#[derive(Debug, Parser)]
+#[command(name = "vokg", version, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// Options every command takes.
+#[derive(Debug, Args)]
+pub struct Common {
+    /// Configuration file (TOML)
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Override one setting of the configuration, such as track.lost_secs=0.8
+    #[arg(long = "set", global = true, value_name = "KEY=VALUE")]
+    pub overrides: Vec<String>,
+    /// How progress and logs are written to stderr
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
+    pub log_format: LogFormat,
+    /// More logs; twice for still more
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// No progress, only errors
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Process files or directories into the store; exit when done
+    Run(Run),
+    /// Make the synthetic clip, run it, print the graph and write a picture and exports
+    Demo(Demo),
+    /// Make a labelled clip
+    Synth(Synth),
+    /// The tracker alone: MOTChallenge text in and out
+    Track(Track),
+    /// The relations alone, from MOTChallenge rows
+    Relate(Relate),
+    /// Compare a stored graph with the truth
+    Eval(Eval),
+    /// Write the graph or its log in another format
+    Export(Export),
+    /// Are two data directories or delta logs the same?
+    Verify(Verify),
+    /// Validate a configuration file
+    Check(Check),
+    /// What this machine has and lacks
+    Doctor(Doctor),
+}
+
+#[derive(Debug, Args)]
+pub struct DataDir {
+    /// Directory of the store
+    #[arg(long = "data", value_name = "DIR", default_value = "vokg-data", env = "VOKG_DATA")]
+    pub dir: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct Run {
+    /// Video files, or directories of them
+    #[arg(required = true, value_name = "INPUT")]
+    pub inputs: Vec<String>,
+    #[command(flatten)]
+    pub data: DataDir,
+    /// Name of the stream (for one input); otherwise its path gives the name
+    #[arg(long)]
+    pub name: Option<String>,
+    /// How objects are found
+    #[arg(long)]
+    pub segmenter: Option<String>,
+    /// Which frames are looked at: all, keyframes, or a rate such as 5fps
+    #[arg(long)]
+    pub sample: Option<String>,
+    /// Worker threads of the dataflow
+    #[arg(long)]
+    pub workers: Option<usize>,
+    /// Stop each stream after this many frames
+    #[arg(long)]
+    pub max_frames: Option<u64>,
+    /// Print the report as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// Directory for the clip, the store, the picture and the exports
+    #[arg(long, default_value = "vokg-demo")]
+    pub out: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct Synth {
+    /// Name of a scene; `list` prints them
+    #[arg(long, required_unless_present = "seed", conflicts_with = "seed")]
+    pub scene: Option<String>,
+    /// Make a random scene from this number instead
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// The clip (H.264 in MP4)
+    #[arg(long, value_name = "CLIP", required_unless_present = "scene")]
+    pub out: Option<PathBuf>,
+    /// What is in it (JSON)
+    #[arg(long, value_name = "FILE")]
+    pub truth: Option<PathBuf>,
+    /// The boxes as MOTChallenge rows, for `vokg relate`
+    #[arg(long, value_name = "FILE")]
+    pub mot: Option<PathBuf>,
+    /// Pixels, such as 1280x720
+    #[arg(long, default_value = "1280x720")]
+    pub size: String,
+    /// Frames per second
+    #[arg(long, default_value_t = 25.0)]
+    pub fps: f64,
+    /// Length; each scene has its own default
+    #[arg(long)]
+    pub seconds: Option<f64>,
+}
+
+#[derive(Debug, Args)]
+pub struct Track {
+    /// Detections (MOTChallenge det.txt)
+    #[arg(long, value_name = "FILE")]
+    pub detections: PathBuf,
+    /// Where tracks go (MOTChallenge rows)
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+    /// Frames per second of the sequence
+    #[arg(long)]
+    pub fps: f64,
+    /// Camera motion: a 2x3 affine per frame
+    #[arg(long, value_name = "FILE")]
+    pub motion: Option<PathBuf>,
+    /// Print frames, seconds inside the tracker, and frames per second
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Relate {
+    /// Rows: frame, id, left, top, width, height, score, class, visible share or -1
+    #[arg(long, value_name = "FILE")]
+    pub tracks: PathBuf,
+    /// Frames per second of the sequence
+    #[arg(long)]
+    pub fps: f64,
+    /// Pixels of the frame, so that boxes cut by its edge are known
+    #[arg(long)]
+    pub size: Option<String>,
+    /// Where facts go (JSON lines); stdout without it
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct Eval {
+    #[command(flatten)]
+    pub data: DataDir,
+    /// Which stream, where the store has several
+    #[arg(long)]
+    pub stream: Option<String>,
+    /// The truth written by `vokg synth`
+    #[arg(long, value_name = "FILE")]
+    pub truth: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Export {
+    #[command(flatten)]
+    pub data: DataDir,
+    /// Which stream, where the store has several
+    #[arg(long)]
+    pub stream: Option<String>,
+    /// Only what was so at this time: seconds, or microseconds with the suffix us
+    #[arg(long, value_name = "T")]
+    pub at: Option<String>,
+    /// What was known then: seconds, microseconds with the suffix us, or EPOCH:SEQ
+    #[arg(long, value_name = "K")]
+    pub known_at: Option<String>,
+    /// The format; jsonl is the delta log itself
+    #[arg(long, value_enum)]
+    pub format: Format,
+    /// File (a directory for csv); stdout without it
+    #[arg(long)]
+    pub out: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    Json,
+    Jsonl,
+    Graphml,
+    Gexf,
+    Csv,
+    Cypher,
+    Mot,
+    Coco,
+}
+
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// A data directory or a delta log (jsonl)
+    pub a: PathBuf,
+    /// Another one
+    pub b: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct Check {
+    /// The configuration file
+    pub config: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct Doctor {
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}

@@ -1,0 +1,110 @@
+//! One file per command: from its arguments to its output.
+
+pub mod check;
+pub mod demo;
+pub mod doctor;
+pub mod eval;
+pub mod export;
+pub mod relate;
+pub mod run;
+pub mod synth;
+pub mod track;
+pub mod verify;
+
+use crate::exit::{Context, Failure};
+use std::fs::File;
+use std::io::{BufWriter, Read, Write};
+use std::path::Path;
+use vokg_connectors::store::{Store, StoreConfig, Stream};
+use vokg_engine::geometry::Size;
+
+/// The largest text file a command reads whole.
+const TEXT_BYTES_MAX: u64 = 1 << 30;
+
+/// The stream named `name`, or the only one there is.
+fn pick_stream(store: &Store, name: Option<&str>) -> Result<Stream, Failure> {
+    if let Some(name) = name {
+        let found = store.find_stream(name).context("cannot read the store")?;
+        return found.ok_or_else(|| Failure::usage(format!("no stream {name:?}; there are: {}", names(store))));
+    }
+    let mut streams = store.streams().context("cannot read the store")?;
+    match streams.len() {
+        0 => Err(Failure::usage("the store has no streams; put one there with vokg run")),
+        1 => Ok(streams.remove(0)),
+        _ => Err(Failure::usage(format!("the store has several streams, name one with --stream: {}", names(store)))),
+    }
+}
+
+fn names(store: &Store) -> String {
+    let names = store.streams().map(|streams| streams.iter().map(|stream| stream.name.to_string()).collect::<Vec<_>>());
+    names.map_or_else(|error| error.to_string(), |names| names.join(", "))
+}
+
+fn open_store(dir: &Path) -> Result<Store, Failure> {
+    Store::open(dir, StoreConfig::default()).context("cannot open the store")
+}
+
+/// A file that appears under its name only when it is whole; stdout where none is named.
+fn write_to(out: Option<&Path>, write: impl FnOnce(&mut Output) -> Result<(), Failure>) -> Result<(), Failure> {
+    let Some(path) = out else {
+        let mut stdout: Output = BufWriter::new(Box::new(std::io::stdout().lock()));
+        write(&mut stdout)?;
+        return stdout.flush().context("cannot write to stdout");
+    };
+    let unwritable = || format!("cannot write {}", path.display());
+    let part = path.with_added_extension("part");
+    let file = File::create(&part).context(unwritable())?;
+    let mut output: Output = BufWriter::new(Box::new(file));
+    write(&mut output)?;
+    output.flush().context(unwritable())?;
+    std::fs::rename(&part, path).context(unwritable())
+}
+
+/// Where a command writes.
+type Output = BufWriter<Box<dyn Write>>;
+
+fn read_text(path: &Path) -> Result<String, Failure> {
+    let unreadable = || format!("cannot read {}", path.display());
+    let file = File::open(path).context(unreadable())?;
+    let mut text = String::new();
+    let bytes = file.take(TEXT_BYTES_MAX + 1).read_to_string(&mut text).context(unreadable())?;
+    if bytes as u64 > TEXT_BYTES_MAX {
+        return Err(Failure::usage(format!("more than {TEXT_BYTES_MAX} bytes: {}", path.display())));
+    }
+    Ok(text)
+}
+
+/// `1280x720` as a size.
+fn parse_size(text: &str) -> Result<Size, Failure> {
+    let parts = text.split_once('x').and_then(|(w, h)| Some(Size { width: w.parse().ok()?, height: h.parse().ok()? }));
+    let in_range = |size: &Size| (16..=8192).contains(&size.width) && (16..=8192).contains(&size.height);
+    let wrong =
+        || Failure::usage(format!("size is {text:?}, it takes WIDTHxHEIGHT with 16 to 8192 each, such as 1280x720"));
+    parts.filter(in_range).ok_or_else(wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_out_of_range_name_the_value_and_the_limit() {
+        assert_eq!(parse_size("640x480").ok(), Some(Size { width: 640, height: 480 }));
+        for wrong in ["640", "0x480", "640x9000", "axb", "640x480x3"] {
+            assert!(parse_size(wrong).is_err_and(|e| e.to_string().contains(wrong) && e.to_string().contains("8192")));
+        }
+    }
+
+    #[test]
+    fn a_file_appears_whole_or_not_at_all() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("graph.json");
+        let failed = write_to(Some(&path), |out| {
+            out.write_all(b"half").context("write")?;
+            Err(Failure::failed("no more"))
+        });
+        assert!(failed.is_err() && !path.exists());
+        assert!(write_to(Some(&path), |out| out.write_all(b"whole").context("write")).is_ok());
+        assert_eq!(std::fs::read(&path).ok(), Some(b"whole".to_vec()));
+    }
+}

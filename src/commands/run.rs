@@ -1,0 +1,56 @@
+//! `vokg run`: files in, graphs in the store.
+
+use crate::cli::{self, Common};
+use crate::config::Config;
+use crate::exit::{Context, Exit, Failure};
+use crate::inputs;
+use crate::jobs::{self, Disturbance};
+use crate::progress::Display;
+use crate::report::RunReport;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Runs the command.
+pub fn run(args: cli::Run, common: &Common) -> Result<Exit, Failure> {
+    let config = settings(&args, common)?;
+    let inputs = inputs::resolve(&args.inputs, args.name.as_deref())?;
+    let interrupt = interrupt_flag()?;
+    let display = Display::new(common);
+    let finished = jobs::run(inputs, &args.data.dir, &config, display, &interrupt, &Disturbance::default())?;
+    let report = RunReport::new(finished.reports, finished.seconds);
+    if args.json {
+        println!("{}", serde_json::to_string(&report).context("the report cannot be written")?);
+    } else {
+        print!("{}", report.to_text());
+    }
+    Ok(match (finished.interrupted, report.all_complete()) {
+        (true, _) => Exit::Interrupted,
+        (false, true) => Exit::Done,
+        (false, false) => Exit::Failed,
+    })
+}
+
+/// The configuration with what the command line says on top.
+fn settings(args: &cli::Run, common: &Common) -> Result<Config, Failure> {
+    let mut overrides = common.overrides.clone();
+    let quoted = |text: &str| toml::Value::String(text.to_owned()).to_string();
+    overrides.extend(args.segmenter.as_deref().map(|name| format!("run.segmenter={}", quoted(name))));
+    overrides.extend(args.sample.as_deref().map(|sample| format!("run.sample={}", quoted(sample))));
+    overrides.extend(args.workers.map(|workers| format!("run.workers={workers}")));
+    overrides.extend(args.max_frames.map(|frames| format!("run.max_frames={frames}")));
+    Config::load(common.config.as_deref(), std::env::vars(), &overrides)
+}
+
+/// Set by the first Ctrl-C or SIGTERM; the second ends the process at once, which the log survives.
+pub fn interrupt_flag() -> Result<Arc<AtomicBool>, Failure> {
+    let flag = Arc::new(AtomicBool::new(false));
+    let set = Arc::clone(&flag);
+    ctrlc::set_handler(move || {
+        if set.swap(true, Ordering::AcqRel) {
+            std::process::exit(Exit::Interrupted as i32);
+        }
+        eprintln!("vokg: finishing the frames in flight; once more to stop at once");
+    })
+    .context("cannot watch for Ctrl-C")?;
+    Ok(flag)
+}

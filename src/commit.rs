@@ -1,0 +1,182 @@
+//! The end of a stream's dataflow: closed times go to the committer, in order.
+//!
+//! The committer's queue is bounded. While it is full, the operator keeps what it has and the capability with it, so
+//! the stream's frontier waits, and with it the source.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::SyncSender;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use timely::container::CapacityContainerBuilder;
+use timely::dataflow::StreamVec;
+use timely::dataflow::channels::pact::Pipeline;
+use timely::dataflow::operators::generic::Operator;
+use timely::dataflow::operators::vec::Map;
+use timely::dataflow::operators::{Capability, Concat};
+use timely::scheduling::SyncActivator;
+use vokg_connectors::store::{CommitHandle, ObservationBuffer, StreamBatch, StreamId, SubmitError, Thumbnail};
+use vokg_engine::observation::TrackedFrame;
+use vokg_engine::record::LogEntry;
+use vokg_engine::runtime::control::StreamControl;
+use vokg_engine::time::Micros;
+use vokg_operators::crop::Crop;
+use vokg_operators::emit::Closed;
+
+/// Wakes the operators that wait for room in the committer's queue.
+#[derive(Clone, Default)]
+pub struct Wake(Arc<Mutex<BTreeMap<StreamId, SyncActivator>>>);
+
+impl Wake {
+    /// Wakes them all. One that is gone needs no waking and is forgotten.
+    pub fn all(&self) {
+        self.waiting().retain(|_, activator| activator.activate().is_ok());
+    }
+
+    fn add(&self, stream: StreamId, activator: SyncActivator) {
+        self.waiting().insert(stream, activator);
+    }
+
+    fn remove(&self, stream: StreamId) {
+        self.waiting().remove(&stream);
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, BTreeMap<StreamId, SyncActivator>> {
+        // The map is changed by single calls, so a panic elsewhere leaves it whole.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Where a stream is committed.
+pub struct Sink {
+    /// Which stream of the store.
+    pub stream: StreamId,
+    /// The committer's queue.
+    pub queue: CommitHandle,
+    /// Wakes the operator when the queue has room again.
+    pub wake: Wake,
+    /// Told once everything of the stream is in the queue.
+    pub drained: SyncSender<()>,
+}
+
+/// What belongs to one time.
+#[derive(Default)]
+struct Moment {
+    entries: Vec<LogEntry>,
+    frame: Option<TrackedFrame>,
+    thumbnails: Vec<Thumbnail>,
+}
+
+#[derive(Clone)]
+enum Part {
+    Log(Closed),
+    Frame(TrackedFrame),
+    Crop(Crop),
+}
+
+/// Commits each time once it is complete. The stream that comes out carries nothing; its frontier tells how far the
+/// stream has left the dataflow.
+pub fn commit<'s>(
+    log: StreamVec<'s, Micros, Closed>,
+    tracked: StreamVec<'s, Micros, TrackedFrame>,
+    crops: StreamVec<'s, Micros, Crop>,
+    sink: Option<Sink>,
+    control: Arc<StreamControl>,
+) -> StreamVec<'s, Micros, ()> {
+    let parts = log.map(Part::Log).concat(tracked.map(Part::Frame)).concat(crops.map(Part::Crop));
+    let scope = parts.scope();
+    parts.unary_frontier::<CapacityContainerBuilder<Vec<()>>, _, _, _>(Pipeline, "commit", |_, info| {
+        let activator = scope.worker().sync_activator_for(info.address.to_vec());
+        let mut outbox = sink.map(|sink| {
+            sink.wake.add(sink.stream, activator);
+            Outbox::new(sink, control)
+        });
+        let mut open: BTreeMap<Micros, (Capability<Micros>, Moment)> = BTreeMap::new();
+        move |(input, frontier), _| {
+            input.for_each(|capability, parts| {
+                let Some(held) = capability.retain_least(0) else { return };
+                let t = *held.time();
+                let (_, moment) = open.entry(t).or_insert_with(|| (held, Moment::default()));
+                for part in parts.drain(..) {
+                    match part {
+                        Part::Log(closed) => moment.entries.extend(closed.entries),
+                        Part::Frame(frame) => moment.frame = Some(frame),
+                        Part::Crop(crop) => moment.thumbnails.extend(Thumbnail::of(crop.track, &crop.image)),
+                    }
+                }
+            });
+            let Some(outbox) = &mut outbox else { return };
+            while outbox.has_room() {
+                let Some(next) = open.first_entry().filter(|next| !frontier.less_equal(next.key())) else { break };
+                let (_capability, moment) = next.remove();
+                outbox.put(moment);
+            }
+            if frontier.is_empty() && open.is_empty() {
+                outbox.finish();
+            }
+        }
+    })
+}
+
+/// Batches on their way to the queue.
+struct Outbox {
+    sink: Sink,
+    control: Arc<StreamControl>,
+    observations: Option<ObservationBuffer>,
+    refused: Option<StreamBatch>,
+    finished: bool,
+}
+
+impl Outbox {
+    fn new(sink: Sink, control: Arc<StreamControl>) -> Self {
+        Self { sink, control, observations: Some(ObservationBuffer::default()), refused: None, finished: false }
+    }
+
+    /// Offers again what the queue refused; whether there is room for more.
+    fn has_room(&mut self) -> bool {
+        if let Some(batch) = self.refused.take() {
+            self.submit(batch);
+        }
+        self.refused.is_none()
+    }
+
+    fn put(&mut self, moment: Moment) {
+        let mut batch = StreamBatch::of_entries(self.sink.stream, moment.entries);
+        batch.thumbnails = moment.thumbnails;
+        if let Some(frame) = moment.frame {
+            batch.observations.extend(self.observations.as_mut().and_then(|buffer| buffer.push(&frame)));
+            if !frame.end {
+                self.control.frames_out.fetch_add(1, Ordering::Relaxed);
+                self.control.t_us.store(frame.t, Ordering::Relaxed);
+            }
+        }
+        self.submit(batch);
+    }
+
+    /// Commits the observations of the last, unfinished segment, and says that the stream has drained.
+    fn finish(&mut self) {
+        if let Some(last) = self.observations.take().and_then(ObservationBuffer::finish) {
+            let mut batch = StreamBatch::of_entries(self.sink.stream, Vec::new());
+            batch.observations.push(last);
+            self.submit(batch);
+        }
+        if self.has_room() && !self.finished {
+            self.finished = true;
+            self.sink.wake.remove(self.sink.stream);
+            // Nobody listens any more where the command is ending.
+            let _ = self.sink.drained.try_send(());
+        }
+    }
+
+    fn submit(&mut self, batch: StreamBatch) {
+        let empty = batch.entries.is_empty() && batch.observations.is_empty() && batch.thumbnails.is_empty();
+        if empty {
+            return;
+        }
+        match self.sink.queue.try_submit(batch) {
+            Ok(()) => {}
+            Err(SubmitError::Full(back)) => self.refused = Some(*back),
+            // Nothing is committed any more: what is still in flight is let go, and the stream has failed.
+            Err(error) => self.control.fail(error.to_string()),
+        }
+    }
+}

@@ -1,0 +1,326 @@
+//! The configuration: one TOML file, `VOKG_SECTION__KEY` variables and `--set section.key=value`, later ones winning.
+//!
+//! Each section is the configuration type of the part it configures, so defaults and meanings stand in one place. Keys
+//! that do not exist are refused with the line and the nearest key that does. docs/config.schema.json is the schema.
+
+use crate::exit::Failure;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+use std::time::Duration;
+use toml::{Table, Value};
+use vokg_connectors::source::file::Limits;
+use vokg_engine::geometry::Size;
+
+/// The longest wait that can be asked for: a day.
+const DEADLINE_SECS_MAX: f64 = 86_400.0;
+
+/// All settings.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// How streams are run.
+    pub run: RunConfig,
+    /// Which inputs are accepted.
+    pub limits: LimitsConfig,
+    /// The segmenter `motion`.
+    pub motion: vokg_models::motion::MotionConfig,
+    /// The tracker.
+    pub track: vokg_operators::track::TrackConfig,
+    /// Linking tracks to objects.
+    pub identify: vokg_operators::identify::IdentifyConfig,
+    /// The relations.
+    pub relate: vokg_operators::relate::RelateConfig,
+    /// Corrections.
+    pub resolve: ResolveConfig,
+}
+
+/// How streams are run. Nothing here changes a log, save for the segmenter, the sampling and the number of frames.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RunConfig {
+    /// How objects are found.
+    pub segmenter: String,
+    /// Which frames are looked at: `all`, `keyframes`, or a rate such as `5fps`.
+    pub sample: String,
+    /// Stop each stream after this many frames.
+    pub max_frames: Option<u64>,
+    /// Worker threads of the dataflow.
+    pub workers: usize,
+    /// Streams processed at once; 0 for one per processor core.
+    pub streams_at_once: usize,
+    /// Frames of a stream in flight.
+    pub frames_in_flight: usize,
+    /// A frame whose segmentation takes longer than this fails its stream, in seconds.
+    pub segment_deadline_secs: f64,
+    /// A stream whose frontier stands still for this long is reported, in seconds.
+    pub stall_warning_secs: f64,
+    /// A stream whose frontier stands still for this long has failed, in seconds.
+    pub stall_limit_secs: f64,
+}
+
+impl Default for RunConfig {
+    fn default() -> Self {
+        Self {
+            segmenter: "motion".to_owned(),
+            sample: "all".to_owned(),
+            max_frames: None,
+            workers: 1,
+            streams_at_once: 0,
+            frames_in_flight: 8,
+            segment_deadline_secs: 60.0,
+            stall_warning_secs: 15.0,
+            stall_limit_secs: 120.0,
+        }
+    }
+}
+
+/// Which inputs are accepted.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct LimitsConfig {
+    /// Bytes of a file.
+    pub file_bytes: u64,
+    /// Greatest width and height of a picture.
+    pub picture_side_px: u32,
+    /// Greatest number of pixels of a picture.
+    pub picture_px: u64,
+    /// Time to the first picture, in seconds.
+    pub open_deadline_secs: f64,
+    /// Time between two pictures while somebody waits, in seconds.
+    pub stall_deadline_secs: f64,
+}
+
+impl Default for LimitsConfig {
+    fn default() -> Self {
+        let limits = Limits::default();
+        Self {
+            file_bytes: limits.file_bytes,
+            picture_side_px: limits.picture_px.width,
+            picture_px: limits.pixels,
+            open_deadline_secs: limits.open_deadline.as_secs_f64(),
+            stall_deadline_secs: limits.stall_deadline.as_secs_f64(),
+        }
+    }
+}
+
+impl LimitsConfig {
+    /// As the source takes them.
+    pub fn to_limits(&self) -> Limits {
+        let side = self.picture_side_px;
+        Limits {
+            file_bytes: self.file_bytes,
+            picture_px: Size { width: side, height: side },
+            pixels: self.picture_px,
+            open_deadline: Duration::from_secs_f64(self.open_deadline_secs),
+            stall_deadline: Duration::from_secs_f64(self.stall_deadline_secs),
+            ..Limits::default()
+        }
+    }
+}
+
+/// Corrections of what was said before.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ResolveConfig {
+    /// How far back automatic corrections reach, in seconds.
+    pub correction_horizon_secs: f64,
+}
+
+impl Default for ResolveConfig {
+    fn default() -> Self {
+        Self { correction_horizon_secs: 3600.0 }
+    }
+}
+
+impl Config {
+    /// The settings from a file, if one is named, the environment and the command line.
+    ///
+    /// # Errors
+    /// Where the file cannot be read, a key does not exist or a value is out of range: with file, line and way out.
+    pub fn load(
+        file: Option<&Path>,
+        environment: impl Iterator<Item = (String, String)>,
+        overrides: &[String],
+    ) -> Result<Self, Failure> {
+        let mut table = Table::new();
+        if let Some(path) = file {
+            let text = std::fs::read_to_string(path).map_err(|error| {
+                Failure::usage(format!("cannot read the configuration: {error}: {}", path.display()))
+            })?;
+            let name = path.display().to_string();
+            toml::from_str::<Self>(&text).map_err(|error| Failure::usage(describe(&error, &text, &name)))?;
+            table = text.parse().map_err(|error| Failure::usage(format!("{name}: {error}")))?;
+        }
+        let mut variables: Vec<_> =
+            environment.filter_map(|(name, value)| Some((variable_key(&name)?, value))).collect();
+        variables.sort();
+        for (key, value) in variables {
+            override_with(&mut table, &key, &value, "environment")?;
+        }
+        for setting in overrides {
+            let Some((key, value)) = setting.split_once('=') else {
+                return Err(Failure::usage(format!(
+                    "--set {setting}: expected KEY=VALUE, such as track.lost_secs=0.8"
+                )));
+            };
+            override_with(&mut table, key.trim(), value.trim(), "--set")?;
+        }
+        let config: Self =
+            over_defaults(table).try_into().map_err(|error| Failure::usage(describe(&error, "", "configuration")))?;
+        config.validate()?;
+        Ok(config)
+    }
+
+    /// Checks what types alone do not say.
+    fn validate(&self) -> Result<(), Failure> {
+        let run = &self.run;
+        for (name, secs) in [
+            ("run.segment_deadline_secs", run.segment_deadline_secs),
+            ("run.stall_warning_secs", run.stall_warning_secs),
+            ("run.stall_limit_secs", run.stall_limit_secs),
+            ("limits.open_deadline_secs", self.limits.open_deadline_secs),
+            ("limits.stall_deadline_secs", self.limits.stall_deadline_secs),
+        ] {
+            if !(secs > 0.0 && secs <= DEADLINE_SECS_MAX) {
+                let message = format!("{name} is {secs}, it must be above 0 and at most {DEADLINE_SECS_MAX}");
+                return Err(Failure::usage(message));
+            }
+        }
+        if !(1..=256).contains(&run.workers) {
+            return Err(Failure::usage(format!("run.workers is {}, it takes 1 to 256", run.workers)));
+        }
+        if !(1..=64).contains(&run.frames_in_flight) {
+            let message = format!("run.frames_in_flight is {}, it takes 1 to 64", run.frames_in_flight);
+            return Err(Failure::usage(message));
+        }
+        Ok(())
+    }
+
+    /// Hash of everything that can change a stream's log, with the version of the program.
+    ///
+    /// # Panics
+    /// Never: every setting has a JSON form.
+    pub fn content_hash(&self) -> [u8; 32] {
+        let run = (&self.run.segmenter, &self.run.sample, &self.run.max_frames);
+        let parts =
+            (env!("CARGO_PKG_VERSION"), run, &self.motion, &self.track, &self.identify, &self.relate, &self.resolve);
+        let text = serde_json::to_vec(&parts).expect("settings are numbers, texts and lists of them");
+        *blake3::hash(&text).as_bytes()
+    }
+}
+
+/// `VOKG_TRACK__LOST_SECS` is `track.lost_secs`; names without two underscores are not settings.
+fn variable_key(name: &str) -> Option<String> {
+    let key = name.strip_prefix("VOKG_")?;
+    key.contains("__").then(|| key.to_lowercase().replace("__", "."))
+}
+
+fn override_with(table: &mut Table, key: &str, text: &str, origin: &str) -> Result<(), Failure> {
+    let value = format!("v = {text}").parse::<Table>().ok().and_then(|mut parsed| parsed.remove("v"));
+    let value = value.unwrap_or_else(|| Value::String(text.to_owned()));
+    let mut one = Table::new();
+    insert(&mut one, key, value.clone());
+    over_defaults(one)
+        .try_into::<Config>()
+        .map_err(|error| Failure::usage(describe(&error, "", &format!("{origin} {key}={text}"))))?;
+    insert(table, key, value);
+    Ok(())
+}
+
+/// The default settings with those of `table` in their place.
+fn over_defaults(table: Table) -> Value {
+    fn merge(base: &mut Table, over: Table) {
+        for (key, value) in over {
+            match (base.get_mut(&key), value) {
+                (Some(Value::Table(base)), Value::Table(over)) => merge(base, over),
+                (_, value) => {
+                    base.insert(key, value);
+                }
+            }
+        }
+    }
+    let mut defaults = Table::try_from(Config::default()).expect("settings are numbers, texts and tables of them");
+    merge(&mut defaults, table);
+    Value::Table(defaults)
+}
+
+fn insert(table: &mut Table, key: &str, value: Value) {
+    match key.split_once('.') {
+        None => {
+            table.insert(key.to_owned(), value);
+        }
+        Some((section, rest)) => {
+            let entry = table.entry(section).or_insert_with(|| Value::Table(Table::new()));
+            match entry {
+                Value::Table(inner) => insert(inner, rest, value),
+                other => *other = value,
+            }
+        }
+    }
+}
+
+/// The error with its place and, for an unknown key, the key that was probably meant.
+fn describe(error: &toml::de::Error, text: &str, origin: &str) -> String {
+    let message = error.message();
+    let line =
+        error.span().filter(|_| !text.is_empty()).map(|span| text[..span.start.min(text.len())].lines().count().max(1));
+    let place = line.map_or(origin.to_owned(), |line| format!("{origin}:{line}"));
+    let names: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
+    let suggestion = match names.split_first() {
+        Some((unknown, known)) if message.starts_with("unknown field") => known
+            .iter()
+            .map(|name| (strsim::jaro_winkler(unknown, name), name))
+            .filter(|(score, _)| *score > 0.7)
+            .max_by(|a, b| a.0.total_cmp(&b.0))
+            .map(|(_, name)| format!("; did you mean `{name}`?")),
+        _ => None,
+    };
+    format!("{place}: {message}{}", suggestion.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(text: &str, environment: &[(&str, &str)], overrides: &[&str]) -> Result<Config, String> {
+        let dir = tempfile::tempdir().map_err(|e| e.to_string())?;
+        let path = dir.path().join("vokg.toml");
+        std::fs::write(&path, text).map_err(|e| e.to_string())?;
+        let environment = environment.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
+        let overrides: Vec<_> = overrides.iter().map(|o| (*o).to_owned()).collect();
+        Config::load(Some(&path), environment, &overrides).map_err(|failure| failure.to_string())
+    }
+
+    #[test]
+    fn later_layers_win() {
+        let file = "[run]\nworkers = 2\nframes_in_flight = 3\n";
+        let config = load(file, &[("VOKG_RUN__WORKERS", "3"), ("VOKG_SHARED", "x")], &["run.frames_in_flight=5"]);
+        let run = config.map(|c| (c.run.workers, c.run.frames_in_flight, c.run.segmenter));
+        assert_eq!(run, Ok((3, 5, "motion".to_owned())));
+    }
+
+    #[test]
+    fn unknown_keys_are_refused_with_line_and_suggestion() {
+        let message = load("[run]\n\nworker = 2\n", &[], &[]).expect_err("there is no such key");
+        assert!(message.contains(":3: ") && message.contains("did you mean `workers`?"), "{message}");
+        let message = load("", &[], &["run.wrokers=2"]).expect_err("there is no such key");
+        assert!(message.contains("--set run.wrokers=2") && message.contains("did you mean `workers`?"), "{message}");
+    }
+
+    #[test]
+    fn values_out_of_range_name_value_and_limit() {
+        let message = load("[run]\nworkers = 0\n", &[], &[]).expect_err("no workers");
+        assert!(message.contains("run.workers is 0, it takes 1 to 256"), "{message}");
+    }
+
+    #[test]
+    fn only_what_can_change_a_log_changes_the_hash() {
+        let base = Config::default();
+        let mut other = base.clone();
+        other.run.workers = 7;
+        assert_eq!(base.content_hash(), other.content_hash());
+        other.run.sample = "5fps".to_owned();
+        assert_ne!(base.content_hash(), other.content_hash());
+    }
+}

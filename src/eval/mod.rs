@@ -1,0 +1,84 @@
+//! How close a graph is to the truth: relations by temporal overlap, detections and identities by boxes.
+
+pub mod identity;
+pub mod relations;
+
+use identity::IdentityScore;
+use relations::{Fact, RelationScores};
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+use vokg_connectors::export::Sighting;
+use vokg_connectors::source::synthetic::Truth;
+use vokg_engine::delta::VertexKey;
+use vokg_engine::evidence::RelationKind;
+use vokg_engine::geometry::Rect;
+use vokg_engine::graph::Graph;
+use vokg_engine::time::{Micros, SECOND_US};
+use vokg_operators::relate::{Registry, RelateConfig};
+
+/// Truth boxes of which less than this share is visible are nobody's task.
+const VISIBLE: f32 = 0.1;
+
+/// All figures of one stream.
+#[derive(Clone, Debug, Serialize)]
+pub struct Evaluation {
+    /// Temporal overlap at which an interval counts as found.
+    pub tiou: f64,
+    /// Boxes and identities.
+    pub identity: IdentityScore,
+    /// Relations that this version states.
+    pub relations: RelationScores,
+}
+
+/// Compares a graph, and the sightings it rests on, with the truth. Relations that this version does not know are left
+/// out of the truth.
+pub fn evaluate(graph: &Graph, sightings: &[Sighting], truth: &Truth) -> Evaluation {
+    let frame = |t: Micros| (t as f64 * truth.fps / SECOND_US as f64).round() as u64;
+    let stated: Vec<_> =
+        sightings.iter().map(|s| identity::Sighting { frame: frame(s.t), id: s.object.0, rect: s.rect }).collect();
+    let true_boxes: Vec<_> = truth
+        .objects
+        .iter()
+        .flat_map(|object| object.boxes.iter().map(move |b| (object.id, b)))
+        .filter(|(_, b)| b.visible >= VISIBLE)
+        .map(|(id, b)| {
+            let rect = Rect::new(b.left, b.top, b.width, b.height);
+            identity::Sighting { frame: frame(b.t_us), id, rect }
+        })
+        .collect();
+    let (identity, true_of) = identity::score(&stated, &true_boxes);
+    let end_us = sightings.iter().map(|s| s.t).max().unwrap_or(0) + 1;
+    let relations = score_facts(&stated_facts(graph, &true_of, end_us), &true_facts(truth));
+    Evaluation { tiou: relations::HIT, identity, relations }
+}
+
+/// Compares facts, for the relations this version states.
+pub fn score_facts(stated: &[Fact], truth: &[Fact]) -> RelationScores {
+    let rules = Registry::builtin(&RelateConfig::default()).rules();
+    let symmetric: BTreeSet<_> = rules.iter().filter(|(_, rule)| rule.symmetric).map(|(kind, _)| *kind).collect();
+    relations::score(stated, truth, &symmetric, &rules.into_keys().collect())
+}
+
+/// The interactions of the truth.
+pub fn true_facts(truth: &Truth) -> Vec<Fact> {
+    let fact = |i: &vokg_connectors::source::synthetic::truth::TruthInteraction| {
+        let kind = RelationKind::parse(&i.kind)?;
+        Some(Fact { kind, a: Some(i.a), b: Some(i.b), from_us: i.from_us, to_us: i.to_us })
+    };
+    truth.interactions.iter().filter_map(fact).collect()
+}
+
+fn stated_facts(graph: &Graph, true_of: &BTreeMap<u32, u32>, end_us: Micros) -> Vec<Fact> {
+    let end = |key: VertexKey| match key {
+        VertexKey::Object(object) => true_of.get(&object.0).copied(),
+        _ => None,
+    };
+    let fact = |edge: &vokg_engine::delta::Edge| Fact {
+        kind: edge.kind,
+        a: end(edge.from),
+        b: end(edge.to),
+        from_us: edge.valid_from_us,
+        to_us: edge.valid_to_us.unwrap_or(end_us),
+    };
+    graph.edges.values().map(fact).collect()
+}

@@ -1,0 +1,360 @@
+//! Runs a list of files as streams: a few at once, each from reader to durable log, all on the same workers.
+
+use crate::commit::{Sink, Wake};
+use crate::config::Config;
+use crate::exit::{Context, Failure};
+use crate::inputs::Input;
+use crate::progress::{Display, Watch};
+use crate::reader::{self, Event, Opened, Reader};
+use crate::registry;
+use crate::report::StreamReport;
+use crate::run::{Operators, Plan, dataflow};
+use std::collections::VecDeque;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::time::{Duration, Instant};
+use vokg_connectors::source::file::{FileConfig, StopHandle};
+use vokg_connectors::source::{EndReport, EndStatus};
+use vokg_connectors::store::{
+    CommitHandle, Committer, CommitterConfig, Ending, Grouping, Outcome, Store, StoreConfig, Stream, StreamBatch,
+    SubmitError, Writer,
+};
+use vokg_engine::runtime::control::StreamControl;
+use vokg_engine::runtime::engine::{DataflowNumber, Engine};
+use vokg_engine::runtime::offload::OffloadConfig;
+use vokg_engine::time::{TimeSource, micros_from_secs};
+use vokg_models::Backend;
+use vokg_operators::describe::DescribeConfig;
+use vokg_operators::relate::Registry;
+use vokg_operators::resolve::ResolveConfig;
+
+/// Time between two looks at the streams.
+const TICK: Duration = Duration::from_millis(100);
+/// Time between two offers to a full queue.
+const RETRY: Duration = Duration::from_millis(1);
+/// How long the last transactions of a stream may take.
+const FLUSH_DEADLINE: Duration = Duration::from_secs(60);
+
+/// How timing is disturbed, by which tests show that it does not matter.
+#[derive(Clone, Debug, Default)]
+pub struct Disturbance {
+    /// Seed of random pauses before each job of each offload.
+    pub offload_jitter: Option<u64>,
+    /// Seed of the random grouping of batches into transactions.
+    pub commit_grouping: Option<u64>,
+}
+
+/// What became of a list of inputs.
+pub struct Finished {
+    /// One report per input, in their order.
+    pub reports: Vec<StreamReport>,
+    /// From the first open file to the last commit.
+    pub seconds: f64,
+    /// The user asked to stop.
+    pub interrupted: bool,
+}
+
+/// One input on its way.
+struct Job {
+    input: Input,
+    control: Arc<StreamControl>,
+    stage: Stage,
+}
+
+enum Stage {
+    Waiting,
+    Opening,
+    Running(Box<Running>),
+    Ended(StreamReport),
+}
+
+struct Running {
+    stream: Stream,
+    dataflow: DataflowNumber,
+    stop: StopHandle,
+    read: Option<Result<EndReport, String>>,
+    drained: bool,
+}
+
+/// Processes `inputs` into the store at `data_dir`. Setting `interrupt` ends every stream after the frames in flight.
+///
+/// # Errors
+/// Where nothing can be processed at all: the store cannot be opened, or the configuration asks for the impossible.
+/// Inputs that fail are reports, not errors.
+pub fn run(
+    inputs: Vec<Input>,
+    data_dir: &Path,
+    config: &Config,
+    display: Display,
+    interrupt: &AtomicBool,
+    disturbance: &Disturbance,
+) -> Result<Finished, Failure> {
+    let backend = registry::segmenter(config)?;
+    let sample = config.run.sample.parse().map_err(Failure::usage)?;
+    let file = FileConfig {
+        sample,
+        max_frames: config.run.max_frames,
+        limits: config.limits.to_limits(),
+        ..FileConfig::default()
+    };
+    let writer = Writer::open(data_dir, StoreConfig::default()).context("cannot open the store")?;
+    let writer = Arc::new(writer);
+    let grouping = disturbance.commit_grouping.map_or(Grouping::AllThatWaits, Grouping::Random);
+    let committing = CommitterConfig { grouping, ..CommitterConfig::default() };
+    let wake = Wake::default();
+    let committer = {
+        let wake = wake.clone();
+        Committer::start(Arc::clone(&writer), committing, move || wake.all()).context("cannot start the committer")?
+    };
+    let engine = Engine::start(config.run.workers).context("cannot start the dataflow")?;
+    let (events, inbox) = sync_channel(64);
+    let seconds = |secs| Duration::from_secs_f64(secs);
+    let watch = Watch::new(display, seconds(config.run.stall_warning_secs), seconds(config.run.stall_limit_secs));
+    let jobs = inputs.into_iter().map(|input| Job { input, control: Arc::default(), stage: Stage::Waiting });
+    let mut runner = Runner {
+        jobs: jobs.collect(),
+        file,
+        config,
+        backend,
+        queue: committer.handle(),
+        wake,
+        writer,
+        engine,
+        watch,
+        events,
+        disturbance,
+        first_open: None,
+    };
+    let interrupted = runner.run_all(&inbox, interrupt)?;
+    let seconds = runner.first_open.map_or(0.0, |first| first.elapsed().as_secs_f64());
+    let Runner { jobs, engine, queue, .. } = runner;
+    drop(queue);
+    engine.finish().context("the dataflow did not end cleanly")?;
+    committer.stop(Instant::now() + FLUSH_DEADLINE).context("the last commit failed")?;
+    let reports = jobs.into_iter().filter_map(|job| match job.stage {
+        Stage::Ended(report) => Some(report),
+        _ => None,
+    });
+    Ok(Finished { reports: reports.collect(), seconds, interrupted })
+}
+
+struct Runner<'a> {
+    jobs: Vec<Job>,
+    file: FileConfig,
+    config: &'a Config,
+    backend: Arc<dyn Backend>,
+    queue: CommitHandle,
+    wake: Wake,
+    writer: Arc<Writer>,
+    engine: Engine,
+    watch: Watch,
+    events: SyncSender<(usize, Event)>,
+    disturbance: &'a Disturbance,
+    first_open: Option<Instant>,
+}
+
+impl Runner<'_> {
+    /// Whether the user asked to stop.
+    fn run_all(&mut self, inbox: &Receiver<(usize, Event)>, interrupt: &AtomicBool) -> Result<bool, Failure> {
+        let at_once = match self.config.run.streams_at_once {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            n => n,
+        };
+        let mut waiting: VecDeque<usize> = (0..self.jobs.len()).collect();
+        let mut interrupted = false;
+        loop {
+            if interrupt.load(Ordering::Acquire) && !interrupted {
+                interrupted = true;
+                self.stop_all();
+                for index in waiting.drain(..) {
+                    self.end(index, StreamReport::not_run(&self.jobs[index].input, "interrupted before it began"));
+                }
+            }
+            let busy = self.jobs.iter().filter(|job| matches!(job.stage, Stage::Opening | Stage::Running(_))).count();
+            if busy == 0 && waiting.is_empty() {
+                return Ok(interrupted);
+            }
+            for _ in busy..at_once {
+                if let Some(index) = waiting.pop_front() {
+                    self.begin(index);
+                }
+            }
+            match inbox.recv_timeout(TICK) {
+                Ok((index, event)) => self.on_event(index, event)?,
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return Ok(interrupted),
+            }
+            self.look_for_stalls()?;
+        }
+    }
+
+    fn begin(&mut self, index: usize) {
+        let job = &mut self.jobs[index];
+        let reader = Reader {
+            input: job.input.clone(),
+            file: self.file.clone(),
+            segmenter: self.config.run.segmenter.clone(),
+            config_hash: self.config.content_hash(),
+            writer: Arc::clone(&self.writer),
+            control: Arc::clone(&job.control),
+        };
+        job.stage = Stage::Opening;
+        if let Err(error) = reader::start(reader, index, self.events.clone()) {
+            self.end(index, StreamReport::not_run(&self.jobs[index].input, &format!("no thread for it: {error}")));
+        }
+    }
+
+    fn on_event(&mut self, index: usize, event: Event) -> Result<(), Failure> {
+        match event {
+            Event::Refused(reason) => {
+                self.end(index, StreamReport::not_run(&self.jobs[index].input, &reason));
+            }
+            Event::AlreadyDone(stream) => self.report(index, &stream)?,
+            Event::Opened(opened) => self.build(index, *opened)?,
+            Event::Read(end) => self.advance(index, |running| running.read = Some(end))?,
+            Event::Drained => self.advance(index, |running| running.drained = true)?,
+        }
+        Ok(())
+    }
+
+    fn build(&mut self, index: usize, opened: Opened) -> Result<(), Failure> {
+        let Opened { stream, probe, feed, stop } = opened;
+        self.first_open.get_or_insert_with(Instant::now);
+        let control = Arc::clone(&self.jobs[index].control);
+        let (drained, on_drained) = sync_channel(1);
+        let events = self.events.clone();
+        std::thread::Builder::new()
+            .name(format!("vokg-drain-{index}"))
+            .spawn(move || {
+                // An error means that the dataflow was removed, and then nothing more of the stream will come either.
+                let _ = on_drained.recv();
+                let _ = events.send((index, Event::Drained));
+            })
+            .context("no thread to wait for the stream")?;
+        let run = &self.config.run;
+        let registry = Registry::builtin(&self.config.relate);
+        let horizon_us = micros_from_secs(self.config.resolve.correction_horizon_secs);
+        let plan = Plan {
+            feed,
+            sink: Sink { stream: stream.id, queue: self.queue.clone(), wake: self.wake.clone(), drained },
+            control: Arc::clone(&control),
+            frames_in_flight: run.frames_in_flight,
+            backend: Arc::clone(&self.backend),
+            offload: OffloadConfig {
+                deadline: Duration::from_secs_f64(run.segment_deadline_secs),
+                jitter: self.disturbance.offload_jitter.map(|seed| seed.wrapping_add(index as u64)),
+                ..OffloadConfig::default()
+            },
+            describe: DescribeConfig {
+                origin_us: probe.origin_us,
+                time_source: TimeSource::Pts,
+                segmenter: self.backend.name().to_owned(),
+            },
+            operators: Operators {
+                track: self.config.track.clone(),
+                identify: self.config.identify.clone(),
+                relate: self.config.relate.clone(),
+                resolve: ResolveConfig { rules: registry.rules(), correction_horizon_us: horizon_us },
+            },
+        };
+        let dataflow = self.engine.add(dataflow(plan)).context("cannot build the dataflow")?;
+        self.watch.begin(&stream.name, control);
+        self.jobs[index].stage =
+            Stage::Running(Box::new(Running { stream, dataflow, stop, read: None, drained: false }));
+        Ok(())
+    }
+
+    /// Notes what happened to a running stream and ends it once its reader and its dataflow have.
+    fn advance(&mut self, index: usize, note: impl FnOnce(&mut Running)) -> Result<(), Failure> {
+        let Stage::Running(running) = &mut self.jobs[index].stage else { return Ok(()) };
+        note(running);
+        if let (Some(read), true) = (&running.read, running.drained) {
+            let (stream, read) = (running.stream.clone(), read.clone());
+            self.conclude(index, &stream, read)?;
+        }
+        Ok(())
+    }
+
+    fn conclude(&mut self, index: usize, stream: &Stream, read: Result<EndReport, String>) -> Result<(), Failure> {
+        self.watch.end(&stream.name);
+        let failure = self.jobs[index].control.failure().or_else(|| read.as_ref().err().cloned());
+        let ending = match (&failure, read.as_ref().map(|end| end.status)) {
+            (Some(reason), _) => Some(Ending::Failed(reason.clone())),
+            (None, Ok(EndStatus::Complete)) => Some(Ending::Complete),
+            (None, Ok(EndStatus::CompleteWithGaps)) => Some(Ending::CompleteWithGaps),
+            (None, Ok(EndStatus::Stopped) | Err(_)) => None,
+        };
+        let Some(ending) = ending else {
+            self.flush()?;
+            let interrupted = "interrupted; the next run over this input starts it again";
+            let mut report = StreamReport::not_run(&self.jobs[index].input, interrupted);
+            report.stream = stream.name.clone();
+            report.frames = self.jobs[index].control.counters().frames_out;
+            self.end(index, report);
+            return Ok(());
+        };
+        let end = read.ok();
+        let outcome = Outcome {
+            ending,
+            frames: self.jobs[index].control.counters().frames_out,
+            frames_expected: end.as_ref().and_then(|end| end.frames_expected),
+            gaps: end.as_ref().map_or(0, |end| end.gaps),
+            duration_us: end.as_ref().map_or(0, |end| end.duration_us),
+        };
+        let mut batch = StreamBatch::of_entries(stream.id, Vec::new());
+        batch.outcome = Some(outcome);
+        while let Err(refused) = self.queue.try_submit(batch) {
+            match refused {
+                SubmitError::Full(back) => batch = *back,
+                other => return Err(Failure::failed(other)),
+            }
+            std::thread::sleep(RETRY);
+        }
+        self.flush()?;
+        let stream = self.writer.store().stream(stream.id).context("the stream cannot be read back")?;
+        self.report(index, &stream)
+    }
+
+    fn flush(&self) -> Result<(), Failure> {
+        self.queue.flush(Instant::now() + FLUSH_DEADLINE).context("the store did not take the last of the stream")
+    }
+
+    fn report(&mut self, index: usize, stream: &Stream) -> Result<(), Failure> {
+        let store: &Store = self.writer.store();
+        let graph = store.graph(stream.id, None, None).context("the graph cannot be read back")?;
+        self.end(index, StreamReport::of(stream, &graph));
+        Ok(())
+    }
+
+    fn end(&mut self, index: usize, report: StreamReport) {
+        self.jobs[index].stage = Stage::Ended(report);
+    }
+
+    fn stop_all(&mut self) {
+        for job in &self.jobs {
+            job.control.stop();
+            if let Stage::Running(running) = &job.stage {
+                running.stop.stop();
+            }
+        }
+    }
+
+    fn look_for_stalls(&mut self) -> Result<(), Failure> {
+        for stalled in self.watch.tick() {
+            let message = format!("no frame has passed for {:.0} s", stalled.for_secs);
+            tracing::warn!(stream = %stalled.name, seconds = stalled.for_secs, "the frontier stands still");
+            let job = self.jobs.iter().find_map(|job| match &job.stage {
+                Stage::Running(running) if running.stream.name == stalled.name => Some((running, &job.control)),
+                _ => None,
+            });
+            if let (true, Some((running, control))) = (stalled.hopeless, job) {
+                control.fail(message);
+                running.stop.stop();
+                self.engine.remove(running.dataflow).context("cannot remove the stream")?;
+            }
+        }
+        Ok(())
+    }
+}

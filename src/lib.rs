@@ -1,0 +1,63 @@
+//! The command `vokg` as a library, so that tests can run it and disturb it.
+//!
+//! `main` parses the arguments; [`main_with`] hands them to the command; [`run`] is the dataflow of a stream.
+
+#![allow(missing_docs, reason = "the fields of arguments and reports are documented by their help texts and schemas")]
+
+pub mod cli;
+pub mod commands;
+pub mod commit;
+pub mod config;
+pub mod eval;
+pub mod exit;
+pub mod inputs;
+pub mod jobs;
+pub mod picture;
+pub mod progress;
+pub mod reader;
+pub mod registry;
+pub mod report;
+pub mod run;
+pub mod sightings;
+
+use cli::{Cli, Command, Common, LogFormat};
+use exit::Exit;
+use tracing_subscriber::EnvFilter;
+
+/// Runs a command and says on stderr why it failed.
+pub fn main_with(cli: Cli) -> Exit {
+    let Cli { command, common } = cli;
+    start_logs(&common);
+    let done = match command {
+        Command::Run(args) => commands::run::run(args, &common),
+        Command::Demo(args) => commands::demo::run(args, &common),
+        Command::Synth(args) => commands::synth::run(args),
+        Command::Track(args) => commands::track::run(args),
+        Command::Relate(args) => commands::relate::run(args, &common),
+        Command::Eval(args) => commands::eval::run(args),
+        Command::Export(args) => commands::export::run(args),
+        Command::Verify(args) => commands::verify::run(args),
+        Command::Check(args) => commands::check::run(args),
+        Command::Doctor(args) => commands::doctor::run(args),
+    };
+    done.unwrap_or_else(|failure| {
+        eprintln!("vokg: {failure}");
+        failure.exit
+    })
+}
+
+fn start_logs(common: &Common) {
+    let level = match (common.quiet, common.verbose) {
+        (true, _) => "error",
+        (false, 0) => "warn",
+        (false, 1) => "info",
+        (false, _) => "debug",
+    };
+    let filter = EnvFilter::try_from_env("VOKG_LOG").unwrap_or_else(|_| EnvFilter::new(level));
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A second start, in tests, keeps the first.
+    let _ = match common.log_format {
+        LogFormat::Text => logs.try_init(),
+        LogFormat::Json => logs.json().try_init(),
+    };
+}

@@ -1,0 +1,170 @@
+//! What `vokg run` says at the end: one row per stream, and what the run took.
+
+use crate::inputs::Input;
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::TimeValLike;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use vokg_connectors::store::{Ending, Stream};
+use vokg_engine::delta::VertexKey;
+use vokg_engine::graph::Graph;
+use vokg_engine::id::StreamName;
+use vokg_engine::time::{Micros, secs_from_micros};
+
+/// The report of a run.
+#[derive(Debug, Serialize)]
+pub struct RunReport {
+    pub streams: Vec<StreamReport>,
+    /// From the first open file to the last commit.
+    pub seconds: f64,
+    /// User and system time of the process.
+    pub cpu_seconds: f64,
+    /// Frames of all streams per second.
+    pub fps: f64,
+    /// Media time of all streams per second.
+    pub x_realtime: f64,
+    /// Most memory the process held.
+    pub peak_rss_bytes: u64,
+}
+
+/// The report of a stream.
+#[derive(Clone, Debug, Serialize)]
+pub struct StreamReport {
+    pub stream: StreamName,
+    pub status: Status,
+    pub error: Option<String>,
+    pub frames: u64,
+    pub frames_expected: Option<u64>,
+    pub gaps: u64,
+    pub duration_us: Micros,
+    pub objects: u64,
+    /// Interactions of each kind.
+    pub interactions: BTreeMap<String, u64>,
+    pub deltas: u64,
+    pub digest: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    Complete,
+    CompleteWithGaps,
+    Failed,
+}
+
+impl StreamReport {
+    /// An input that gave no stream, for this reason.
+    pub fn not_run(input: &Input, reason: &str) -> Self {
+        Self {
+            stream: input.name.clone(),
+            status: Status::Failed,
+            error: Some(format!("{reason}: {}", input.path.display())),
+            frames: 0,
+            frames_expected: None,
+            gaps: 0,
+            duration_us: 0,
+            objects: 0,
+            interactions: BTreeMap::new(),
+            deltas: 0,
+            digest: String::new(),
+        }
+    }
+
+    /// A stream as it stands in the store.
+    pub fn of(stream: &Stream, graph: &Graph) -> Self {
+        let outcome = stream.head.outcome.clone();
+        let (status, error) = match outcome.as_ref().map(|outcome| &outcome.ending) {
+            Some(Ending::Complete) => (Status::Complete, None),
+            Some(Ending::CompleteWithGaps) => (Status::CompleteWithGaps, None),
+            Some(Ending::Failed(reason)) => {
+                (Status::Failed, Some(format!("{reason}: {}", stream.descriptor.request.source_path)))
+            }
+            None => (Status::Failed, Some("not finished".to_owned())),
+        };
+        let mut interactions = BTreeMap::new();
+        for edge in graph.edges.values() {
+            *interactions.entry(edge.kind.to_string()).or_default() += 1;
+        }
+        Self {
+            stream: stream.name.clone(),
+            status,
+            error,
+            frames: outcome.as_ref().map_or(0, |outcome| outcome.frames),
+            frames_expected: outcome.as_ref().and_then(|outcome| outcome.frames_expected),
+            gaps: outcome.as_ref().map_or(0, |outcome| outcome.gaps),
+            duration_us: outcome.as_ref().map_or(0, |outcome| outcome.duration_us),
+            objects: graph.vertices.keys().filter(|key| matches!(key, VertexKey::Object(_))).count() as u64,
+            interactions,
+            deltas: stream.head.deltas,
+            digest: stream.head.digest.to_string(),
+        }
+    }
+}
+
+impl RunReport {
+    /// The report of these streams, with what the process used so far.
+    pub fn new(streams: Vec<StreamReport>, seconds: f64) -> Self {
+        let frames: u64 = streams.iter().map(|stream| stream.frames).sum();
+        let media: f64 = streams.iter().map(|stream| secs_from_micros(stream.duration_us)).sum();
+        let usage = getrusage(UsageWho::RUSAGE_SELF).ok();
+        let cpu_seconds = usage.map_or(0.0, |usage| {
+            let micros = usage.user_time().num_microseconds() + usage.system_time().num_microseconds();
+            micros as f64 / 1e6
+        });
+        let kibibytes = usage.map_or(0, |usage| usage.max_rss());
+        let per_second = |amount: f64| if seconds > 0.0 { amount / seconds } else { 0.0 };
+        Self {
+            streams,
+            seconds,
+            cpu_seconds,
+            fps: per_second(frames as f64),
+            x_realtime: per_second(media),
+            peak_rss_bytes: u64::try_from(kibibytes).unwrap_or(0) * 1024,
+        }
+    }
+
+    /// Whether every input became a complete graph.
+    pub fn all_complete(&self) -> bool {
+        self.streams.iter().all(|stream| stream.status != Status::Failed)
+    }
+
+    /// The report for people.
+    pub fn to_text(&self) -> String {
+        let mut text = String::new();
+        for stream in &self.streams {
+            text.push_str(&stream.to_text());
+        }
+        text.push_str(&format!(
+            "{:.1} s, {:.0} frames/s, {:.1}x real time, {:.1} CPU s, {:.0} MB peak\n",
+            self.seconds,
+            self.fps,
+            self.x_realtime,
+            self.cpu_seconds,
+            self.peak_rss_bytes as f64 / 1e6
+        ));
+        text
+    }
+}
+
+impl StreamReport {
+    fn to_text(&self) -> String {
+        if let Some(error) = &self.error {
+            return format!("{}: failed after {} frames: {error}\n", self.stream, self.frames);
+        }
+        let gaps = match self.gaps {
+            0 => String::new(),
+            1 => ", 1 gap".to_owned(),
+            gaps => format!(", {gaps} gaps"),
+        };
+        let kinds: Vec<_> = self.interactions.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+        format!(
+            "{}: {} frames{gaps}, {:.1} s, {} objects, {}, digest {}\n",
+            self.stream,
+            self.frames,
+            secs_from_micros(self.duration_us),
+            self.objects,
+            if kinds.is_empty() { "no interactions".to_owned() } else { kinds.join(", ") },
+            self.digest.get(..12).unwrap_or_default()
+        )
+    }
+}

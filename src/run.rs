@@ -1,0 +1,91 @@
+//! The dataflow of one stream, from source to sink.
+
+use crate::commit::{Sink, commit};
+use std::sync::{Arc, Mutex};
+use timely::dataflow::operators::vec::Map;
+use timely::dataflow::operators::{Concat, ConnectLoop, Feedback};
+use timely::worker::Worker;
+use vokg_engine::frame::Arrival;
+use vokg_engine::runtime::control::StreamControl;
+use vokg_engine::runtime::credit::Credits;
+use vokg_engine::runtime::engine::{Build, Placement};
+use vokg_engine::runtime::feed::{FeedReceiver, source};
+use vokg_engine::runtime::offload::OffloadConfig;
+use vokg_engine::time::Micros;
+use vokg_models::Backend;
+use vokg_operators::crop::crop;
+use vokg_operators::describe::{DescribeConfig, describe};
+use vokg_operators::emit::{EmitConfig, emit};
+use vokg_operators::identify::{IdentifyConfig, identify};
+use vokg_operators::relate::{RelateConfig, Relations, relate};
+use vokg_operators::resolve::{ResolveConfig, objects, resolve};
+use vokg_operators::segment::{StageConfig, encode, segment};
+use vokg_operators::tick::Tick;
+use vokg_operators::track::{TrackConfig, track};
+
+/// Everything a stream's dataflow is built from.
+pub struct Plan {
+    /// Frames come from here.
+    pub feed: FeedReceiver<Arrival>,
+    /// The log goes there.
+    pub sink: Sink,
+    /// Shared with whoever watches the stream.
+    pub control: Arc<StreamControl>,
+    /// How many frames are in flight.
+    pub frames_in_flight: usize,
+    /// How objects are found.
+    pub backend: Arc<dyn Backend>,
+    /// How slow stages are run.
+    pub offload: OffloadConfig,
+    /// What is known of the stream.
+    pub describe: DescribeConfig,
+    /// Settings of the operators.
+    pub operators: Operators,
+}
+
+/// Settings of the operators of one stream.
+#[derive(Clone)]
+pub struct Operators {
+    pub track: TrackConfig,
+    pub identify: IdentifyConfig,
+    pub relate: RelateConfig,
+    pub resolve: ResolveConfig,
+}
+
+/// The stream's dataflow, to be built on every worker.
+pub fn dataflow(plan: Plan) -> Build {
+    let Plan { feed, sink, control, frames_in_flight, backend, offload, describe: about, operators } = plan;
+    let home_only = Mutex::new(Some((feed, sink)));
+    Arc::new(move |worker: &mut Worker, placement| {
+        let home = (placement == Placement::Home).then(|| home_only.lock().ok()?.take()).flatten();
+        let (feed, sink) = home.unzip();
+        let stage = StageConfig { offload: offload.clone(), control: Arc::clone(&control) };
+        let (encoder, segmenter) = backend.open();
+        let lead_us = backend.lead_us();
+        let (about, operators, control) = (about.clone(), operators.clone(), Arc::clone(&control));
+        worker.dataflow_named::<Micros, _, _>("stream", |scope| {
+            let horizon_us = operators.resolve.correction_horizon_us;
+            let credits = Credits::new(frames_in_flight, lead_us);
+
+            let arrivals = source(scope, feed, placement, &credits);
+            let own = describe(arrivals.clone(), about);
+
+            let (encoded, pictures) = encode(arrivals, encoder, lead_us, &credits, stage.clone());
+            let (feedback, hints) = scope.feedback(1);
+            let segmented = segment(encoded, hints, segmenter, lead_us, stage);
+            let (tracked, hints) = track(segmented, operators.track);
+            hints.connect_loop(feedback);
+
+            let ticks = tracked.clone().map(|frame| Tick::from(&frame));
+            let identities = identify(tracked.clone(), operators.identify);
+            let evidence = relate(tracked.clone(), Relations::new(operators.relate));
+            let objects = objects(tracked.clone(), identities.clone(), horizon_us);
+            let interactions = resolve(evidence, identities, ticks.clone(), operators.resolve);
+
+            let deltas = own.concat(objects).concat(interactions.deltas);
+            let log = emit(deltas, ticks, EmitConfig { correction_horizon_us: horizon_us, ..EmitConfig::default() });
+            let crops = crop(pictures, tracked.clone());
+            credits.returned_by(commit(log, tracked, crops, sink, control));
+        });
+    })
+}
