@@ -174,6 +174,9 @@ pub struct Eval {
     /// Which stream, where the store has several
     #[arg(long)]
     pub stream: Option<String>,
+    /// Compare these facts (of `vokg relate`) instead of a stored graph
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["dir", "stream"])]
+    pub facts: Option<PathBuf>,
     /// The truth written by `vokg synth`
     #[arg(long, value_name = "FILE")]
     pub truth: PathBuf,

@@ -1,10 +1,12 @@
-//! `vokg eval`: a stored graph compared with the truth.
+//! `vokg eval`: a stored graph, or facts, compared with the truth.
 
 use super::{open_store, pick_stream, read_text};
 use crate::cli;
+use crate::eval::relations::{Fact, RelationScore};
 use crate::eval::{self, Evaluation};
 use crate::exit::{Context, Exit, Failure};
 use crate::sightings::sightings;
+use std::path::Path;
 use vokg_connectors::source::synthetic::Truth;
 
 /// Runs the command.
@@ -13,11 +15,15 @@ pub fn run(args: cli::Eval) -> Result<Exit, Failure> {
     if !(truth.fps.is_finite() && truth.fps > 0.0) {
         return Err(Failure::usage(format!("fps of the truth is {}, it must be above 0", truth.fps)));
     }
-    let store = open_store(&args.data.dir)?;
-    let stream = pick_stream(&store, args.stream.as_deref())?;
-    let graph = store.graph(stream.id, None, None).context("cannot read the graph")?;
-    let sightings = sightings(&store, &stream, &graph)?;
-    let evaluation = eval::evaluate(&graph, &sightings, &truth);
+    let evaluation = match &args.facts {
+        Some(path) => eval::evaluate_facts(&read_facts(path)?, &truth),
+        None => {
+            let store = open_store(&args.data.dir)?;
+            let stream = pick_stream(&store, args.stream.as_deref())?;
+            let graph = store.graph(stream.id, None, None).context("cannot read the graph")?;
+            eval::evaluate(&graph, &sightings(&store, &stream, &graph)?, &truth)
+        }
+    };
     if args.json {
         println!("{}", serde_json::to_string(&evaluation).context("the evaluation cannot be written")?);
     } else {
@@ -26,20 +32,34 @@ pub fn run(args: cli::Eval) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
+fn read_facts(path: &Path) -> Result<Vec<Fact>, Failure> {
+    let text = read_text(path)?;
+    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+    let fact = |(index, line)| serde_json::from_str(line).context(format!("{}:{}", path.display(), index + 1));
+    lines.map(fact).collect()
+}
+
 fn text(evaluation: &Evaluation) -> String {
-    let Evaluation { identity, relations, .. } = evaluation;
-    let mut text = format!(
-        "boxes: precision {:.3}, recall {:.3}; identities: IDF1 {:.3}, {} switches; objects: {} of {}\n",
-        identity.precision, identity.recall, identity.idf1, identity.switches, identity.objects, identity.objects_true
-    );
-    let row = |name: &str, score: &eval::relations::RelationScore| {
+    let mut text = String::new();
+    if let Some(identity) = &evaluation.identity {
+        text.push_str(&format!(
+            "boxes: precision {:.3}, recall {:.3}; identities: IDF1 {:.3}, {} switches; objects: {} of {}\n",
+            identity.precision,
+            identity.recall,
+            identity.idf1,
+            identity.switches,
+            identity.objects,
+            identity.objects_true
+        ));
+    }
+    text.push_str("relation     truth stated hits     F1  boundary\n");
+    let row = |name: &str, score: &RelationScore| {
         let error = score.boundary_error_s.map_or("-".to_owned(), |error| format!("{error:.2} s"));
         format!("{name:12} {:5} {:6} {:4}  {:.3}  {error}\n", score.truth, score.predicted, score.hits, score.f1)
     };
-    text.push_str("relation     truth stated hits     F1  boundary\n");
-    for (kind, score) in &relations.by_kind {
+    for (kind, score) in &evaluation.relations.by_kind {
         text.push_str(&row(kind, score));
     }
-    text.push_str(&row("all", &relations.micro));
+    text.push_str(&row("all", &evaluation.relations.micro));
     text
 }

@@ -9,7 +9,8 @@ use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use vokg_connectors::export::Sighting;
 use vokg_connectors::source::synthetic::Truth;
-use vokg_engine::delta::VertexKey;
+use vokg_connectors::source::synthetic::truth::TruthInteraction;
+use vokg_engine::delta::{Edge, VertexKey};
 use vokg_engine::evidence::RelationKind;
 use vokg_engine::geometry::Rect;
 use vokg_engine::graph::Graph;
@@ -24,8 +25,8 @@ const VISIBLE: f32 = 0.1;
 pub struct Evaluation {
     /// Temporal overlap at which an interval counts as found.
     pub tiou: f64,
-    /// Boxes and identities.
-    pub identity: IdentityScore,
+    /// Boxes and identities; `None` where facts alone were compared.
+    pub identity: Option<IdentityScore>,
     /// Relations that this version states.
     pub relations: RelationScores,
 }
@@ -49,19 +50,25 @@ pub fn evaluate(graph: &Graph, sightings: &[Sighting], truth: &Truth) -> Evaluat
     let (identity, true_of) = identity::score(&stated, &true_boxes);
     let end_us = sightings.iter().map(|s| s.t).max().unwrap_or(0) + 1;
     let relations = score_facts(&stated_facts(graph, &true_of, end_us), &true_facts(truth));
-    Evaluation { tiou: relations::HIT, identity, relations }
+    Evaluation { tiou: relations::HIT, identity: Some(identity), relations }
+}
+
+/// Compares facts whose ends are the numbers of the truth, such as those of `vokg relate` from true boxes.
+pub fn evaluate_facts(stated: &[Fact], truth: &Truth) -> Evaluation {
+    let relations = score_facts(stated, &true_facts(truth));
+    Evaluation { tiou: relations::HIT, identity: None, relations }
 }
 
 /// Compares facts, for the relations this version states.
-pub fn score_facts(stated: &[Fact], truth: &[Fact]) -> RelationScores {
+fn score_facts(stated: &[Fact], truth: &[Fact]) -> RelationScores {
     let rules = Registry::builtin(&RelateConfig::default()).rules();
     let symmetric: BTreeSet<_> = rules.iter().filter(|(_, rule)| rule.symmetric).map(|(kind, _)| *kind).collect();
     relations::score(stated, truth, &symmetric, &rules.into_keys().collect())
 }
 
 /// The interactions of the truth.
-pub fn true_facts(truth: &Truth) -> Vec<Fact> {
-    let fact = |i: &vokg_connectors::source::synthetic::truth::TruthInteraction| {
+fn true_facts(truth: &Truth) -> Vec<Fact> {
+    let fact = |i: &TruthInteraction| {
         let kind = RelationKind::parse(&i.kind)?;
         Some(Fact { kind, a: Some(i.a), b: Some(i.b), from_us: i.from_us, to_us: i.to_us })
     };
@@ -73,7 +80,7 @@ fn stated_facts(graph: &Graph, true_of: &BTreeMap<u32, u32>, end_us: Micros) -> 
         VertexKey::Object(object) => true_of.get(&object.0).copied(),
         _ => None,
     };
-    let fact = |edge: &vokg_engine::delta::Edge| Fact {
+    let fact = |edge: &Edge| Fact {
         kind: edge.kind,
         a: end(edge.from),
         b: end(edge.to),

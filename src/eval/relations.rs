@@ -5,7 +5,7 @@
 //! interval once. That is the protocol of temporal action detection (Caba Heilbron et al., "ActivityNet", CVPR 2015,
 //! section 4) with the pair of objects added.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use vokg_engine::evidence::RelationKind;
 use vokg_engine::time::{Micros, secs_from_micros};
@@ -15,7 +15,7 @@ pub const HIT: f64 = 0.5;
 
 /// A relation between two things over an interval. The ends are the truth's numbers; `None` for an object that is none
 /// of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub struct Fact {
     /// Which relation.
     pub kind: RelationKind,

@@ -149,7 +149,7 @@ fn work(worker: &mut Worker, mailbox: Receiver<Command>) {
     let mut indices = BTreeMap::new();
     let mut expected = 0;
     let mut finishing = false;
-    while !(finishing && !worker.has_dataflows()) {
+    while !finishing || worker.has_dataflows() {
         loop {
             match mailbox.try_recv() {
                 Ok(command) => {

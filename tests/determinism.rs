@@ -1,0 +1,47 @@
+//! The same frames give the same log, byte for byte: whatever the number of workers and of frames in flight, the timing
+//! of the slow stages and the grouping of commits; alone or beside other streams; now or later.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use support::{clip, run};
+use vokg::config::Config;
+use vokg::jobs::Disturbance;
+use vokg::report::Status;
+
+const SCENES: [&str; 5] = ["near", "contains", "occludes", "approaches", "street"];
+
+fn digests(clips: &[PathBuf], workers: usize, frames_in_flight: usize, seed: Option<u64>) -> BTreeMap<String, String> {
+    let mut config = Config::default();
+    config.run.workers = workers;
+    config.run.frames_in_flight = frames_in_flight;
+    config.run.streams_at_once = SCENES.len();
+    let disturbance = Disturbance { offload_jitter: seed, commit_grouping: seed };
+    let data = tempfile::tempdir().unwrap();
+    let finished = run(clips, data.path(), &config, &disturbance);
+    let digest = |report: vokg::report::StreamReport| {
+        assert_eq!(report.status, Status::Complete, "{:?}", report.error);
+        assert!(report.deltas > 0, "{} says nothing", report.stream);
+        (report.stream.to_string(), report.digest)
+    };
+    finished.reports.into_iter().map(digest).collect()
+}
+
+#[test]
+fn timing_workers_credits_and_company_cannot_be_seen_in_the_log() {
+    let dir = tempfile::tempdir().unwrap();
+    let clips: Vec<_> = SCENES.iter().map(|name| clip(dir.path(), name, Some(9.0)).0).collect();
+    let expected = digests(&clips, 1, 8, None);
+    assert_eq!(expected.len(), SCENES.len());
+    for (workers, frames_in_flight, seed) in [(1, 8, None), (1, 1, Some(1)), (2, 2, Some(2)), (4, 8, Some(3))] {
+        let got = digests(&clips, workers, frames_in_flight, seed);
+        assert_eq!(got, expected, "{workers} workers, K = {frames_in_flight}, seed {seed:?}");
+    }
+    for clip in &clips {
+        let alone = digests(std::slice::from_ref(clip), 2, 2, Some(4));
+        assert!(alone.iter().all(|(stream, digest)| expected[stream] == *digest), "{alone:?} differs when alone");
+    }
+}
