@@ -183,7 +183,7 @@ fn an_unreadable_file_says_so() {
     use std::os::unix::fs::PermissionsExt;
     let folder = Folder::new();
     let path = folder.write("a.mp4", b"secret");
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0)).expect("modes can be set");
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o000)).expect("modes can be set");
     if std::fs::read(&path).is_ok() {
         eprintln!("SKIPPED: this user reads files of mode 0, run the tests as another user");
         return;

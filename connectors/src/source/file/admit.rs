@@ -26,6 +26,13 @@ pub struct Admitted {
     pub track: Option<VideoTrack>,
 }
 
+impl Admitted {
+    /// Whether its pictures may have to be turned: the index of an MP4 says so, a JPEG tells only when it is parsed.
+    pub fn may_turn(&self) -> bool {
+        self.container == Container::Jpeg || self.track.is_some_and(|track| track.turned)
+    }
+}
+
 /// Looks at the file without decoding anything.
 ///
 /// # Errors

@@ -32,6 +32,8 @@ pub struct VideoTrack {
     pub pictures: u64,
     /// How long it is presented, in nanoseconds; 0 where the index does not say.
     pub duration_nanos: u64,
+    /// It is to be shown turned or mirrored.
+    pub turned: bool,
     /// Its media lies in another file.
     pub external: bool,
 }
@@ -113,6 +115,7 @@ pub fn video_track(index: &[u8]) -> Option<VideoTrack> {
         return Some(VideoTrack {
             pictures: media.and_then(|media| path(media, &[b"stbl"])).and_then(sample_count).unwrap_or(0),
             duration_nanos: child(track, b"tkhd").and_then(|header| track_nanos(header, timescale)).unwrap_or(0),
+            turned: child(track, b"tkhd").and_then(turns).unwrap_or(false),
             external: media.and_then(|media| path(media, &[b"dinf", b"dref"])).is_some_and(is_external),
         });
     }
@@ -138,6 +141,13 @@ fn track_nanos(header: &[u8], timescale: u32) -> Option<u64> {
     };
     let nanos = u128::from(duration).checked_mul(1_000_000_000)?.checked_div(timescale.into())?;
     u64::try_from(nanos).ok()
+}
+
+/// Track header box again: the matrix turns where it is more than a scale, which is read off its upper left part.
+fn turns(header: &[u8]) -> Option<bool> {
+    let matrix = if header.first()? == &1 { 52 } else { 40 };
+    let at = |index: usize| be32(header, matrix + index * 4).map(u32::cast_signed);
+    Some(at(1)? != 0 || at(3)? != 0 || at(0)? < 0 || at(4)? < 0)
 }
 
 /// Sample size boxes, 8.7.3: both kinds keep the count at the same place.
@@ -214,7 +224,10 @@ mod tests {
         let mp4 = read(&file);
         assert!(mp4.has_index && !mp4.fragmented);
         assert_eq!(mp4.declared_bytes, file.len() as u64);
-        assert_eq!(mp4.video, Some(VideoTrack { pictures: 60, duration_nanos: 2_500_000_000, external: false }));
+        assert_eq!(
+            mp4.video,
+            Some(VideoTrack { pictures: 60, duration_nanos: 2_500_000_000, turned: false, external: false })
+        );
     }
 
     #[test]
@@ -236,6 +249,20 @@ mod tests {
         assert!(video_track(&boxed(b"rmra", &[])).expect("a reference").external);
         let nowhere = words(&[0]);
         assert!(!video_track(&index(&nowhere)).expect("a track").external, "no place named: this file is meant");
+    }
+
+    #[test]
+    fn a_matrix_that_turns_or_mirrors_is_noticed() {
+        let header = |a: i32, b: i32, c: i32, d: i32| {
+            let matrix = [a, b, 0, c, d, 0, 0, 0, 0x4000_0000].map(i32::cast_unsigned);
+            [words(&[0; 10]), words(&matrix)].concat()
+        };
+        let one = 0x10000;
+        assert_eq!(turns(&header(one, 0, 0, one)), Some(false));
+        assert_eq!(turns(&header(0, one, -one, 0)), Some(true), "a quarter turn");
+        assert_eq!(turns(&header(-one, 0, 0, -one)), Some(true), "a half turn");
+        assert_eq!(turns(&header(-one, 0, 0, one)), Some(true), "mirrored");
+        assert_eq!(turns(&[0; 30]), None);
     }
 
     #[test]

@@ -1,14 +1,14 @@
 //! One pipeline per file, built from named elements alone:
 //!
 //! ```text
-//! filesrc ! qtdemux|matroskademux|tsdemux|avidemux ! parser ! decoder ! videoconvertscale ! videoflip ! appsink (2)
+//! filesrc ! qtdemux|matroskademux|tsdemux|avidemux ! parser ! decoder ! videoconvertscale [! videoflip] ! appsink (2)
 //! ```
 //!
 //! The demuxer follows from the first bytes of the file, parser and decoder from the first video pad whose codec is on
 //! the list; other pads stay unlinked. GStreamer never chooses, so no file can lead to a playlist demuxer or a network
 //! source. Everything up to the decoder runs on one thread of GStreamer; the appsink holds two pictures and then
-//! blocks it. `videoconvertscale` and `videoflip` hand pictures through untouched unless their format is foreign, their
-//! size changes or a tag asks for a rotation.
+//! blocks it. `videoconvertscale` hands pictures through untouched unless their format is foreign or their size
+//! changes. `videoflip` is there only for files that may ask for a turn: even idle it adds a fifth to the CPU time.
 
 use super::admit::Admitted;
 use super::codec::{Codec, Wanted};
@@ -110,8 +110,6 @@ impl Pipeline {
         let source = install("every file", &["filesrc"], "libgstreamer1.0-0")?;
         source.set_property("location", &file.path);
         let convert = install("every video", &["videoconvertscale"], "gstreamer1.0-plugins-base")?;
-        let flip = install("every video", &["videoflip"], "gstreamer1.0-plugins-good")?;
-        flip.set_property_from_str("video-direction", "auto");
         let sink = gst_app::AppSink::builder()
             .caps(&delivered_caps(None))
             .max_buffers(QUEUED_PICTURES)
@@ -121,7 +119,13 @@ impl Pipeline {
             .build();
         pipeline.add(&sink).expect("a new element belongs to no other pipeline");
         let promise = "these elements all speak raw video";
-        gst::Element::link_many([&convert, &flip, sink.upcast_ref()]).expect(promise);
+        if file.may_turn() {
+            let flip = install("a rotated video", &["videoflip"], "gstreamer1.0-plugins-good")?;
+            flip.set_property_from_str("video-direction", "auto");
+            gst::Element::link_many([&convert, &flip, sink.upcast_ref()]).expect(promise);
+        } else {
+            convert.link(&sink).expect(promise);
+        }
 
         let chain = Chain {
             pipeline: pipeline.downgrade(),
