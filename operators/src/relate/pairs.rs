@@ -107,15 +107,18 @@ impl Pairs {
         candidates: impl Fn(usize, &mut Vec<usize>),
         changes: &mut Changes,
     ) {
-        let mut row = Vec::new();
+        let (mut row, mut held) = (Vec::new(), Vec::new());
         for (i, a) in moment.poses.iter().enumerate() {
             row.clear();
             candidates(i, &mut row);
             let of_a = (a.track, a.track)..=(a.track, TrackId(u32::MAX));
-            let known = self.evidence.range(of_a.clone()).map(|(key, _)| key.1);
-            row.extend(known.filter(|b| involved(a.track, *b)).filter_map(|b| moment.find(b)));
-            row.sort_unstable();
-            row.dedup();
+            let is_full = row.len() == moment.poses.len() - i - 1;
+            if !is_full {
+                let known = self.evidence.range(of_a.clone()).map(|(key, _)| key.1);
+                row.extend(known.filter(|b| involved(a.track, *b)).filter_map(|b| moment.find(b)));
+                row.sort_unstable();
+                row.dedup();
+            }
 
             let mut begun = Vec::new();
             let mut emptied = Vec::new();
@@ -125,14 +128,16 @@ impl Pairs {
                 let key = (a.track, b.track);
                 while known.next_if(|(other, _)| **other < key).is_some() {}
                 if let Some((_, slots)) = known.next_if(|(other, _)| **other == key) {
-                    judge_pair(&self.relations, slots, a, b, moment, changes);
+                    held.clear();
+                    held.extend(slots.iter().map(|slot| (slot.evidence.kind(), slot.evidence.on_us())));
+                    judge_pair(&self.relations, slots, &held, (a, b), moment, changes);
                     if slots.is_empty() {
                         emptied.push(key);
                     }
                     continue;
                 }
                 let mut slots = Vec::new();
-                judge_pair(&self.relations, &mut slots, a, b, moment, changes);
+                judge_pair(&self.relations, &mut slots, &[], (a, b), moment, changes);
                 if !slots.is_empty() {
                     begun.push((key, slots));
                 }
@@ -207,16 +212,16 @@ impl Pairs {
     }
 }
 
+/// `held` tells when each relation of `slots` last held, as of the frames before.
 fn judge_pair(
     relations: &[Judged],
     slots: &mut Vec<Slot>,
-    a: &Pose,
-    b: &Pose,
+    held: &[(RelationKind, Micros)],
+    (a, b): (&Pose, &Pose),
     moment: Moment<'_>,
     changes: &mut Changes,
 ) {
-    let held: Vec<(RelationKind, Micros)> = slots.iter().map(|s| (s.evidence.kind(), s.evidence.on_us())).collect();
-    let shared = Shared::new(a, b, moment.t, moment.frame, &held);
+    let shared = Shared::new(a, b, moment.t, moment.frame, held);
     for (index, judged) in relations.iter().enumerate() {
         let directions: &[bool] = if judged.rule.symmetric { &[true] } else { &[true, false] };
         for &forward in directions {
