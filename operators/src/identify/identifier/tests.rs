@@ -3,6 +3,7 @@
 use super::*;
 use proptest::prelude::*;
 use vokg_engine::geometry::Rect;
+use vokg_engine::id::ObjectId;
 use vokg_engine::observation::Observation;
 use vokg_engine::segment::Look;
 use vokg_engine::time::SECOND_US;
