@@ -9,10 +9,10 @@ use timely::dataflow::StreamVec;
 use timely::dataflow::operators::Inspect;
 use timely::dataflow::operators::core::UnorderedInput;
 use vokg_engine::geometry::{Affine, Rect, Size};
-use vokg_engine::observation::TrackedFrame;
+use vokg_engine::observation::{IdentityChange, TrackedFrame};
 use vokg_engine::segment::{CameraMotion, Hints, Segment, SegmentOrigin, SegmentedFrame};
 use vokg_engine::time::Micros;
-use vokg_operators::identify::{Identifier, IdentifyConfig, IdentityChange, identify};
+use vokg_operators::identify::{Identifier, IdentifyConfig, identify};
 use vokg_operators::track::{TrackConfig, Tracker, track};
 
 const FRAMES: u32 = 150;

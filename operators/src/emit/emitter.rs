@@ -115,3 +115,88 @@ fn net(mut said: BTreeMap<Diff, Delta>) -> Option<Delta> {
         asserted => asserted,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use vokg_engine::delta::{Edge, Element, ObjectVertex, Vertex, VertexKey};
+    use vokg_engine::evidence::RelationKind;
+    use vokg_engine::id::{InteractionId, ObjectId};
+
+    fn object(t: Micros, n: u32, diff: Diff, first_seen_us: Micros) -> Delta {
+        let vertex = ObjectVertex {
+            class: None,
+            first_seen_us,
+            last_seen_us: 0,
+            open: true,
+            confidence_milli: 0,
+            tracks: vec![],
+        };
+        let element = Element::Vertex(VertexKey::Object(ObjectId(n)), Vertex::Object(vertex));
+        Delta { t, diff, element, caused_by: None }
+    }
+
+    fn edge(t: Micros, n: u64, diff: Diff) -> Delta {
+        let edge = Edge {
+            id: InteractionId(n),
+            kind: RelationKind::NEAR,
+            from: VertexKey::Object(ObjectId(1)),
+            to: VertexKey::Object(ObjectId(2)),
+            valid_from_us: 0,
+            valid_to_us: None,
+            confidence_milli: 0,
+            supersedes: vec![],
+        };
+        Delta { t, diff, element: Element::Edge(edge), caused_by: None }
+    }
+
+    fn deltas_of(entries: &[LogEntry]) -> Vec<&Delta> {
+        let deltas = entries.iter().filter_map(|entry| match &entry.record {
+            Record::Delta(delta) => Some(delta),
+            Record::Progress(_) => None,
+        });
+        deltas.collect()
+    }
+
+    fn tick(t: Micros) -> Tick {
+        Tick { t, ..Tick::default() }
+    }
+
+    #[test]
+    fn edges_leave_before_vertices_come_and_come_before_vertices_leave() {
+        use Diff::{Assert, Retract};
+        let ordered = [
+            edge(5, 9, Retract),
+            object(5, 1, Assert, 0),
+            object(5, 2, Assert, 0),
+            edge(5, 3, Assert),
+            object(5, 4, Retract, 0),
+        ];
+        let mixed = [2, 4, 3, 0, 1].map(|i: usize| ordered[i].clone());
+        let entries = Emitter::new(EmitConfig::default()).tick(&tick(5), mixed.to_vec());
+        assert_eq!(deltas_of(&entries), ordered.iter().collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_key_has_one_delta_and_what_changes_nothing_has_none() {
+        use Diff::{Assert, Retract};
+        let restated = [object(5, 1, Assert, 7), object(5, 1, Retract, 3)];
+        let undone = [object(5, 2, Retract, 3), object(5, 2, Assert, 3)];
+        let entries = Emitter::new(EmitConfig::default()).tick(&tick(5), [restated, undone].concat());
+        assert_eq!(deltas_of(&entries), [&object(5, 1, Assert, 7)]);
+        let nothing = vec![object(6, 2, Retract, 3), object(6, 2, Assert, 3)];
+        assert_eq!(Emitter::new(EmitConfig::default()).tick(&tick(6), nothing), []);
+    }
+
+    #[test]
+    fn a_log_continues_where_it_is_told_to() {
+        let config = EmitConfig { epoch: 3, seq: 40, frontier_us: 2_000_001, ..EmitConfig::default() };
+        let mut emitter = Emitter::new(config);
+        assert_eq!(emitter.tick(&tick(2_500_000), vec![]), []);
+        let entries = emitter.tick(&tick(3_100_000), vec![object(3_100_000, 1, Diff::Assert, 0)]);
+        let places: Vec<_> = entries.iter().map(|entry| (entry.epoch, entry.seq)).collect();
+        assert_eq!(places, [(3, 40), (3, 41), (3, 42)]);
+        let Record::Progress(heartbeat) = entries[0].record else { panic!("the second passed first") };
+        assert_eq!((heartbeat.lower, heartbeat.frontier), (2_000_001, Some(3_000_000)));
+    }
+}

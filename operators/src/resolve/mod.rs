@@ -9,7 +9,7 @@
 //! Evidence is stated between tracks, interactions hold between objects, and which track is which object may turn out
 //! later. The answer at each tick is therefore defined from scratch: [`intervals::eval`] over all spans under the
 //! identities of that moment. What runs here gives the same answer and touches only what a change touches: the joins
-//! find the spans of a moved track, and [`pairs`] evaluates the pairs that changed or whose deadline has come.
+//! find the spans of a moved track, and `pairs.rs` evaluates the pairs that changed or whose deadline has come.
 //!
 //! A decision falls at the first tick at or after its deadline, with that frame's evidence. Nothing holds a capability
 //! for the future: a deadline is a row in an ordered set, and ticks are data.
@@ -71,6 +71,36 @@ pub struct Interactions<'s> {
 /// which something happens has a tick.
 ///
 /// Identity changes move only tracks whose evidence began at or after [`horizon::settled_us`].
+///
+/// ```
+/// use differential_dataflow::AsCollection;
+/// use timely::dataflow::operators::{Inspect, ToStream};
+/// use vokg_engine::delta::{Diff, Element};
+/// use vokg_engine::evidence::{EvidenceSpan, IntervalRule, RelationKind};
+/// use vokg_engine::id::{ObjectId, TrackId};
+/// use vokg_engine::observation::IdentityChange;
+/// use vokg_operators::resolve::{ResolveConfig, resolve};
+/// use vokg_operators::tick::Tick;
+///
+/// timely::example(|scope| {
+///     let rule = IntervalRule { symmetric: true, hold_on_us: 0, hold_off_us: 0, min_us: 0, bridge_us: 0 };
+///     let config = ResolveConfig::new([(RelationKind::NEAR, rule)].into());
+///     let near = EvidenceSpan {
+///         kind: RelationKind::NEAR, a: TrackId(1), b: TrackId(2),
+///         from_us: 0, number: 1, to_us: None, confidence_milli: 800,
+///     };
+///     let is = |track, object| IdentityChange {
+///         track: TrackId(track), from: None, to: ObjectId(object), score_milli: 1000, reason: "began",
+///     };
+///     let spans = [(near, 0, 1)].to_stream(scope).container::<Vec<_>>().as_collection();
+///     let identities = [is(1, 1), is(2, 2)].to_stream(scope).container::<Vec<_>>();
+///     let ticks = [Tick::default()].to_stream(scope).container::<Vec<_>>();
+///     resolve(spans, identities, ticks, config).deltas.inspect(|delta| {
+///         let Element::Edge(edge) = &delta.element else { unreachable!("resolve states edges") };
+///         assert_eq!((delta.diff, edge.valid_from_us, edge.valid_to_us), (Diff::Assert, 0, None));
+///     });
+/// });
+/// ```
 pub fn resolve<'s>(
     spans: VecCollection<'s, Micros, EvidenceSpan>,
     identities: StreamVec<'s, Micros, IdentityChange>,
@@ -113,6 +143,8 @@ pub fn resolve<'s>(
 }
 
 /// States objects and corrections from what was tracked and which tracks are one object; see [`Objects`].
+///
+/// There is one [`TrackedFrame`] at each time; identity changes travel at the time of the frame that decided them.
 pub fn objects<'s>(
     frames: StreamVec<'s, Micros, TrackedFrame>,
     identities: StreamVec<'s, Micros, IdentityChange>,

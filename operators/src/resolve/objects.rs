@@ -141,7 +141,8 @@ impl Objects {
     }
 
     /// The size of the state, in rows.
-    pub fn rows(&self) -> usize {
+    #[cfg(test)]
+    fn rows(&self) -> usize {
         self.tracks.len() + self.objects.len()
     }
 }
@@ -180,3 +181,6 @@ fn correction(t: Micros, changes: &[IdentityChange]) -> Option<Delta> {
     let element = Element::Vertex(VertexKey::Correction(t), vertex);
     Some(Delta { t, diff: Diff::Assert, element, caused_by: None })
 }
+
+#[cfg(test)]
+mod tests;

@@ -110,6 +110,7 @@ impl Pair {
     }
 
     /// The size of the state, in rows.
+    #[cfg(test)]
     pub(super) fn rows(&self) -> usize {
         self.spans.len() + self.sealed.len() + self.stated.len()
     }

@@ -96,7 +96,7 @@ impl Pairs {
             self.take_deadline(&key);
             touched.insert(key, false);
         }
-        for ((key, span), _) in &net {
+        for (key, span) in net.keys() {
             *touched.entry(*key).or_default() |= moved.contains(&span.a) || moved.contains(&span.b);
         }
         // All −1 before all +1: a span restated under its number must not be lost.
@@ -198,6 +198,7 @@ impl Pairs {
     }
 
     /// The size of the state, in rows.
+    #[cfg(test)]
     pub(super) fn rows(&self) -> usize {
         self.deadlines.len() + self.pairs.values().map(Pair::rows).sum::<usize>()
     }
@@ -224,3 +225,6 @@ impl Outcome {
         self.deltas.push(Delta { t, diff, element: Element::Edge(edge), caused_by: moved.then_some(t) });
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -91,6 +91,9 @@ impl World {
     }
 
     fn frame(&mut self) -> Frame {
+        let settled_us = self.settled_us();
+        // Long histories stay quick to write: nothing below reaches back further than a second.
+        self.spans.retain(|_, span| span.to_us.is_none_or(|to| to + 1_000_000 > settled_us));
         let before = self.spans.clone();
         self.t += if self.dice.chance(2) { 1_600_000 } else { 20_000 + self.dice.below(40_000) };
         let mut tracked = TrackedFrame { t: self.t, ..TrackedFrame::default() };
@@ -188,7 +191,7 @@ impl World {
         if from == Some(to) {
             return;
         }
-        let reason = if self.dice.chance(50) { "fragment" } else { "look" };
+        let reason = if from.is_some() { "fragment" } else { "began" };
         self.changes.push(IdentityChange { track, from, to, score_milli: self.dice.below(1001) as u16, reason });
     }
 

@@ -9,4 +9,5 @@ mod oracle;
 mod run;
 mod same_bytes;
 mod sealing;
+mod views;
 mod walk_through;

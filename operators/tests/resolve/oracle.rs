@@ -86,9 +86,9 @@ impl Oracle {
     }
 
     /// Compares a graph with what it must be. Running values of what still holds are not restated and not compared.
-    pub fn check(&self, graph: &Graph, now: Now) {
+    pub fn check(&self, graph: &Graph, now: Now, expected: &Expected) {
         let mut edges = graph.edges.clone();
-        let mut expected: BTreeMap<_, _> = self.edges(now).into_iter().map(|(id, (edge, _))| (id, edge)).collect();
+        let mut expected: BTreeMap<_, _> = expected.iter().map(|(id, (edge, _))| (*id, edge.clone())).collect();
         edges.values_mut().for_each(|edge| edge.supersedes.clear());
         for edge in edges.values_mut().chain(expected.values_mut()).filter(|edge| edge.valid_to_us.is_none()) {
             edge.confidence_milli = 0;

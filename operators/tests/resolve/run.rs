@@ -3,7 +3,7 @@
 use crate::dice::Dice;
 use crate::history::History;
 use differential_dataflow::AsCollection;
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::operators::vec::Map;
@@ -33,7 +33,7 @@ pub struct Way {
 type Handle<D> = InputHandle<Micros, CapacityContainerBuilder<Vec<D>>>;
 
 /// The inputs of one stream, and how much of its history each has had.
-struct Feed {
+pub struct Feed {
     history: History,
     spans: Option<Handle<(EvidenceSpan, Micros, isize)>>,
     changes: Option<Handle<IdentityChange>>,
@@ -51,7 +51,11 @@ pub fn logs(histories: &[History], rules: &Rules, way: Way) -> Vec<Vec<Closed>> 
         let sender = sender.lock().expect("no run panics with the lock").clone();
         let mut feeds: Vec<Feed> = Vec::new();
         for (stream, history) in shared.iter().enumerate() {
-            let feed = worker.dataflow(|scope| build(scope, stream, history, &rules, way, sender.clone()));
+            let sender = sender.clone();
+            let on_closed = move |closed: &Closed| {
+                sender.send((stream, closed.clone())).expect("the log is collected after the run");
+            };
+            let feed = worker.dataflow(|scope| build(scope, history, &rules, way, on_closed));
             if stream % worker.peers() == worker.index() {
                 feeds.push(feed);
             }
@@ -64,13 +68,13 @@ pub fn logs(histories: &[History], rules: &Rules, way: Way) -> Vec<Vec<Closed>> 
     logs
 }
 
-fn build(
+/// Builds the dataflow of one stream.
+pub fn build(
     scope: Scope<'_, Micros>,
-    stream: usize,
     history: &History,
     rules: &Rules,
     way: Way,
-    sender: Sender<(usize, Closed)>,
+    on_closed: impl Fn(&Closed) + 'static,
 ) -> Feed {
     let (mut spans, mut changes, mut tracked) = (InputHandle::new(), InputHandle::new(), InputHandle::new());
     let span_rows = scope.input_from(&mut spans).as_collection();
@@ -81,9 +85,7 @@ fn build(
     let interactions = resolve(span_rows, identities.clone(), ticks.clone(), config);
     let deltas = interactions.deltas.concat(objects(frames, identities, way.horizon_us));
     let config = EmitConfig { correction_horizon_us: way.horizon_us, ..EmitConfig::default() };
-    emit(deltas, ticks, config).inspect(move |closed| {
-        sender.send((stream, closed.clone())).expect("the log is collected after the run");
-    });
+    emit(deltas, ticks, config).inspect(on_closed);
     Feed { history: history.clone(), spans: Some(spans), changes: Some(changes), tracked: Some(tracked), fed: [0; 3] }
 }
 
@@ -103,6 +105,15 @@ fn feed_all(worker: &mut Worker, mut feeds: Vec<Feed>, mut dice: Dice) {
 }
 
 impl Feed {
+    /// Gives every input the next frame and closes its time, as a live source does.
+    pub fn advance_all(&mut self) {
+        let next_us = self.history[self.fed[0]].t() + 1;
+        (0..3).for_each(|input| self.advance(input, 1, &mut Dice::new(0)));
+        self.spans.iter_mut().for_each(|input| input.advance_to(next_us));
+        self.changes.iter_mut().for_each(|input| input.advance_to(next_us));
+        self.tracked.iter_mut().for_each(|input| input.advance_to(next_us));
+    }
+
     fn is_done(&self) -> bool {
         self.spans.is_none() && self.changes.is_none() && self.tracked.is_none()
     }
