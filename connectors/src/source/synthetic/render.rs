@@ -189,3 +189,139 @@ impl Iterator for Frames<'_> {
         (left, Some(left))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::synthetic::{SCENES, SynthConfig, random_scene, scene};
+    use vokg_engine::frame::FrameData;
+    use vokg_engine::geometry::Rect;
+
+    const SIZE: Size = Size { width: 640, height: 360 };
+
+    fn config() -> SynthConfig {
+        SynthConfig { size: SIZE, fps: 10.0, seconds: None, seed: 1 }
+    }
+
+    fn bytes(frame: &Frame) -> Vec<u8> {
+        let FrameData::Cpu(pixels) = &frame.data else { panic!("frames are drawn in main memory") };
+        (0..3).flat_map(|plane| pixels.planes.plane(plane).0.to_vec()).collect()
+    }
+
+    fn luma(frame: &Frame) -> Vec<u8> {
+        bytes(frame)[..SIZE.area() as usize].to_vec()
+    }
+
+    #[test]
+    fn frames_depend_on_scene_seed_and_number_alone() {
+        let digest = |seed: u64, order: &[u32]| {
+            let scene = random_scene(seed, &SynthConfig { seconds: Some(8.0), ..config() }).expect("a scene");
+            let mut renderer = Renderer::new(&scene);
+            let mut parts: Vec<_> = order.iter().map(|i| (*i, blake3::hash(&bytes(&renderer.frame(*i))))).collect();
+            parts.sort_by_key(|part| part.0);
+            parts
+        };
+        let forwards = digest(5, &[10, 40, 79]);
+        assert_eq!(forwards, digest(5, &[79, 10, 40]));
+        assert_ne!(forwards[0].1, forwards[1].1);
+        assert_ne!(forwards, digest(6, &[10, 40, 79]));
+    }
+
+    #[test]
+    fn sensor_noise_is_at_least_four_steps_strong_in_every_scene() {
+        for name in ["stopped", "street", "shake-1"] {
+            let scene = scene(name, &SynthConfig { fps: 120.0, ..config() }).expect("a scene");
+            let mut renderer = Renderer::new(&scene);
+            let (a, b) = (luma(&renderer.frame(0)), luma(&renderer.frame(1)));
+            let ground = |secs| renderer.ground_at(secs).y;
+            let (clean_a, clean_b) = (ground(0.0), ground(scene.rate.secs(1)));
+            let differences: Vec<f64> = (0..a.len())
+                .map(|i| f64::from(a[i]) - f64::from(b[i]) - f64::from(clean_a[i]) + f64::from(clean_b[i]))
+                .collect();
+            let n = differences.len() as f64;
+            let mean = differences.iter().sum::<f64>() / n;
+            let variance = differences.iter().map(|d| (d - mean) * (d - mean)).sum::<f64>() / n;
+            let sigma = (variance / 2.0).sqrt();
+            assert!((4.0..6.0).contains(&sigma), "{name}: sigma {sigma}");
+        }
+    }
+
+    #[test]
+    fn shadows_take_twenty_to_forty_percent_of_the_light() {
+        for seed in 0..12 {
+            let scene = scene("near", &SynthConfig { seed, ..config() }).expect("a scene");
+            let mut renderer = Renderer::new(&scene);
+            let bare = renderer.ground_at(5.0);
+            let mut shaded = bare.clone();
+            renderer.cast_shadows(&mut shaded, &scene.figures(5.0));
+            let taken = |i: usize| 1.0 - (f64::from(shaded.y[i]) - 16.0) / (f64::from(bare.y[i]) - 16.0);
+            // Rounding to whole steps says little on dark ground.
+            let most = (0..bare.y.len()).filter(|i| bare.y[*i] > 100).map(taken).fold(0.0, f64::max);
+            assert!((0.2..=0.4).contains(&most), "seed {seed}: {most}");
+        }
+    }
+
+    /// Mean luma of a body and of the ground in a ring around its box.
+    fn contrast(renderer: &Renderer<'_>, secs: f64, figure: &Figure) -> Option<f64> {
+        let ground = renderer.ground_at(secs);
+        let mut drawn = ground.clone();
+        renderer.paint(&mut drawn, std::slice::from_ref(figure));
+        let ring = figure.rect.grown(0.3);
+        if ring.clipped(SIZE) != ring {
+            return None;
+        }
+        let (mut body, mut around) = ((0.0, 0.0), (0.0, 0.0));
+        let within = |r: &Rect, x: f32, y: f32| x >= r.left && x < r.right() && y >= r.top && y < r.bottom();
+        for i in 0..drawn.y.len() {
+            let (x, y) = ((i % 640) as f32, (i / 640) as f32);
+            let sum = match (within(&figure.rect, x, y), within(&ring, x, y)) {
+                (true, _) if drawn.y[i] != ground.y[i] => &mut body,
+                (false, true) => &mut around,
+                _ => continue,
+            };
+            *sum = (sum.0 + f64::from(drawn.y[i]), sum.1 + 1.0);
+        }
+        Some((body.0 / body.1 - around.0 / around.1).abs())
+    }
+
+    #[test]
+    fn many_scenes_have_something_within_25_steps_of_its_surroundings_and_something_beyond() {
+        let (mut alike, mut apart) = (0, 0);
+        for entry in SCENES {
+            let scene = scene(entry.name, &config()).expect("a scene");
+            let renderer = Renderer::new(&scene);
+            let contrasts = scene.figures(6.0).iter().filter_map(|f| contrast(&renderer, 6.0, f)).collect::<Vec<_>>();
+            alike += usize::from(contrasts.iter().any(|c| *c < 25.0));
+            apart += usize::from(contrasts.iter().any(|c| *c > 25.0));
+        }
+        assert!(alike >= SCENES.len() / 3 && apart >= SCENES.len() / 3, "alike in {alike}, apart in {apart}");
+    }
+
+    #[test]
+    fn what_is_drawn_fills_the_box_the_truth_has() {
+        let scene = scene("carries", &config()).expect("a scene");
+        let renderer = Renderer::new(&scene);
+        let figures = scene.figures(6.0);
+        assert!(figures.len() >= 3);
+        for figure in &figures {
+            let ground = renderer.ground_at(6.0);
+            let mut drawn = ground.clone();
+            renderer.paint(&mut drawn, std::slice::from_ref(figure));
+            let changed: Vec<(f32, f32)> = (0..drawn.y.len())
+                .filter(|i| drawn.y[*i].abs_diff(ground.y[*i]) > 3)
+                .map(|i| ((i % 640) as f32 + 0.5, (i / 640) as f32 + 0.5))
+                .collect();
+            let (found, told) = (crate::source::synthetic::draw::shape::around(&changed), figure.rect.clipped(SIZE));
+            assert!(found.iou(&told) > 0.85, "{found:?} {told:?}");
+        }
+    }
+
+    #[test]
+    fn every_shape_of_frame_shows_the_same_scene() {
+        for (width, height) in [(64, 64), (360, 640), (1280, 360)] {
+            let size = Size { width, height };
+            let scene = scene("street", &SynthConfig { size, seconds: Some(2.0), ..config() }).expect("a scene");
+            assert_eq!(scene.frames().map(|f| bytes(&f).len()).max(), Some((width * height * 3 / 2) as usize));
+        }
+    }
+}

@@ -4,7 +4,7 @@
 use super::body::{Bag, Body, Car, Carton, Dog, Person, Van};
 use super::draw::colour::Rgb;
 use super::draw::shape::Pattern;
-use super::random::unit;
+use super::random::{hash, unit};
 
 const COATS: &[Rgb] = &[
     Rgb(158.0, 48.0, 44.0),
@@ -73,7 +73,7 @@ impl Looks {
 
     /// A delivery van.
     pub fn van(&self) -> Body {
-        Body::Van(Van { length: 345.0, colour: Rgb(206.0, 206.0, 200.0), band: self.pick(PAINTS, 8) })
+        Body::Van(Van { length: 345.0, colour: Rgb(206.0, 206.0, 200.0), band: self.pick(CLOTHS, 8) })
     }
 
     /// A dog.
@@ -96,7 +96,8 @@ impl Looks {
         unit([self.seed, self.id, which])
     }
 
+    /// Neighbours in number get different ones.
     fn pick(&self, from: &[Rgb], which: u32) -> Rgb {
-        from[(self.share(which) * from.len() as f32) as usize % from.len()]
+        from[(hash([self.seed, which, 0]) as usize % from.len() + self.id as usize) % from.len()]
     }
 }

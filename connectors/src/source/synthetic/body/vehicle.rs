@@ -78,18 +78,9 @@ impl Van {
     /// All lengths are in van lengths, the nose at +0.5.
     pub(super) fn draw(&self, mut pen: Pen, stance: &Stance) -> Vec<Shape> {
         pen.matt(RUBBER).polygon(&[(-0.48, 0.06), (-0.48, 0.12), (0.48, 0.12), (0.48, 0.06)]);
-        pen.shiny(self.colour.lit(1.1)).polygon(&[(-0.49, 0.49), (-0.45, 0.52), (0.24, 0.52), (0.3, 0.49)]);
-        pen.shiny(self.colour);
-        pen.polygon(&[
-            (-0.5, 0.1),
-            (-0.5, 0.47),
-            (-0.485, 0.5),
-            (0.29, 0.5),
-            (0.33, 0.47),
-            (0.42, 0.31),
-            (0.49, 0.27),
-            (0.5, 0.1),
-        ]);
+        pen.shiny(self.colour.lit(1.1)).polygon(&[(-0.49, 0.49), (-0.45, 0.52), (0.25, 0.52), (0.3, 0.49)]);
+        pen.shiny(self.colour).polygon(&[(0.38, 0.1), (0.38, 0.31), (0.42, 0.31), (0.49, 0.27), (0.5, 0.1)]);
+        pen.polygon(&[(-0.5, 0.1), (-0.5, 0.48), (-0.485, 0.5), (0.29, 0.5), (0.32, 0.48), (0.43, 0.3), (0.43, 0.1)]);
         pen.shiny(GLASS).polygon(&[(0.16, 0.31), (0.16, 0.45), (0.3, 0.45), (0.38, 0.31)]);
         pen.matt(GLASS.lit(0.45)).ellipse((0.25, 0.36), 0.03, 0.04);
         pen.matt(self.band).polygon(&[(-0.5, 0.23), (-0.5, 0.29), (0.13, 0.29), (0.13, 0.23)]);

@@ -102,7 +102,7 @@ impl Ground {
             [392.0, 432.0, 502.0, 545.0].iter().map(|t| 1.0 - smooth((y - t).abs() / 15.0)).fold(0.0, f32::max);
         let crack = (self.coarse.octaves(x * 0.012 + 40.0, y * 0.02, 4)).abs();
         let tar = Rgb(98.0, 99.0, 103.0).lit(1.0 + 0.13 * fine + 0.14 * coarse + 0.14 * speckle - 0.07 * tracks);
-        let tar = if crack < 0.014 { tar.lit(0.66) } else { tar };
+        let tar = if crack < 0.011 * smooth(coarse * 3.0) { tar.lit(0.7) } else { tar };
         let worn = smooth(0.75 + 0.9 * fine);
         let dash = (y - 463.0).abs() < 4.0 && x.rem_euclid(150.0) < 74.0;
         let line = (y - 350.0).abs() < 3.0 || (y - 577.0).abs() < 3.0;

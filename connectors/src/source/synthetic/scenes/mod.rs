@@ -46,8 +46,8 @@ const fn lures(
     SceneEntry { name, about, secs, shows: None, lures, write }
 }
 
-/// Every relation between two moving things.
-const ANY_PAIR: &[&str] = &["APPROACHES", "LEAVES", "FOLLOWS", "CHASES", "MOVES_WITH", "CARRIES", "MEETS"];
+/// What two things that stand could be taken for.
+const COMPANY: &[&str] = &["LEAVES", "FOLLOWS", "CHASES", "MOVES_WITH", "CARRIES", "MEETS"];
 
 /// All named scenes.
 pub const SCENES: &[SceneEntry] = &[
@@ -62,7 +62,7 @@ pub const SCENES: &[SceneEntry] = &[
         relations::approaches,
     ),
     shows("leaves", "LEAVES", 12.0, "two people part, one after the other", relations::leaves),
-    shows("follows", "FOLLOWS", 14.0, "a person and a dog walk in somebody's steps", relations::follows),
+    shows("follows", "FOLLOWS", 14.0, "two people each walk in somebody's steps", relations::follows),
     shows("chases", "CHASES", 13.0, "a dog runs after a person, there and back", relations::chases),
     shows("moves-with", "MOVES_WITH", 12.0, "two couples walk side by side", relations::moves_with),
     shows("carries", "CARRIES", 13.0, "a box is picked up and put down, a bag is carried past", relations::carries),
@@ -72,7 +72,7 @@ pub const SCENES: &[SceneEntry] = &[
     shows("loiters", "LOITERS", 15.0, "two people hang around in a marked area, a third passes", zones::loiters),
     shows("crosses", "CROSSES", 12.0, "a line is crossed both ways", zones::crosses),
     shows("count", "COUNT", 14.0, "a marked area fills and empties twice", zones::count),
-    lures("parked-pair", ANY_PAIR, 12.0, "two cars stand side by side while a person walks past", traps::parked_pair),
+    lures("parked-pair", COMPANY, 12.0, "two cars stand side by side while a person walks past", traps::parked_pair),
     lures(
         "crossing",
         &["MEETS", "FOLLOWS", "MOVES_WITH", "CHASES"],
@@ -87,7 +87,7 @@ pub const SCENES: &[SceneEntry] = &[
         "a dog runs at a parked car and past it",
         traps::parked_target,
     ),
-    lures("stopped", ANY_PAIR, 15.0, "a walker stops for a long while and is still there", traps::stopped),
+    lures("stopped", COMPANY, 15.0, "a walker stops for a long while and is still there", traps::stopped),
     lures("light-change", &["MEETS", "CHASES", "CARRIES"], 12.0, "clouds darken and free the sun", traps::light_change),
     lures("rest", &["CHASES", "CARRIES"], 12.0, "the camera stands: compare shake-1, shake-3 and pan", traps::rest),
     lures("shake-1", &["CHASES", "CARRIES"], 12.0, "as rest, the camera shakes by 1 % of the width", traps::shake_1),

@@ -9,12 +9,12 @@ pub fn near(cast: &mut Cast) {
     cast.person(&[(0.3, cast.right(), 436.0), (4.5, 706.0, 436.0), (13.0, 706.0, 436.0)]);
     cast.person(&[
         (0.0, cast.left(), 440.0),
-        (4.0, 560.0, 440.0),
-        (4.8, 632.0, 440.0),
-        (6.4, 632.0, 440.0),
+        (4.0, 575.0, 440.0),
+        (4.8, 650.0, 440.0),
+        (6.4, 650.0, 440.0),
         (8.6, 380.0, 450.0),
-        (10.8, 630.0, 440.0),
-        (13.0, 630.0, 440.0),
+        (10.8, 650.0, 440.0),
+        (13.0, 650.0, 440.0),
     ]);
 }
 
@@ -54,8 +54,8 @@ pub fn leaves(cast: &mut Cast) {
     ]);
     cast.person(&[
         (0.0, cast.right(), 434.0),
-        (4.2, 662.0, 434.0),
-        (6.4, 662.0, 434.0),
+        (4.2, 645.0, 434.0),
+        (6.4, 645.0, 434.0),
         (11.0, 1180.0, 400.0),
         (13.0, cast.right(), 396.0),
     ]);
@@ -74,7 +74,7 @@ pub fn follows(cast: &mut Cast) {
     cast.person_on(Path::through(&leader).later(1.6, 0.0, 3.0));
     let walker = [(0.5, cast.right(), 650.0), (6.0, 860.0, 600.0), (10.0, 420.0, 640.0), (15.0, cast.left(), 600.0)];
     cast.person(&walker);
-    cast.dog_on(Path::through(&walker).later(1.3, 0.0, 4.0));
+    cast.person_on(Path::through(&walker).later(1.5, 0.0, 4.0));
 }
 
 pub fn chases(cast: &mut Cast) {
@@ -116,8 +116,8 @@ pub fn carries(cast: &mut Cast) {
 
 pub fn meets(cast: &mut Cast) {
     cast.person(&[(0.0, cast.left(), 450.0), (3.8, 560.0, 450.0), (14.0, 560.0, 450.0)]);
-    cast.person(&[(0.2, cast.right(), 446.0), (4.0, 634.0, 446.0), (6.8, 634.0, 446.0), (11.5, cast.right(), 400.0)]);
-    cast.person(&[(5.4, cast.left(), 462.0), (10.2, 486.0, 456.0), (14.0, 486.0, 456.0)]);
+    cast.person(&[(0.2, cast.right(), 446.0), (4.0, 615.0, 446.0), (6.8, 615.0, 446.0), (11.5, cast.right(), 400.0)]);
+    cast.person(&[(5.4, cast.left(), 462.0), (10.2, 505.0, 456.0), (14.0, 505.0, 456.0)]);
 }
 
 pub fn abandoned(cast: &mut Cast) {

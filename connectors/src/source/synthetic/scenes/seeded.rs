@@ -8,7 +8,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 
 /// Seconds between the starts of two episodes in one band.
-const EPISODE_SECS: f64 = 12.0;
+const EPISODE_SECS: f64 = 14.0;
 
 pub fn seeded(cast: &mut Cast) {
     let mut dice = Dice(ChaCha8Rng::seed_from_u64(cast.seed ^ 0x5eed));
@@ -41,6 +41,7 @@ fn drive(cast: &mut Cast, dice: &mut Dice, start: f64, y: f64) {
             cast.car(&[(start, from, y), (halt, stop, y), (wait, stop, y), (wait + secs * 0.55, to, y)])
         }
         2 => {
+            let way = [(start, from, y), (start + secs + 3.5, to, y)];
             cast.car(&way);
             let lag = dice.within(2.0, 3.0);
             cast.car(&way.map(|(secs, x, y)| (secs + lag, x, y)))
@@ -52,7 +53,7 @@ fn drive(cast: &mut Cast, dice: &mut Dice, start: f64, y: f64) {
 fn walk(cast: &mut Cast, dice: &mut Dice, start: f64, y: f64) {
     let ends = if dice.below(2) == 0 { (cast.left(), cast.right()) } else { (cast.right(), cast.left()) };
     let (from, to) = ends;
-    let secs = dice.within(9.0, 12.0);
+    let secs = dice.within(13.0, 17.0);
     let middle = dice.within(420.0, 860.0);
     let across = [(start, from, y), (start + secs / 2.0, middle, y + dice.within(-25.0, 25.0)), (start + secs, to, y)];
     match dice.below(6) {
@@ -62,9 +63,9 @@ fn walk(cast: &mut Cast, dice: &mut Dice, start: f64, y: f64) {
             cast.person(&[(start, from, y), (rest, middle, y), (until, middle, y), (until + secs * 0.5, to, y)]);
         }
         1 => {
-            let (rest, until) = (start + 5.0, start + 5.0 + dice.within(2.5, 4.0));
-            let back = until + 5.0;
-            let aside = 37.0 * (middle - from).signum();
+            let (rest, until) = (start + 6.0, start + 6.0 + dice.within(2.5, 4.0));
+            let back = until + 6.0;
+            let aside = 28.0 * (middle - from).signum();
             cast.person(&[(start, from, y), (rest, middle - aside, y), (until, middle - aside, y), (back, from, y)]);
             cast.person(&[
                 (start, to, y + 4.0),

@@ -31,7 +31,7 @@ fn traffic(cast: &mut Cast, start: f64) {
     let (left, right) = (cast.left(), cast.right());
     cast.car(&at(start, [(0.6, left, NEAR_LANE), (5.6, right, NEAR_LANE)]));
     cast.car(&at(start, [(3.0, right, FAR_LANE), (6.0, 540.0, FAR_LANE), (8.6, left, FAR_LANE)]));
-    let convoy = at(start, [(9.4, left, NEAR_LANE), (15.6, right, NEAR_LANE)]);
+    let convoy = at(start, [(7.4, left, NEAR_LANE), (16.6, right, NEAR_LANE)]);
     cast.car(&convoy);
     cast.car(&convoy.map(|(secs, x, y)| (secs + 2.3, x, y)));
     cast.van(&at(
@@ -44,8 +44,8 @@ fn traffic(cast: &mut Cast, start: f64) {
 /// Two who meet on the far pavement and part again.
 fn friends(cast: &mut Cast, start: f64) {
     let (left, right) = (cast.left(), cast.right());
-    cast.person(&at(start, [(0.0, left, 276.0), (7.0, 596.0, 280.0), (11.6, 596.0, 280.0), (19.5, left, 268.0)]));
-    cast.person(&at(start, [(0.4, right, 284.0), (7.6, 668.0, 284.0), (12.2, 668.0, 284.0), (20.5, right, 276.0)]));
+    cast.person(&at(start, [(0.0, left, 276.0), (7.0, 604.0, 280.0), (11.6, 604.0, 280.0), (19.5, left, 268.0)]));
+    cast.person(&at(start, [(0.4, right, 284.0), (7.6, 660.0, 284.0), (12.2, 660.0, 284.0), (20.5, right, 276.0)]));
 }
 
 /// A person on the near pavement with a dog behind.

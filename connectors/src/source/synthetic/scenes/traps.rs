@@ -13,8 +13,8 @@ pub fn parked_pair(cast: &mut Cast) {
 
 pub fn crossing(cast: &mut Cast) {
     cast.person(&[(0.0, cast.left(), 330.0), (10.5, cast.right(), 640.0)]);
-    cast.person(&[(1.0, cast.left(), 680.0), (11.5, cast.right(), 320.0)]);
-    cast.person(&[(1.5, cast.right(), 430.0), (12.0, cast.left(), 520.0)]);
+    cast.person(&[(1.0, cast.right(), 680.0), (11.5, cast.left(), 320.0)]);
+    cast.person(&[(1.0, 930.0, cast.below()), (9.0, 560.0, 230.0), (12.0, 460.0, 190.0)]);
 }
 
 pub fn parked_target(cast: &mut Cast) {

@@ -135,7 +135,8 @@ impl Scene {
             proximity::judge(&sight, a, b, &mut interactions);
             motion::judge(&sight, a, b, &mut interactions);
         }
-        motion::drop_explained_following(&mut interactions);
+        motion::drop_explained(&mut interactions, "CHASES", &["CARRIES"]);
+        motion::drop_explained(&mut interactions, "FOLLOWS", &["CHASES", "CARRIES"]);
         encounter::judge(&sight, &mut interactions);
         zones::judge(self, &sight, &mut interactions);
         interactions.sort_by(|x, y| (&x.kind, x.a, x.b, x.from_us).cmp(&(&y.kind, y.a, y.b, y.from_us)));
@@ -237,8 +238,7 @@ mod tests {
             }
             for kind in entry.lures {
                 let found: Vec<_> = truth.interactions.iter().filter(|i| i.kind == *kind).collect();
-                let allowed = entry.name == "parked-pair" && found.iter().all(|i| i.a > 2 || i.b > 2);
-                assert!(found.is_empty() || allowed, "{}: {found:?}", entry.name);
+                assert!(found.is_empty(), "{}: {found:?}", entry.name);
             }
         }
     }

@@ -153,25 +153,25 @@ fn carries(sight: &Sight<'_>, (a, b): (usize, usize), frame: usize, m: &Pair) ->
     held && m.slower() >= 0.2 && m.drift <= 0.25 * m.faster() + 0.1
 }
 
-/// Who chases or carries does not follow as well: the part of FOLLOWS under either is taken out.
-pub fn drop_explained_following(interactions: &mut Vec<TruthInteraction>) {
-    let explained: Vec<TruthInteraction> =
-        interactions.iter().filter(|x| matches!(x.kind.as_str(), "CHASES" | "CARRIES")).cloned().collect();
-    let mut kept = Vec::new();
-    for fact in interactions.drain(..) {
-        if fact.kind != "FOLLOWS" {
-            kept.push(fact);
-            continue;
-        }
+/// Who carries does not chase what is in hand, and who does either does not follow as well: takes out of `kind` the
+/// parts under a relation that says more about the same pair, and pieces too short to count.
+pub fn drop_explained(facts: &mut Vec<TruthInteraction>, kind: &str, explained_by: &[&str]) {
+    let rule = if kind == "CHASES" { CHASES } else { FOLLOWS };
+    let least = (rule.least * 1e6) as Micros;
+    let (weaker, mut kept): (Vec<_>, Vec<_>) = facts.drain(..).partition(|fact| fact.kind == kind);
+    let mut pieces = Vec::new();
+    for fact in weaker {
         let mut free = vec![(fact.from_us, fact.to_us)];
-        for x in explained.iter().filter(|x| (x.a, x.b) == (fact.a, fact.b)) {
+        let stronger =
+            |x: &&TruthInteraction| (x.a, x.b) == (fact.a, fact.b) && explained_by.contains(&x.kind.as_str());
+        for x in kept.iter().filter(stronger) {
             free = free.into_iter().flat_map(|part| without(part, (x.from_us, x.to_us))).collect();
         }
-        let least = (FOLLOWS.least * 1e6) as Micros;
-        let parts = free.into_iter().filter(|(from, to)| to - from >= least);
-        kept.extend(parts.map(|(from_us, to_us)| TruthInteraction { from_us, to_us, ..fact.clone() }));
+        let long = free.into_iter().filter(|(from, to)| to - from >= least);
+        pieces.extend(long.map(|(from_us, to_us)| TruthInteraction { from_us, to_us, ..fact.clone() }));
     }
-    *interactions = kept;
+    kept.extend(pieces);
+    *facts = kept;
 }
 
 fn without(part: (Micros, Micros), hole: (Micros, Micros)) -> Vec<(Micros, Micros)> {
