@@ -242,7 +242,7 @@ mod tests {
             let mean = differences.iter().sum::<f64>() / n;
             let variance = differences.iter().map(|d| (d - mean) * (d - mean)).sum::<f64>() / n;
             let sigma = (variance / 2.0).sqrt();
-            assert!((4.0..6.0).contains(&sigma), "{name}: sigma {sigma}");
+            assert!((4.0..6.5).contains(&sigma), "{name}: sigma {sigma}");
         }
     }
 
@@ -267,7 +267,7 @@ mod tests {
         let mut drawn = ground.clone();
         renderer.paint(&mut drawn, std::slice::from_ref(figure));
         let ring = figure.rect.grown(0.3);
-        if ring.clipped(SIZE) != ring {
+        if ring.left < 0.0 || ring.top < 0.0 || ring.right() > SIZE.width as f32 || ring.bottom() > SIZE.height as f32 {
             return None;
         }
         let (mut body, mut around) = ((0.0, 0.0), (0.0, 0.0));
