@@ -117,7 +117,7 @@ impl SynthConfig {
     /// Where size, rate or length is out of range.
     pub fn checked(&self, scene_secs: f64) -> Result<(FrameRate, u32), SynthError> {
         let Size { width, height } = self.size;
-        let fits = |pixels: u32, most: u32| pixels % 2 == 0 && (64..=most).contains(&pixels);
+        let fits = |pixels: u32, most: u32| pixels.is_multiple_of(2) && (64..=most).contains(&pixels);
         if !fits(width, 3840) || !fits(height, 2160) {
             return Err(SynthError::Size(width, height));
         }

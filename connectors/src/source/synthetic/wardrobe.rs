@@ -66,7 +66,7 @@ impl Looks {
 
     /// A car.
     pub fn car(&self) -> Body {
-        let blends = self.id % 3 == 0;
+        let blends = self.id.is_multiple_of(3);
         let colour = if blends { GROUND_PAINT } else { self.pick(PAINTS, 6) };
         Body::Car(Car { length: 270.0 + 34.0 * self.share(7), colour })
     }
