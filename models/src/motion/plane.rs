@@ -23,16 +23,14 @@ pub(super) struct Lattice {
 }
 
 impl Lattice {
-    /// The lattice for a frame, at most `cells` wide.
+    /// The lattice for a frame, at most `cells` wide. A cell covers a whole number of pixels each way, give or take
+    /// what is left over at the rim: with fractions some cells would average more noise away than others.
     pub fn over(frame: Size, cells: u32) -> Self {
-        let (width, height) = (f64::from(frame.width), f64::from(frame.height));
-        let cells = f64::from(cells);
-        let by_area = (CELLS_PER_WIDTH_SQUARED * cells * cells / (width * height)).sqrt();
-        let scale = (cells / width).min(by_area).min(1.0);
-        let even = |extent: f64, limit: u32| {
-            let half = (extent * scale / 2.0).round().max(2.0) as usize;
-            2 * half.min(limit as usize / 2)
-        };
+        let (width, height, cells) = (f64::from(frame.width), f64::from(frame.height), f64::from(cells));
+        let by_area = (width * height / (CELLS_PER_WIDTH_SQUARED * cells * cells)).sqrt();
+        let pixels = (width / cells).max(by_area).ceil().max(1.0);
+        let even =
+            |extent: f64, limit: u32| 2 * ((extent / pixels / 2.0).round().max(2.0) as usize).min(limit as usize / 2);
         Self { width: even(width, frame.width), height: even(height, frame.height), frame }
     }
 

@@ -71,7 +71,7 @@ impl Segmenter for MotionSegmenter {
         for thing in things {
             let colours = Colours::of(&plane, &thing.piece.runs);
             segments.push(Segment {
-                rect: lattice.to_frame(&scene.pose.to_picture(&thing.rect)),
+                rect: lattice.to_frame(&scene.pose.to_picture(&thing.rect)).clipped(lattice.frame),
                 mask: Some(scene.pose.mask(&thing.piece, lattice)),
                 score: thing.score,
                 origin: SegmentOrigin::Motion,
