@@ -34,7 +34,7 @@ pub(super) fn shadows(plane: &Plane, background: &Background, light: &Light, for
                 let chroma = y / 2 * (width / 2) + x / 2;
                 let du = f32::from(plane.u[chroma]) - (gain * background.u.mean[chroma] + offset);
                 let dv = f32::from(plane.v[chroma]) - (gain * background.v.mean[chroma] + offset);
-                if du.abs() < CHROMA && dv.abs() < CHROMA && ratios.variance(x, y, foreground) < RATIO_VARIANCE {
+                if du.abs() < CHROMA && dv.abs() < CHROMA && ratios.unevenness(x, y, foreground) < RATIO_VARIANCE {
                     shadows.fill_range(y, x..x + 1);
                 }
             }
@@ -72,20 +72,55 @@ impl Ratios {
         self.row(y)[x - self.columns.start]
     }
 
-    /// Variance around a cell, among cells of the foreground: at its rim the ratio jumps to 1.
-    fn variance(&self, x: usize, y: usize, foreground: &BitPlane) -> f32 {
+    /// Variance around a cell less what a slope explains, so that the soft rim of a shadow is as even as its core.
+    /// Cells outside the foreground do not count: at its rim the ratio jumps to 1.
+    fn unevenness(&self, x: usize, y: usize, foreground: &BitPlane) -> f32 {
         let columns = x.saturating_sub(REACH).max(self.columns.start)..(x + REACH + 1).min(self.columns.end);
-        let (mut n, mut sum, mut squares) = (0.0, 0.0, 0.0);
+        let mut moments = Moments::default();
         for near in y.saturating_sub(REACH).max(self.rows.start)..(y + REACH + 1).min(self.rows.end) {
             let row = self.row(near);
             for at in columns.clone().filter(|at| foreground.get(*at, near)) {
-                let ratio = row[at - self.columns.start];
-                n += 1.0;
-                sum += ratio;
-                squares += ratio * ratio;
+                let offset = (at as f32 - x as f32, near as f32 - y as f32);
+                moments.add(offset, row[at - self.columns.start]);
             }
         }
-        squares / n - (sum / n) * (sum / n)
+        moments.residual_variance()
+    }
+}
+
+/// Sums from which the variance of a value about a plane follows.
+#[derive(Default)]
+struct Moments {
+    n: f32,
+    value: f32,
+    value_squared: f32,
+    at: [f32; 2],
+    at_squared: [f32; 2],
+    at_value: [f32; 2],
+}
+
+impl Moments {
+    fn add(&mut self, at: (f32, f32), value: f32) {
+        self.n += 1.0;
+        self.value += value;
+        self.value_squared += value * value;
+        for (axis, at) in [at.0, at.1].into_iter().enumerate() {
+            self.at[axis] += at;
+            self.at_squared[axis] += at * at;
+            self.at_value[axis] += at * value;
+        }
+    }
+
+    /// Both axes are taken for uncorrelated, as they are where the neighbourhood is whole.
+    fn residual_variance(&self) -> f32 {
+        let mean = self.value / self.n;
+        let explained = |axis: usize| {
+            let centre = self.at[axis] / self.n;
+            let spread = self.at_squared[axis] / self.n - centre * centre;
+            let covariance = self.at_value[axis] / self.n - centre * mean;
+            if spread > 0.1 { covariance * covariance / spread } else { 0.0 }
+        };
+        self.value_squared / self.n - mean * mean - explained(0) - explained(1)
     }
 }
 

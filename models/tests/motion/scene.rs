@@ -4,7 +4,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 use vokg_engine::frame::Frame;
 use vokg_engine::geometry::{Rect, Size};
-use vokg_engine::time::{Micros, micros_from_secs};
+use vokg_engine::time::micros_from_secs;
 
 /// The frame.
 pub const SIZE: Size = Size { width: 640, height: 360 };
