@@ -1,6 +1,6 @@
 //! The half that runs ahead: a reduced picture and how the camera moved.
 
-use super::camera::CameraMeter;
+use super::camera::{CameraMeter, Texture};
 use super::config::MotionConfig;
 use super::plane::Plane;
 use crate::{Encoded, Encoder, SegmentError};
@@ -14,6 +14,8 @@ pub(super) struct Reduced {
     pub t: Micros,
     /// The picture.
     pub plane: Plane,
+    /// Its texture, by which it is laid on the background.
+    pub texture: Texture,
     /// How the camera moved since the frame before, in pixels of the full frame.
     pub camera: CameraMotion,
 }
@@ -34,7 +36,8 @@ impl MotionEncoder {
 impl Encoder for MotionEncoder {
     fn encode(&mut self, frame: &Frame) -> Result<Encoded, SegmentError> {
         let plane = Plane::of(frame, self.config.plane_width)?;
-        let camera = self.camera.measure(frame.t, &plane);
-        Ok(Box::new(Reduced { t: frame.t, plane, camera }))
+        let texture = Texture::of(&plane.y, plane.lattice.width);
+        let camera = self.camera.measure(frame.t, plane.lattice, &texture);
+        Ok(Box::new(Reduced { t: frame.t, plane, texture, camera }))
     }
 }

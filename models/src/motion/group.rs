@@ -7,6 +7,7 @@
 use super::components::{Piece, find, unite};
 use super::expected::{Expected, rect_of, share_inside};
 use super::plane::Lattice;
+use std::collections::BTreeMap;
 use vokg_engine::geometry::Rect;
 
 /// A group of pieces and the expected track they belong to.
@@ -38,60 +39,74 @@ const BESIDE_SHARE: f32 = 0.3;
 /// Groups pieces, in the order of their first pieces.
 pub(super) fn grouped(pieces: Vec<Piece>, expected: &[Expected], lattice: Lattice) -> Vec<Blob> {
     let rects: Vec<Rect> = pieces.iter().map(rect_of).collect();
-    let owners: Vec<Option<usize>> = pieces.iter().zip(&rects).map(|(p, r)| owner(p, r, expected)).collect();
-    let mut parents: Vec<usize> = (0..pieces.len()).collect();
-    let mut owner_of_root = owners.clone();
+    let owners = pieces.iter().zip(&rects).map(|(piece, rect)| owner(piece, rect, expected)).collect();
+    let mut groups = Groups { parents: (0..pieces.len()).collect(), owners };
     for track in 0..expected.len() {
-        let own: Vec<usize> = (0..pieces.len()).filter(|i| owners[*i] == Some(track)).collect();
+        groups.join_own(track, &pieces, &rects);
+    }
+    groups.join_close(&pieces, &rects, lattice);
+    groups.into_blobs(pieces)
+}
+
+/// Pieces in groups: the parent of each piece, and the owner of each group at its first piece.
+struct Groups {
+    parents: Vec<usize>,
+    owners: Vec<Option<usize>>,
+}
+
+impl Groups {
+    fn join(&mut self, a: usize, b: usize, owner: Option<usize>) {
+        unite(&mut self.parents, a, b);
+        let root = find(&mut self.parents, a);
+        self.owners[root] = owner;
+    }
+
+    /// Joins a track's pieces to its largest one, and disowns those that are things of their own.
+    fn join_own(&mut self, track: usize, pieces: &[Piece], rects: &[Rect]) {
+        let own: Vec<usize> = (0..pieces.len()).filter(|i| self.owners[*i] == Some(track)).collect();
         let total: usize = own.iter().map(|i| pieces[*i].area).sum();
-        let Some(&largest) = own.iter().max_by_key(|i| (pieces[**i].area, std::cmp::Reverse(**i))) else { continue };
-        for &i in own.iter().filter(|i| **i != largest) {
+        let Some(&largest) = own.iter().max_by_key(|i| (pieces[**i].area, std::cmp::Reverse(**i))) else { return };
+        for i in own.into_iter().filter(|i| *i != largest) {
             let small = (pieces[i].area as f32) < SMALL_SHARE * total as f32;
             if small || shared_columns(&rects[i], &rects[largest]) > COLUMN_SHARE {
-                unite(&mut parents, i, largest);
+                self.join(i, largest, Some(track));
             } else {
-                owner_of_root[i] = None;
+                self.owners[i] = None;
             }
         }
     }
-    let (vertical, sideways) = (lattice.span(VERTICAL_GAP) as f32, lattice.span(SIDEWAYS_GAP) as f32);
-    for a in 0..pieces.len() {
-        for b in a + 1..pieces.len() {
-            let (root_a, root_b) = (find(&mut parents, a), find(&mut parents, b));
-            let (owner_a, owner_b) = (owner_of_root[a], owner_of_root[b]);
-            let rivals = owner_a.is_some() && owner_b.is_some() && owner_a != owner_b;
-            if root_a == root_b || rivals {
-                continue;
-            }
-            let (small, large) = (pieces[a].area.min(pieces[b].area), pieces[a].area.max(pieces[b].area));
-            let stacked = shared_columns(&rects[a], &rects[b]) > STACKED_SHARE && rects[a].gap(&rects[b]) <= vertical;
-            let beside = (small as f32) < BESIDE_SHARE * large as f32 && rects[a].gap(&rects[b]) <= sideways;
-            if stacked || beside {
-                let owner = owner_a.or(owner_b);
-                unite(&mut parents, a, b);
-                for member in 0..pieces.len() {
-                    let root = find(&mut parents, member);
-                    if root == root_a.min(root_b) {
-                        owner_of_root[member] = owner;
-                    }
+
+    /// Joins pieces that stand close, but never two tracks.
+    fn join_close(&mut self, pieces: &[Piece], rects: &[Rect], lattice: Lattice) {
+        let (vertical, sideways) = (lattice.span(VERTICAL_GAP) as f32, lattice.span(SIDEWAYS_GAP) as f32);
+        for a in 0..pieces.len() {
+            for b in a + 1..pieces.len() {
+                let (root_a, root_b) = (find(&mut self.parents, a), find(&mut self.parents, b));
+                let (owner_a, owner_b) = (self.owners[root_a], self.owners[root_b]);
+                let rivals = owner_a.is_some() && owner_b.is_some() && owner_a != owner_b;
+                if root_a == root_b || rivals {
+                    continue;
+                }
+                let (small, large) = (pieces[a].area.min(pieces[b].area), pieces[a].area.max(pieces[b].area));
+                let gap = rects[a].gap(&rects[b]);
+                let stacked = gap <= vertical && shared_columns(&rects[a], &rects[b]) > STACKED_SHARE;
+                let beside = gap <= sideways && (small as f32) < BESIDE_SHARE * large as f32;
+                if stacked || beside {
+                    self.join(a, b, owner_a.or(owner_b));
                 }
             }
         }
     }
-    gather(pieces, &mut parents, &owner_of_root)
-}
 
-fn gather(pieces: Vec<Piece>, parents: &mut [usize], owners: &[Option<usize>]) -> Vec<Blob> {
-    let mut groups: Vec<(usize, Vec<Piece>)> = Vec::new();
-    for (index, piece) in pieces.into_iter().enumerate() {
-        let root = find(parents, index);
-        match groups.iter_mut().find(|(of, _)| *of == root) {
-            Some((_, members)) => members.push(piece),
-            None => groups.push((root, vec![piece])),
+    fn into_blobs(mut self, pieces: Vec<Piece>) -> Vec<Blob> {
+        let mut groups: BTreeMap<usize, Vec<Piece>> = BTreeMap::new();
+        for (index, piece) in pieces.into_iter().enumerate() {
+            groups.entry(find(&mut self.parents, index)).or_default().push(piece);
         }
+        let blob =
+            |(root, members): (usize, Vec<Piece>)| Blob { piece: Piece::joined(members), owner: self.owners[root] };
+        groups.into_iter().map(blob).collect()
     }
-    let blob = |(root, members): (usize, Vec<Piece>)| Blob { piece: Piece::joined(members), owner: owners[root] };
-    groups.into_iter().map(blob).collect()
 }
 
 /// The track whose box holds most of the piece, the nearest of several.

@@ -201,7 +201,7 @@ mod tests {
             [(32, 32), (33, 35), (1920, 1080), (1080, 1920), (20_000, 32), (32, 20_000), (7680, 4320)]
         {
             let lattice = Lattice::over(size(width, height), 384);
-            assert!(lattice.width % 2 == 0 && lattice.height % 2 == 0);
+            assert!(lattice.width.is_multiple_of(2) && lattice.height.is_multiple_of(2));
             assert!(lattice.width >= 4 && lattice.height >= 4 && lattice.width <= 384);
             assert!(lattice.cells() <= 384 * 310, "{width}x{height}: {}", lattice.cells());
             assert!(lattice.width <= width as usize && lattice.height <= height as usize);

@@ -42,10 +42,9 @@ impl Pose {
     }
 
     /// Corrects the map by finding the background's texture in the picture: errors do not add up.
-    pub fn refine(&mut self, landmarks: &Landmarks, plane: &Plane) {
-        let texture = Texture::of(&plane.y, plane.lattice.width);
+    pub fn refine(&mut self, landmarks: &Landmarks, texture: &Texture) {
         let guess = stretched(&self.picture_from_background, 0.5, 0.5);
-        if let Some(found) = align(&landmarks.texture, &landmarks.blocks, &texture, &guess, RADIUS) {
+        if let Some(found) = align(&landmarks.texture, &landmarks.blocks, texture, &guess, RADIUS) {
             self.picture_from_background = stretched(&found.map, 2.0, 2.0);
         }
     }

@@ -90,65 +90,67 @@ struct Columns {
     taken: usize,
     /// Entries from one pixel of the plane to the next.
     step: usize,
+    /// No entry lies between cells.
+    gapless: bool,
 }
 
 impl Columns {
     fn new(source: usize, cells: usize, step: usize) -> Self {
         let firsts = (0..cells).map(|x| x * source / cells * step).collect();
-        Self { firsts, taken: (source / cells).max(1), step }
+        let taken = (source / cells).max(1);
+        Self { firsts, taken, step, gapless: step == 1 && taken * cells == source }
     }
 
     fn average(&self, sums: &[u16], rows: usize, out: &mut [u8]) {
-        match (self.taken, self.step) {
-            (1, 1) => self.average_of::<1, 1>(sums, rows, out),
-            (2, 1) => self.average_of::<2, 1>(sums, rows, out),
-            (3, 1) => self.average_of::<3, 1>(sums, rows, out),
-            (4, 1) => self.average_of::<4, 1>(sums, rows, out),
-            (5, 1) => self.average_of::<5, 1>(sums, rows, out),
-            (1, 2) => self.average_of::<1, 2>(sums, rows, out),
-            (2, 2) => self.average_of::<2, 2>(sums, rows, out),
-            (3, 2) => self.average_of::<3, 2>(sums, rows, out),
-            (4, 2) => self.average_of::<4, 2>(sums, rows, out),
-            (5, 2) => self.average_of::<5, 2>(sums, rows, out),
-            (taken, step) => self.average_any(sums, rows, out, taken, step),
+        match self.taken {
+            2 => self.average_of::<2>(sums, rows, out),
+            3 => self.average_of::<3>(sums, rows, out),
+            4 => self.average_of::<4>(sums, rows, out),
+            5 => self.average_of::<5>(sums, rows, out),
+            10 => self.average_of::<10>(sums, rows, out),
+            taken => self.average_any(sums, rows, out, taken),
         }
     }
 
     /// The usual ratios, with loops of known length.
-    fn average_of<const TAKEN: usize, const STEP: usize>(&self, sums: &[u16], rows: usize, out: &mut [u8]) {
+    fn average_of<const TAKEN: usize>(&self, sums: &[u16], rows: usize, out: &mut [u8]) {
         let divide = Divisor::new(TAKEN * rows);
-        for (cell, first) in out.iter_mut().zip(&self.firsts) {
-            let span = &sums[*first..*first + (TAKEN - 1) * STEP + 1];
-            let mut sum = 0;
-            for k in 0..TAKEN {
-                sum += u32::from(span[k * STEP]);
-            }
-            *cell = divide.rounded(sum);
+        if !self.gapless || !divide.is_exact() {
+            return self.average_any(sums, rows, out, TAKEN);
+        }
+        for (cell, span) in out.iter_mut().zip(sums.chunks_exact(TAKEN)) {
+            *cell = divide.rounded(span.iter().map(|s| u32::from(*s)).sum());
         }
     }
 
-    fn average_any(&self, sums: &[u16], rows: usize, out: &mut [u8], taken: usize, step: usize) {
-        let divide = Divisor::new(taken * rows);
+    fn average_any(&self, sums: &[u16], rows: usize, out: &mut [u8], taken: usize) {
+        let count = (taken * rows) as u32;
         for (cell, first) in out.iter_mut().zip(&self.firsts) {
-            let sum = sums[*first..].iter().step_by(step).take(taken).map(|s| u32::from(*s)).sum();
-            *cell = divide.rounded(sum);
+            let sum: u32 = sums[*first..].iter().step_by(self.step).take(taken).map(|s| u32::from(*s)).sum();
+            *cell = ((sum + count / 2) / count) as u8;
         }
     }
 }
 
-/// Division by a constant as a multiplication by its reciprocal.
+/// Division by a constant as a multiplication by its reciprocal, in 32 bits so that it vectorises.
 struct Divisor {
-    reciprocal: u64,
-    half: u32,
+    by: u32,
+    reciprocal: u32,
 }
 
 impl Divisor {
     fn new(by: usize) -> Self {
-        Self { reciprocal: (1u64 << 40).div_ceil(by as u64), half: by as u32 / 2 }
+        Self { by: by as u32, reciprocal: (1u32 << 24).div_ceil(by as u32) }
+    }
+
+    /// Whether means of bytes come out as by division. A sum of up to 255.5 · by times an error below 2⁻²⁴ must stay
+    /// below 1 / by.
+    fn is_exact(&self) -> bool {
+        self.by <= 256
     }
 
     fn rounded(&self, sum: u32) -> u8 {
-        (u64::from(sum + self.half) * self.reciprocal >> 40) as u8
+        (((sum + self.by / 2) * self.reciprocal) >> 24) as u8
     }
 }
 
@@ -179,6 +181,16 @@ mod tests {
                     let count = taken_x * taken_y;
                     prop_assert_eq!(usize::from(cells[y * cells_x + x]), (sum + count / 2) / count);
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn multiplication_divides_exactly() {
+        for by in 1..=256 {
+            let divisor = Divisor::new(by);
+            for sum in 0..=255 * by as u32 {
+                assert_eq!(u32::from(divisor.rounded(sum)), (sum + by as u32 / 2) / by as u32, "{sum} / {by}");
             }
         }
     }

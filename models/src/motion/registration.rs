@@ -4,8 +4,9 @@ use super::bits::BitPlane;
 use super::plane::Plane;
 use vokg_engine::geometry::Affine;
 
-/// Weights of bilinear interpolation are in 1/128.
-const ONE: i32 = 128;
+/// Positions are in 1/65536 of a cell, weights of bilinear interpolation in 1/128.
+const FRACTION_BITS: u32 = 16;
+const WEIGHT_BITS: u32 = 7;
 
 /// The picture that `to_picture` maps the cells of the background to, and the cells the picture does not show.
 pub(super) fn registered(plane: &Plane, to_picture: &Affine) -> (Plane, BitPlane) {
@@ -20,28 +21,43 @@ pub(super) fn registered(plane: &Plane, to_picture: &Affine) -> (Plane, BitPlane
 
 /// Bilinear samples at the images of all cell centres; `beyond` is told which lie outside, and those repeat the rim.
 fn sampled(cells: &[u8], width: usize, height: usize, map: &Affine, mut beyond: impl FnMut(usize, usize)) -> Vec<u8> {
+    let fixed = |cells: f32| (cells * (1u32 << FRACTION_BITS) as f32).round() as i64;
+    let (step_x, step_y) = (fixed(map.m[0]), fixed(map.m[3]));
+    let (last_x, last_y) = (fixed((width - 1) as f32), fixed((height - 1) as f32));
+    let half = fixed(0.5);
     let mut out = Vec::with_capacity(cells.len());
-    let (last_x, last_y) = ((width - 1) as f32, (height - 1) as f32);
     for y in 0..height {
-        let (mut u, mut v) = map.apply(0.5, y as f32 + 0.5);
+        let (u, v) = map.apply(0.5, y as f32 + 0.5);
+        let (mut at_x, mut at_y) = (fixed(u - 0.5), fixed(v - 0.5));
         for x in 0..width {
-            let (at_x, at_y) = (u - 0.5, v - 0.5);
-            if at_x < -0.5 || at_y < -0.5 || at_x > last_x + 0.5 || at_y > last_y + 0.5 {
-                beyond(x, y);
+            let inside = at_x >= 0 && at_y >= 0 && at_x < last_x && at_y < last_y;
+            if inside {
+                out.push(interpolated(cells, width, at_x as usize, at_y as usize));
+            } else {
+                if at_x < -half || at_y < -half || at_x > last_x + half || at_y > last_y + half {
+                    beyond(x, y);
+                }
+                let (near_x, near_y) = ((at_x + half).clamp(0, last_x), (at_y + half).clamp(0, last_y));
+                out.push(cells[(near_y >> FRACTION_BITS) as usize * width + (near_x >> FRACTION_BITS) as usize]);
             }
-            let (at_x, at_y) = (at_x.clamp(0.0, last_x), at_y.clamp(0.0, last_y));
-            let (x0, y0) = (at_x as usize, at_y as usize);
-            let (fx, fy) = (((at_x - x0 as f32) * ONE as f32) as i32, ((at_y - y0 as f32) * ONE as f32) as i32);
-            let (x1, y1) = ((x0 + 1).min(width - 1), (y0 + 1).min(height - 1));
-            let level = |x: usize, y: usize| i32::from(cells[y * width + x]);
-            let top = level(x0, y0) * (ONE - fx) + level(x1, y0) * fx;
-            let bottom = level(x0, y1) * (ONE - fx) + level(x1, y1) * fx;
-            out.push(((top * (ONE - fy) + bottom * fy + ONE * ONE / 2) / (ONE * ONE)) as u8);
-            u += map.m[0];
-            v += map.m[3];
+            at_x += step_x;
+            at_y += step_y;
         }
     }
     out
+}
+
+/// The level between four cells.
+#[inline]
+fn interpolated(cells: &[u8], width: usize, at_x: usize, at_y: usize) -> u8 {
+    const ONE: u32 = 1 << WEIGHT_BITS;
+    let first = (at_y >> FRACTION_BITS) * width + (at_x >> FRACTION_BITS);
+    let four = &cells[first..first + width + 2];
+    let weight = |at: usize| (at >> (FRACTION_BITS - WEIGHT_BITS)) as u32 % ONE;
+    let (right, below) = (weight(at_x), weight(at_y));
+    let top = u32::from(four[0]) * (ONE - right) + u32::from(four[1]) * right;
+    let bottom = u32::from(four[width]) * (ONE - right) + u32::from(four[width + 1]) * right;
+    ((top * (ONE - below) + bottom * below + ONE * ONE / 2) >> (2 * WEIGHT_BITS)) as u8
 }
 
 #[cfg(test)]

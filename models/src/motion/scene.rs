@@ -101,7 +101,7 @@ impl SceneState {
         if self.pose.moves(t) {
             let background = &self.background;
             let landmarks = self.landmarks.get_or_insert_with(|| Landmarks::of(background));
-            self.pose.refine(landmarks, plane);
+            self.pose.refine(landmarks, &reduced.texture);
         }
         let at_rest = reduced.camera == CameraMotion::Still && !self.pose.is_restless(t);
         let lost = self.pose.shift_share(plane.lattice) > LOST_SHARE;

@@ -6,7 +6,7 @@
 //! it exceeds a small bound, so that noise is no motion. Where too little texture is found the answer is
 //! [`CameraMotion::Unknown`], which is not [`CameraMotion::Still`].
 
-use super::plane::{Plane, stretched};
+use super::plane::{Lattice, stretched};
 use similarity::{Agreement, Pair, common_similarity, residual};
 use texture::BLOCK;
 use vokg_engine::geometry::Affine;
@@ -59,28 +59,27 @@ struct Key {
 
 impl CameraMeter {
     /// The motion since the picture before, in pixels of the full frame.
-    pub fn measure(&mut self, t: Micros, plane: &Plane) -> CameraMotion {
-        let texture = Texture::of(&plane.y, plane.lattice.width);
+    pub fn measure(&mut self, t: Micros, lattice: Lattice, texture: &Texture) -> CameraMotion {
         let comparable = |key: &&mut Key| (key.texture.width, key.texture.height) == (texture.width, texture.height);
         let Some(key) = self.key.as_mut().filter(comparable) else {
-            self.key = Some(Key::taken(t, texture, None));
+            self.key = Some(Key::taken(t, texture.clone(), None));
             return CameraMotion::Unknown;
         };
-        let Some(agreement) = key.find(&texture) else {
+        let Some(agreement) = key.find(texture) else {
             if t.saturating_sub(key.taken) >= KEY_US {
-                self.key = Some(Key::taken(t, texture, None));
+                self.key = Some(Key::taken(t, texture.clone(), None));
             }
             return CameraMotion::Unknown;
         };
         let motion = key.tell(t, &agreement);
         if key.is_worn(t, &agreement) {
             let rest_since = key.rest_since;
-            self.key = Some(Key::taken(t, texture, rest_since));
+            self.key = Some(Key::taken(t, texture.clone(), rest_since));
         }
         match motion {
             None => CameraMotion::Still,
             Some(map) => {
-                let (sx, sy) = plane.lattice.pixels_per_cell();
+                let (sx, sy) = lattice.pixels_per_cell();
                 CameraMotion::Moved(stretched(&map, 2.0 * sx, 2.0 * sy))
             }
         }
@@ -171,9 +170,9 @@ pub(super) fn align(
 
 #[cfg(test)]
 mod tests {
+    use super::super::plane::Plane;
     use super::texture::tests::ground;
     use super::*;
-    use crate::motion::plane::Lattice;
     use vokg_engine::geometry::Size;
 
     const FRAME: Size = Size { width: 1280, height: 720 };
@@ -193,13 +192,17 @@ mod tests {
         Plane { lattice, y, u: vec![128; 192 * 108], v: vec![128; 192 * 108] }
     }
 
+    fn measure(meter: &mut CameraMeter, frame: usize, plane: &Plane) -> CameraMotion {
+        meter.measure(frame as Micros * 40_000, plane.lattice, &Texture::of(&plane.y, plane.lattice.width))
+    }
+
     /// How far the picture moved in all, in cells, as told and in truth, and how often nothing was known.
     fn followed(path: impl Fn(f32) -> (f32, f32), frames: usize) -> ((f32, f32), usize) {
         let mut meter = CameraMeter::default();
         let (mut total, mut unknown) = (Affine::IDENTITY, 0);
         for frame in 0..frames {
             let secs = frame as f32 / 25.0;
-            match meter.measure(frame as Micros * 40_000, &seen(path(secs), frame)) {
+            match measure(&mut meter, frame, &seen(path(secs), frame)) {
                 CameraMotion::Moved(map) => total = map.after(&total),
                 CameraMotion::Still => {}
                 CameraMotion::Unknown => unknown += 1,
@@ -243,7 +246,7 @@ mod tests {
         let flat = Plane { lattice, y: vec![90; 384 * 216], u: vec![128; 192 * 108], v: vec![128; 192 * 108] };
         let mut meter = CameraMeter::default();
         for frame in 0..5 {
-            assert_eq!(meter.measure(frame * 40_000, &flat), CameraMotion::Unknown);
+            assert_eq!(measure(&mut meter, frame, &flat), CameraMotion::Unknown);
         }
     }
 
@@ -255,7 +258,7 @@ mod tests {
             let left = (20 + 3 * frame).min(250);
             let on_thing = |i: usize| (40..160).contains(&(i / 384)) && (left..left + 130).contains(&(i % 384));
             plane.y.iter_mut().enumerate().filter(|(i, _)| !on_thing(*i)).for_each(|(_, cell)| *cell = 90);
-            let motion = meter.measure(frame as Micros * 40_000, &plane);
+            let motion = measure(&mut meter, frame, &plane);
             assert!(!matches!(motion, CameraMotion::Moved(_)), "frame {frame}: {motion:?}");
         }
     }

@@ -208,6 +208,9 @@ impl Texture {
 /// `out` = 128 + cell − mean of the square around it, whose column sums over `rows` rows are given.
 fn subtract_mean(row: &[u8], columns: &[u16], rows: usize, out: &mut [u8]) {
     let width = row.len();
+    // Means need no exact division: a reciprocal in 1/65536 is off by less than one grey level.
+    let reciprocal = |count: usize| 65536 / (count * rows) as i32;
+    let inner = reciprocal(2 * REACH + 1);
     let mut sum: i32 = columns[..REACH.min(width)].iter().map(|c| i32::from(*c)).sum();
     for x in 0..width {
         if x + REACH < width {
@@ -217,7 +220,8 @@ fn subtract_mean(row: &[u8], columns: &[u16], rows: usize, out: &mut [u8]) {
             sum -= i32::from(columns[x - REACH - 1]);
         }
         let count = (x + REACH + 1).min(width) - x.saturating_sub(REACH);
-        let mean = sum / (count * rows) as i32;
+        let by = if count == 2 * REACH + 1 { inner } else { reciprocal(count) };
+        let mean = (sum * by + 32768) >> 16;
         out[x] = (128 + i32::from(row[x]) - mean).clamp(0, 255) as u8;
     }
 }
