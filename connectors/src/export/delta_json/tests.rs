@@ -102,3 +102,27 @@ fn other_versions_and_impossible_values_are_refused_with_their_value() {
         Some("cud contradicts the rest of the record")
     );
 }
+
+#[test]
+fn the_examples_of_the_documentation_are_what_is_written() {
+    let page = include_str!("../../../../docs/delta-format.md");
+    let shown: Vec<&str> = page.lines().filter(|line| line.starts_with("{\"v\":")).collect();
+    let story = samples::story_lines();
+    for line in &shown {
+        let seq = parse_line(line).unwrap().entry.seq as usize;
+        assert_eq!(Some(*line), story.lines().nth(seq), "docs/delta-format.md, the example with seq {seq}");
+    }
+    assert_eq!(shown.len(), 9);
+}
+
+#[test]
+fn the_story_is_in_the_order_the_documentation_promises() {
+    let (mut before, mut place_before) = (0, None);
+    for entry in samples::story() {
+        if let Record::Delta(delta) = entry.record {
+            let place = Some(delta.order());
+            assert!(delta.t > before || delta.t == before && place > place_before, "seq {}", entry.seq);
+            (before, place_before) = (delta.t, place);
+        }
+    }
+}
