@@ -85,6 +85,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use serde_json::Value;
+    use std::sync::LazyLock;
     use vokg_engine::delta::{Delta, Diff};
     use vokg_engine::record::Record;
 
@@ -94,10 +95,13 @@ mod tests {
         serde_json::from_slice(&bytes).unwrap()
     }
 
-    fn assert_schema(graph: &Value) {
+    static SCHEMA: LazyLock<jsonschema::Validator> = LazyLock::new(|| {
         let schema = serde_json::from_str(include_str!("../../../docs/graph.schema.json")).unwrap();
-        let schema = jsonschema::draft202012::new(&schema).unwrap();
-        let errors: Vec<_> = schema.iter_errors(graph).map(|e| format!("{}: {e}", e.instance_path)).collect();
+        jsonschema::draft202012::new(&schema).unwrap()
+    });
+
+    fn assert_schema(graph: &Value) {
+        let errors: Vec<_> = SCHEMA.iter_errors(graph).map(|e| format!("{}: {e}", e.instance_path)).collect();
         assert!(errors.is_empty(), "{errors:?}");
     }
 

@@ -235,3 +235,45 @@ impl Serialize for Properties {
         map.end()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::delta_json::samples;
+    use super::*;
+    use proptest::prelude::*;
+    use vokg_engine::delta::Element;
+    use vokg_engine::record::Record;
+
+    fn type_of(property: &Property) -> Option<PropertyType> {
+        Some(match property {
+            Property::Absent => return None,
+            Property::Flag(_) => PropertyType::Flag,
+            Property::Integer(_) | Property::Unsigned(_) => PropertyType::Integer,
+            Property::Milli(_) => PropertyType::Decimal,
+            Property::Text(_) => PropertyType::Text,
+            Property::Integers(_) | Property::Millis(_) | Property::Texts(_) => PropertyType::List,
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn every_property_is_declared_with_its_type(entry in samples::any_entry()) {
+            let Record::Delta(delta) = entry.record else { return Ok(()) };
+            let stream = samples::stream();
+            let (properties, declared) = match &delta.element {
+                Element::Vertex(key, vertex) => (Properties::of_vertex(&stream, key, vertex), VERTEX_PROPERTIES),
+                Element::Edge(edge) => (Properties::of_edge(&stream, edge), EDGE_PROPERTIES),
+            };
+            for (name, value) in &properties.0 {
+                let kind = declared.iter().find(|(declared, _)| declared == name).map(|(_, kind)| *kind);
+                prop_assert!(kind.is_some() && type_of(value).is_none_or(|found| Some(found) == kind), "{name}: {value:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn lists_and_shares_become_one_line() {
+        assert_eq!(Property::Millis(vec![0, 870, 1000]).flat().as_deref(), Some("0;0.87;1"));
+        assert_eq!(Property::Absent.flat(), None);
+    }
+}
