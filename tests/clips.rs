@@ -66,10 +66,14 @@ fn four_cars_on_a_road_and_two_that_pass() {
     assert!(lives.len() <= 6, "{} objects besides the four cars: {lives:?}", lives.len() - 4);
 
     let [_, b, c, _] = cars;
-    let between = |kind| graph.edges.values().filter(move |edge| {
-        edge.kind == kind && [(edge.from, edge.to), (edge.to, edge.from)].contains(&(b, c))
-    });
-    let near: Vec<_> = between(RelationKind::NEAR).map(|edge| (edge.valid_from_us, edge.valid_to_us.unwrap())).collect();
+    let between = |kind| {
+        graph
+            .edges
+            .values()
+            .filter(move |edge| edge.kind == kind && [(edge.from, edge.to), (edge.to, edge.from)].contains(&(b, c)))
+    };
+    let near: Vec<_> =
+        between(RelationKind::NEAR).map(|edge| (edge.valid_from_us, edge.valid_to_us.unwrap())).collect();
     let best = near.iter().map(|interval| temporal_iou(*interval, (us(15.7), us(17.7)))).fold(0.0, f64::max);
     assert!(best >= 0.7, "NEAR(B, C) overlaps 15.7-17.7 by {best:.2}: {near:?}");
     assert_eq!(between(RelationKind::CONTAINS).count() + between(RelationKind::OCCLUDES).count(), 0);

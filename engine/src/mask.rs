@@ -179,7 +179,7 @@ mod tests {
 
         #[test]
         fn upscaling_gives_each_pixel_the_cell_under_its_centre(w in 1u32..9, h in 1u32..9, fw in 9u32..40, fh in 9u32..40) {
-            let at = |x: u32, y: u32| (x * 7 + y * 3) % 4 == 0;
+            let at = |x: u32, y: u32| (x * 7 + y * 3).is_multiple_of(4);
             let mask = Mask::from_cells(size(w, h), CellBounds { left: 0, top: 0, width: w, height: h }, at);
             let pixels = mask.rasterise(size(fw, fh));
             for y in 0..fh {
