@@ -3,6 +3,7 @@
 use crate::config::Config;
 use crate::exit::{Context, Failure};
 use crate::sightings::sightings;
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
@@ -42,21 +43,21 @@ pub fn write(store: &Store, stream: &Stream, clip: &Path, config: &Config, out: 
     file.flush().context(unwritable())
 }
 
-/// The time, among those at which something was seen, with the most kinds of relations, then relations, then objects;
-/// the middle of the first stretch of equals.
+/// The most relations a picture stays readable with.
+const READABLE: usize = 5;
+
+/// The time, among those at which something was seen, with the most kinds of relations, then with a readable number of
+/// relations, then with the most objects; the middle of the first stretch of equals.
 fn busiest(graph: &Graph, times: impl Iterator<Item = Micros>) -> Option<Micros> {
     let mut times: Vec<_> = times.collect();
     times.dedup();
     let worth = |t: &Micros| {
-        let edges: Vec<_> = graph
-            .edges
-            .values()
-            .filter(|edge| edge.valid_from_us <= *t && edge.valid_to_us.is_none_or(|to| *t < to))
-            .collect();
-        let kinds: std::collections::BTreeSet<_> = edges.iter().map(|edge| edge.kind).collect();
         let here = |(from, to): (Micros, Option<Micros>)| from <= *t && to.is_none_or(|to| *t < to);
+        let edges: Vec<_> = graph.edges.values().filter(|e| here((e.valid_from_us, e.valid_to_us))).collect();
+        let kinds: BTreeSet<_> = edges.iter().map(|edge| edge.kind).collect();
         let objects = graph.vertices.iter().filter(|(key, v)| matches!(key, VertexKey::Object(_)) && here(v.valid()));
-        (kinds.len(), edges.len(), objects.count())
+        let readable = READABLE.saturating_sub(edges.len().abs_diff(READABLE));
+        (kinds.len(), readable, objects.count())
     };
     let worths: Vec<_> = times.iter().map(worth).collect();
     let best = worths.iter().max()?;
