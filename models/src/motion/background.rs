@@ -5,10 +5,18 @@ use super::light::Light;
 use super::plane::{Lattice, Plane};
 use vokg_engine::geometry::Affine;
 
-/// Bounds of a luma variance: no cell is trusted to less than 3 or left as vague as more than 12 grey levels.
-pub(super) const LUMA_VARIANCE: (f32, f32) = (9.0, 144.0);
-/// The same for chroma.
-pub(super) const CHROMA_VARIANCE: (f32, f32) = (4.0, 144.0);
+/// By how many cells pictures of a camera at rest may be off.
+pub(super) const SLACK_AT_REST: f32 = 0.5;
+/// The same for pictures of a camera that moves.
+pub(super) const SLACK_IN_MOTION: f32 = 1.0;
+/// Bounds of a luma variance: no cell is trusted to less than 1.5 or left as vague as more than 12 grey levels.
+pub(super) const LUMA_VARIANCE: (f32, f32) = (2.25, 144.0);
+/// The same for chroma, which is averaged over four times the pixels.
+pub(super) const CHROMA_VARIANCE: (f32, f32) = (1.5, 144.0);
+/// Least variances of luma and chroma while the camera moves: pictures laid on the background are interpolated.
+const VARIANCE_IN_MOTION: (f32, f32) = (9.0, 4.0);
+/// Deviation of luma and of chroma where a background rests on one picture.
+const FIRST_DEVIATION: (f32, f32) = (6.0, 4.0);
 
 /// Mean and variance of one channel.
 #[derive(Clone, Debug)]
@@ -103,14 +111,15 @@ impl Background {
         background
     }
 
-    /// One picture taken for the background, with the greatest trust in it.
+    /// One picture taken for the background.
     pub fn of(plane: &Plane, slack_cells: f32) -> Self {
-        let layer = |cells: &[u8], bounds: (f32, f32)| {
-            let deviation = vec![2.0 * bounds.0.sqrt(); cells.len()];
+        let layer = |cells: &[u8], deviation: f32, bounds: (f32, f32)| {
+            let deviation = vec![deviation; cells.len()];
             Layer::new(cells.iter().map(|c| f32::from(*c)).collect(), &deviation, bounds)
         };
-        let y = layer(&plane.y, LUMA_VARIANCE);
-        let (u, v) = (layer(&plane.u, CHROMA_VARIANCE), layer(&plane.v, CHROMA_VARIANCE));
+        let y = layer(&plane.y, FIRST_DEVIATION.0, LUMA_VARIANCE);
+        let (u, v) =
+            (layer(&plane.u, FIRST_DEVIATION.1, CHROMA_VARIANCE), layer(&plane.v, FIRST_DEVIATION.1, CHROMA_VARIANCE));
         Self::new(plane.lattice, y, u, v, slack_cells)
     }
 
@@ -225,12 +234,14 @@ impl Background {
                 slope[x] = dx * dx + dy * dy;
             }
         }
+        let (least_luma, least_chroma) = if self.slack_cells > SLACK_AT_REST { VARIANCE_IN_MOTION } else { (0.0, 0.0) };
         let layer = &mut self.y;
         for ((weight, variance), slope) in layer.weight.iter_mut().zip(&layer.variance).zip(&self.slope) {
-            *weight = 1.0 / (variance + forgiven * slope);
+            *weight = 1.0 / (variance.max(least_luma) + forgiven * slope);
         }
         for layer in [&mut self.u, &mut self.v] {
-            layer.weight.iter_mut().zip(&layer.variance).for_each(|(weight, variance)| *weight = 1.0 / variance);
+            let cells = layer.weight.iter_mut().zip(&layer.variance);
+            cells.for_each(|(weight, variance)| *weight = 1.0 / variance.max(least_chroma));
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What is known of a scene, and what moves in a picture of it.
 
-use super::background::{Background, LearningRates};
+use super::background::{Background, LearningRates, SLACK_AT_REST, SLACK_IN_MOTION};
 use super::bits::BitPlane;
 use super::components::{Piece, pieces};
 use super::config::MotionConfig;
@@ -22,10 +22,6 @@ use vokg_engine::time::{Micros, micros_from_secs, secs_from_micros};
 
 /// The background learns at most this often: it changes over seconds.
 const LEARN_EVERY_US: Micros = 120_000;
-/// By how many cells pictures of a camera at rest may be off.
-pub(super) const SLACK_AT_REST: f32 = 0.5;
-/// The same for pictures of a camera that moves.
-const SLACK_IN_MOTION: f32 = 1.0;
 /// Share of its width or height by which a picture may be off the background before that is laid anew.
 const LOST_SHARE: f32 = 0.05;
 /// Fewest cells of proof in a thing.

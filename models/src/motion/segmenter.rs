@@ -1,6 +1,6 @@
 //! The half that knows what the tracker expects: from a reduced picture to segments.
 
-use super::background::Background;
+use super::background::{Background, SLACK_AT_REST};
 use super::bootstrap::{Sample, bootstrap};
 use super::config::MotionConfig;
 use super::encoder::Reduced;
@@ -9,7 +9,7 @@ use super::known::KnownTracks;
 use super::look::Colours;
 use super::plane::Lattice;
 use super::pose::Pose;
-use super::scene::{SLACK_AT_REST, SceneState, View};
+use super::scene::{SceneState, View};
 use crate::{Encoded, SegmentError, Segmented, Segmenter};
 use vokg_engine::segment::{Hints, Segment, SegmentOrigin};
 use vokg_engine::time::micros_from_secs;
