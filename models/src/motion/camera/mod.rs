@@ -175,7 +175,7 @@ mod tests {
     use super::*;
     use vokg_engine::geometry::Size;
 
-    const FRAME: Size = Size { width: 1280, height: 720 };
+    const FRAME: Size = Size { width: 1152, height: 648 };
 
     /// The ground with a large block of other ground on it that drifts to the right.
     fn seen(from: (f32, f32), frame: usize) -> Plane {
@@ -210,7 +210,7 @@ mod tests {
         }
         let centre = (FRAME.width as f32 / 2.0, FRAME.height as f32 / 2.0);
         let (x, y) = total.apply(centre.0, centre.1);
-        let cell = 1280.0 / 384.0;
+        let cell = 3.0;
         (((x - centre.0) / cell, (y - centre.1) / cell), unknown)
     }
 
