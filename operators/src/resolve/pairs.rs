@@ -11,7 +11,7 @@ use super::pair::{Pair, PairKey, Stated};
 use crate::tick::Tick;
 use std::collections::{BTreeMap, BTreeSet};
 use vokg_engine::delta::{Delta, Diff, Edge, Element};
-use vokg_engine::evidence::{EvidenceSpan, IntervalRule};
+use vokg_engine::evidence::EvidenceSpan;
 use vokg_engine::id::{InteractionId, ObjectId, TrackId};
 use vokg_engine::time::Micros;
 
@@ -92,9 +92,9 @@ impl Pairs {
         if tick.end {
             touched.extend(self.pairs.keys().map(|key| (*key, false)));
         }
-        while let Some((_, key)) = self.deadlines.first().filter(|(t, _)| *t <= tick.t).copied() {
-            self.take_deadline(&key);
-            touched.insert(key, false);
+        let is_due = |(t, _): &(Micros, PairKey)| *t <= tick.t;
+        while self.deadlines.first().is_some_and(is_due) {
+            touched.extend(self.deadlines.pop_first().map(|(_, key)| (key, false)));
         }
         for (key, span) in net.keys() {
             *touched.entry(*key).or_default() |= moved.contains(&span.a) || moved.contains(&span.b);
@@ -118,15 +118,11 @@ impl Pairs {
         }
     }
 
-    fn rule(&self, key: &PairKey) -> Option<&IntervalRule> {
-        self.rules.get(&key.kind)
-    }
-
     fn evaluate(&mut self, key: PairKey, moved: bool, now: Now) -> Option<Touched> {
         self.take_deadline(&key);
-        let rule = *self.rule(&key)?;
+        let rule = self.rules.get(&key.kind)?;
         let pair = self.pairs.get_mut(&key)?;
-        let evaluation = pair.evaluate(&rule, now);
+        let evaluation = pair.evaluate(rule, now);
         pair.deadline_us = evaluation.deadline_us;
         self.deadlines.extend(evaluation.deadline_us.map(|t| (t, key)));
         let identify = |interval: Interval| (key.id(interval.first_number), interval);

@@ -2,7 +2,7 @@
 
 use super::super::seal::{Input, Row, Standing};
 use super::*;
-use vokg_engine::evidence::RelationKind;
+use vokg_engine::evidence::{IntervalRule, RelationKind};
 use vokg_engine::time::SECOND_US;
 
 const RULE: IntervalRule =
