@@ -112,8 +112,10 @@ impl Pairs {
             row.clear();
             candidates(i, &mut row);
             let of_a = (a.track, a.track)..=(a.track, TrackId(u32::MAX));
-            let is_full = row.len() == moment.poses.len() - i - 1;
-            if !is_full {
+            row.sort_unstable();
+            row.dedup();
+            let everybody = moment.poses.len() - i - 1;
+            if row.len() < everybody {
                 let known = self.evidence.range(of_a.clone()).map(|(key, _)| key.1);
                 row.extend(known.filter(|b| involved(a.track, *b)).filter_map(|b| moment.find(b)));
                 row.sort_unstable();
