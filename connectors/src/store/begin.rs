@@ -104,8 +104,9 @@ impl Writer {
             let transaction = self.begin_write()?;
             let mut removed = 0;
             removed += drop_some(&transaction, LOG, (id, 0)..=(id, u64::MAX))?;
-            removed += drop_some(&transaction, VERSIONS, (id, 0, 0, 0)..=(id, u8::MAX, u64::MAX, u64::MAX))?;
-            removed += drop_some(&transaction, OPEN, (id, 0, 0)..=(id, u8::MAX, u64::MAX))?;
+            removed +=
+                drop_some(&transaction, VERSIONS, (id, 0, 0, 0, 0)..=(id, u8::MAX, u64::MAX, u64::MAX, u64::MAX))?;
+            removed += drop_some(&transaction, OPEN, (id, 0, 0, 0)..=(id, u8::MAX, u64::MAX, u64::MAX))?;
             removed += drop_some(&transaction, CLOSED, (id, 0, 0)..=(id, u64::MAX, u64::MAX))?;
             let all_edges = (id, 0, 0, 0, 0)..=(id, u8::MAX, u64::MAX, u64::MAX, u64::MAX);
             removed += drop_some(&transaction, INCIDENT, all_edges)?;

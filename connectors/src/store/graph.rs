@@ -4,11 +4,11 @@ use super::error::ReadError;
 use super::index::valid;
 use super::open::Store;
 use super::position::Position;
-use super::schema::vertex_code;
+use super::schema::{edge_code, vertex_code};
 use super::stream::StreamId;
 use super::view::{KnownAt, View};
 use std::ops::{Bound, Range};
-use vokg_engine::delta::{Diff, Edge, Element, ElementKey, VertexKey};
+use vokg_engine::delta::{Diff, Edge, Element, ElementKey, Vertex, VertexKey};
 use vokg_engine::graph::Graph;
 use vokg_engine::id::InteractionId;
 use vokg_engine::record::Record;
@@ -91,7 +91,7 @@ impl Store {
             let (.., from, id) = row?.0.value();
             let filed = |edge: &Edge| edge.valid_from_us == from && [edge.from, edge.to].contains(&query.vertex);
             let holds = |edge: &Edge| edge.valid_to_us.is_none_or(|to| to > query.during.start.max(from));
-            match view.value((4, id), until)? {
+            match view.value(edge_code(from, id), until)? {
                 Some(Element::Edge(edge)) if filed(&edge) && holds(&edge) => edges.push(edge),
                 _ => {}
             }
@@ -99,20 +99,23 @@ impl Store {
         Ok(edges)
     }
 
-    /// The value of one element as known at `known_at` (default: now), whenever it held.
+    /// The value of one vertex as known at `known_at` (default: now), whenever it held.
     ///
     /// # Errors
     /// Where there is no such stream, or the database cannot be read.
-    pub fn element(
+    pub fn vertex(
         &self,
         stream: StreamId,
-        key: ElementKey,
+        vertex: VertexKey,
         known_at: Option<KnownAt>,
-    ) -> Result<Option<Element>, ReadError> {
+    ) -> Result<Option<Vertex>, ReadError> {
         let view = View::open(self, stream)?;
-        match view.place_of(known_at)? {
-            Some(until) => view.value(super::schema::element_code(key), until),
-            None => Ok(None),
+        let (Some(until), (kind, number)) = (view.place_of(known_at)?, vertex_code(vertex)) else {
+            return Ok(None);
+        };
+        match view.value((kind, number, 0), until)? {
+            Some(Element::Vertex(_, value)) => Ok(Some(value)),
+            _ => Ok(None),
         }
     }
 }
@@ -249,6 +252,8 @@ mod tests {
                 let touches = |edge: &&Edge| [edge.from, edge.to].contains(vertex);
                 let mut expected: Vec<Edge> = graph.edges.values().filter(touches).filter(holds).cloned().collect();
                 expected.sort_by_key(|edge| (edge.valid_from_us, edge.id));
+                let value = store.vertex(stream, *vertex, known_at_seq(seq)).expect("the store is whole");
+                prop_assert_eq!(value.as_ref(), graph.vertices.get(vertex));
                 prop_assert_eq!(edges_page_by_page(&store, stream, *vertex, &during, known_at_seq(seq)), expected);
             }
         }

@@ -69,7 +69,8 @@ fn object_value(number: u32, t: Micros) -> Element {
 /// Entries of a log of about `times` different times, each closed by its progress record; the last one closes the
 /// epoch. Many changes are corrections, many edges begin in the past, some hold for no time at all.
 pub fn random_log(seed: u64, times: u32) -> Vec<LogEntry> {
-    let mut history = History { rng: ChaCha8Rng::seed_from_u64(seed), graph: Graph::default(), t: 0, objects: 0 };
+    let mut history =
+        History { rng: ChaCha8Rng::seed_from_u64(seed), graph: Graph::default(), t: 0, objects: 0, edges: Vec::new() };
     let mut records = Vec::new();
     let mut lower = 0;
     for _ in 0..times {
@@ -119,6 +120,8 @@ struct History {
     graph: Graph,
     t: Micros,
     objects: u32,
+    /// Every edge there ever was, as it began.
+    edges: Vec<Edge>,
 }
 
 impl History {
@@ -158,6 +161,10 @@ impl History {
                 (Diff::Assert, Element::Edge(edge))
             }),
             6 => edge.map(|edge| (Diff::Retract, Element::Edge(edge))),
+            7 => {
+                let index = self.below(self.edges.len() as u32) as usize;
+                self.edges.get(index).map(|edge| (Diff::Assert, Element::Edge(edge.clone())))
+            }
             _ => Some((Diff::Assert, Element::Edge(self.new_edge(back)?))),
         }
     }
@@ -165,8 +172,8 @@ impl History {
     fn new_edge(&mut self, back: Micros) -> Option<Edge> {
         let (from, _) = self.pick_vertex()?;
         let (to, _) = self.pick_vertex()?;
-        Some(Edge {
-            id: InteractionId(self.rng.next_u64() >> (60 * self.below(2))),
+        let edge = Edge {
+            id: InteractionId(self.rng.next_u64()),
             kind: RelationKind::NEAR,
             from,
             to,
@@ -174,7 +181,9 @@ impl History {
             valid_to_us: None,
             confidence_milli: 500,
             supersedes: vec![],
-        })
+        };
+        self.edges.push(edge.clone());
+        Some(edge)
     }
 
     fn pick_vertex(&mut self) -> Option<(VertexKey, ObjectVertex)> {

@@ -46,8 +46,8 @@ pub(super) fn valid(element: &Element) -> (Micros, Option<Micros>) {
 /// The tables a delta goes into, within one transaction.
 pub(super) struct Indexes<'txn> {
     log: Table<'txn, (u32, u64), &'static [u8]>,
-    versions: Table<'txn, (u32, u8, u64, u64), u8>,
-    open: Table<'txn, (u32, u8, u64), u64>,
+    versions: Table<'txn, (u32, u8, u64, u64, u64), u8>,
+    open: Table<'txn, (u32, u8, u64, u64), u64>,
     closed: Table<'txn, (u32, u64, u64), &'static [u8]>,
     incident: Table<'txn, (u32, u8, u64, u64, u64), ()>,
 }
@@ -87,7 +87,7 @@ impl<'txn> Indexes<'txn> {
     /// Places of the elements of a stream that are open now, ascending.
     pub(super) fn open_places(&self, stream: StreamId) -> Result<Vec<u64>, CommitError> {
         let mut places = Vec::new();
-        for row in self.open.range((stream.0, 0, 0)..=(stream.0, u8::MAX, u64::MAX))? {
+        for row in self.open.range((stream.0, 0, 0, 0)..=(stream.0, u8::MAX, u64::MAX, u64::MAX))? {
             places.push(row?.1.value());
         }
         places.sort_unstable();
@@ -96,7 +96,7 @@ impl<'txn> Indexes<'txn> {
 
     fn file(&mut self, stream: StreamId, name: &StreamName, at: Position, delta: &Delta) -> Result<(), CommitError> {
         let place = at.place();
-        let (kind, number) = element_code(delta.element.key());
+        let (kind, major, minor) = element_code(&delta.element);
         if delta.diff == Diff::Retract && !self.is_current(stream, at, &delta.element)? {
             let element = format!("{:?}", delta.element.key());
             return Err(CommitError::NotThere { stream: name.clone(), at, element });
@@ -109,10 +109,10 @@ impl<'txn> Indexes<'txn> {
                 VersionState::Closed
             }
         };
-        self.versions.insert((stream.0, kind, number, place), state as u8)?;
+        self.versions.insert((stream.0, kind, major, minor, place), state as u8)?;
         match state {
-            VersionState::Open => self.open.insert((stream.0, kind, number), place)?,
-            VersionState::Closed | VersionState::Retracted => self.open.remove((stream.0, kind, number))?,
+            VersionState::Open => self.open.insert((stream.0, kind, major, minor), place)?,
+            VersionState::Closed | VersionState::Retracted => self.open.remove((stream.0, kind, major, minor))?,
         };
         match &delta.element {
             Element::Edge(edge) if delta.diff == Diff::Assert => self.file_edge(stream, edge),
@@ -138,8 +138,8 @@ impl<'txn> Indexes<'txn> {
 
     /// Whether the latest entry before `at` that speaks of the element gave it this very value.
     fn is_current(&self, stream: StreamId, at: Position, element: &Element) -> Result<bool, CommitError> {
-        let (kind, number) = element_code(element.key());
-        let earlier = (stream.0, kind, number, 0)..(stream.0, kind, number, at.place());
+        let (kind, major, minor) = element_code(element);
+        let earlier = (stream.0, kind, major, minor, 0)..(stream.0, kind, major, minor, at.place());
         let Some(latest) = self.versions.range(earlier)?.next_back() else {
             return Ok(false);
         };

@@ -4,7 +4,8 @@ use super::error::ReadError;
 use redb::TableDefinition;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use vokg_engine::delta::{ElementKey, VertexKey};
+use vokg_engine::delta::{Element, VertexKey};
+use vokg_engine::time::Micros;
 
 /// The format this program writes. It rises with every change that an older program would misread.
 pub const FORMAT_VERSION: u32 = 1;
@@ -28,9 +29,9 @@ pub(super) const DROPPED: TableDefinition<'_, u32, ()> = TableDefinition::new("d
 /// (stream, place) → record.
 pub(super) const LOG: TableDefinition<'_, (u32, u64), &[u8]> = TableDefinition::new("log");
 /// (stream, element, place) → [`VersionState`]: which log entries say something of an element.
-pub(super) const VERSIONS: TableDefinition<'_, (u32, u8, u64, u64), u8> = TableDefinition::new("versions");
+pub(super) const VERSIONS: TableDefinition<'_, (u32, u8, u64, u64, u64), u8> = TableDefinition::new("versions");
 /// (stream, element) → place of its latest version: the elements that have no end.
-pub(super) const OPEN: TableDefinition<'_, (u32, u8, u64), u64> = TableDefinition::new("open");
+pub(super) const OPEN: TableDefinition<'_, (u32, u8, u64, u64), u64> = TableDefinition::new("open");
 /// (stream, fork, place) → [`super::index::ClosedSpan`]: versions that have an end, filed by the time they hold.
 pub(super) const CLOSED: TableDefinition<'_, (u32, u64, u64), &[u8]> = TableDefinition::new("closed");
 /// (stream, vertex, valid from, edge): the edges that hang or hung on a vertex.
@@ -53,12 +54,26 @@ pub(super) enum VersionState {
     Closed = 2,
 }
 
-/// An element's key as it stands in table keys: kind of element, then its number.
-pub(super) fn element_code(key: ElementKey) -> (u8, u64) {
-    match key {
-        ElementKey::Vertex(vertex) => vertex_code(vertex),
-        ElementKey::Edge(id) => (4, id.0),
+/// The kind of an edge where a [`vertex_code`] has that of a vertex.
+const EDGE: u8 = 4;
+
+/// Where an element stands in table keys: a vertex by its kind and number, an edge by its beginning and id.
+///
+/// The id of an edge is a hash and determines its beginning (engine, `InteractionId::of`). With the beginning ahead of
+/// it, what happens at one time is changed in one place of the table, which is worth a factor in disk writes.
+pub(super) fn element_code(element: &Element) -> (u8, u64, u64) {
+    match element {
+        Element::Vertex(key, _) => {
+            let (kind, number) = vertex_code(*key);
+            (kind, number, 0)
+        }
+        Element::Edge(edge) => edge_code(edge.valid_from_us, edge.id.0),
     }
+}
+
+/// Where the edge with this beginning and id stands in table keys.
+pub(super) fn edge_code(valid_from_us: Micros, id: u64) -> (u8, u64, u64) {
+    (EDGE, valid_from_us, id)
 }
 
 /// A vertex's key as it stands in table keys.

@@ -29,8 +29,8 @@ pub(super) struct View {
     pub stream: StreamId,
     pub log: ReadOnlyTable<(u32, u64), &'static [u8]>,
     pub incident: ReadOnlyTable<(u32, u8, u64, u64, u64), ()>,
-    versions: ReadOnlyTable<(u32, u8, u64, u64), u8>,
-    open: ReadOnlyTable<(u32, u8, u64), u64>,
+    versions: ReadOnlyTable<(u32, u8, u64, u64, u64), u8>,
+    open: ReadOnlyTable<(u32, u8, u64, u64), u64>,
     closed: ReadOnlyTable<(u32, u64, u64), &'static [u8]>,
     snapshots: ReadOnlyTable<(u32, u64), &'static [u8]>,
 }
@@ -79,8 +79,9 @@ impl View {
     }
 
     /// The value of an element as known at `until`; `None` where it has none.
-    pub fn value(&self, (kind, number): (u8, u64), until: u64) -> Result<Option<Element>, ReadError> {
-        let range = (self.stream.0, kind, number, 0)..=(self.stream.0, kind, number, until);
+    pub fn value(&self, (kind, major, minor): (u8, u64, u64), until: u64) -> Result<Option<Element>, ReadError> {
+        let key = |place| (self.stream.0, kind, major, minor, place);
+        let range = key(0)..=key(until);
         let Some(latest) = self.versions.range(range)?.next_back() else {
             return Ok(None);
         };
@@ -88,13 +89,13 @@ impl View {
         if state.value() == VersionState::Retracted as u8 {
             return Ok(None);
         }
-        self.asserted_at(key.value().3).map(Some)
+        self.asserted_at(key.value().4).map(Some)
     }
 
     /// The elements that had no end as known at `until`.
     pub fn open_at(&self, until: u64) -> Result<Vec<Element>, ReadError> {
         if self.last_place(u64::MAX)? == Some(until) {
-            let rows = self.open.range((self.stream.0, 0, 0)..=(self.stream.0, u8::MAX, u64::MAX))?;
+            let rows = self.open.range((self.stream.0, 0, 0, 0)..=(self.stream.0, u8::MAX, u64::MAX, u64::MAX))?;
             return rows.map(|row| self.asserted_at(row?.1.value())).collect();
         }
         let mut open: BTreeMap<ElementKey, Element> = BTreeMap::new();
@@ -140,8 +141,8 @@ impl View {
 
     /// Whether something after `place` and up to `until` says otherwise of the element.
     fn is_overruled(&self, element: &Element, place: u64, until: u64) -> Result<bool, ReadError> {
-        let (kind, number) = element_code(element.key());
-        let key = |place| (self.stream.0, kind, number, place);
+        let (kind, major, minor) = element_code(element);
+        let key = |place| (self.stream.0, kind, major, minor, place);
         let later = (Bound::Excluded(key(place)), Bound::Included(key(until)));
         Ok(place < until && self.versions.range(later)?.next().is_some())
     }
