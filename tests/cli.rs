@@ -1,0 +1,176 @@
+//! What users type: exit codes, what goes to which output, and how errors read.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod support;
+
+use serde_json::Value;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+use support::{clip, sized_clip};
+use vokg_engine::geometry::Size;
+
+fn vokg(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_vokg")).args(args).output().unwrap()
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+fn stdout(output: &Output) -> String {
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// The members that scripts rely on.
+fn streams(output: &Output) -> Vec<Value> {
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    for member in ["streams", "seconds", "cpu_seconds", "fps", "x_realtime", "peak_rss_bytes"] {
+        assert!(!report[member].is_null(), "{member} is absent: {report}");
+    }
+    report["streams"].as_array().unwrap().clone()
+}
+
+#[test]
+fn a_clip_goes_in_and_a_graph_comes_out_in_every_format() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, _) = clip(dir.path(), "near", None);
+    let data = dir.path().join("data");
+    let data = text(&data);
+
+    let first = vokg(&["run", text(&path), "--data", data, "--json"]);
+    let [stream] = &streams(&first)[..] else { panic!("one stream: {first:?}") };
+    assert_eq!((stream["status"].as_str(), stream["stream"].as_str()), (Some("complete"), Some("near")));
+    assert!(stream["interactions"]["NEAR"].as_u64() >= Some(1), "{stream}");
+
+    let again = streams(&vokg(&["run", text(&path), "--data", data, "--json"]));
+    assert_eq!(again[0]["digest"], stream["digest"], "the same content and settings again: nothing to do");
+
+    for format in ["json", "jsonl", "graphml", "gexf", "csv", "cypher", "mot", "coco"] {
+        let out = stdout(&vokg(&["export", "--data", data, "--format", format]));
+        assert!(out.len() > 100, "{format}: {out}");
+    }
+    let graph: Value = serde_json::from_str(&stdout(&vokg(&["export", "--data", data, "--format", "json"]))).unwrap();
+    let edges = graph["edges"].as_array().unwrap();
+    let near = edges.iter().find(|edge| edge["kind"] == "NEAR").unwrap();
+    let from = near["properties"]["valid_from_us"].as_u64().unwrap();
+    let at = |t: u64| {
+        let at = format!("{t}us");
+        let graph = stdout(&vokg(&["export", "--data", data, "--format", "json", "--at", &at]));
+        let graph: Value = serde_json::from_str(&graph).unwrap();
+        graph["edges"].as_array().unwrap().iter().any(|edge| edge["id"] == near["id"])
+    };
+    assert!(at(from) && !at(from - 1), "NEAR begins at {from}");
+
+    let log = dir.path().join("log.jsonl");
+    stdout(&vokg(&["export", "--data", data, "--format", "jsonl", "--out", text(&log)]));
+    assert!(stdout(&vokg(&["verify", data, text(&log)])).lines().count() == 2);
+    fold_in_python(&log, &graph);
+}
+
+/// The consumer of the examples arrives at the graph that is exported.
+fn fold_in_python(log: &Path, graph: &Value) {
+    let fold = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/fold.py");
+    let Ok(output) = Command::new("python3").arg(fold).arg(log).output() else {
+        eprintln!("SKIPPED: python3 is not there to run examples/fold.py");
+        return;
+    };
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert_eq!(serde_json::from_slice::<Value>(&output.stdout).unwrap(), *graph);
+}
+
+#[test]
+fn a_bad_input_fails_alone_and_says_why() {
+    let dir = tempfile::tempdir().unwrap();
+    let inputs = dir.path().join("inputs");
+    std::fs::create_dir(&inputs).unwrap();
+    clip(&inputs, "near", Some(2.0));
+    std::fs::write(inputs.join("empty.mp4"), b"").unwrap();
+    std::fs::write(inputs.join("list.mp4"), b"#EXTM3U\n#EXTINF:1,\nhttp://127.0.0.1:9/x.ts\n").unwrap();
+    let data = dir.path().join("data");
+
+    let output = vokg(&["run", text(&inputs), "--data", text(&data), "--json"]);
+    assert_eq!(output.status.code(), Some(1));
+    let streams = streams(&output);
+    let of = |name: &str| streams.iter().find(|stream| stream["stream"] == name).unwrap();
+    assert_eq!(of("near")["status"], "complete");
+    assert!(of("empty")["error"].as_str().is_some_and(|error| error.contains("empty")), "{}", of("empty"));
+    assert_eq!(of("list")["status"], "failed");
+}
+
+#[test]
+fn wrong_usage_is_2_and_names_the_way_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = dir.path().join("vokg.toml");
+    std::fs::write(&config, "[track]\nlost_sec = 1.0\n").unwrap();
+    let truth = dir.path().join("truth.json");
+    for (args, words) in [
+        (vec!["check", text(&config)], "did you mean `lost_secs`?"),
+        (vec!["run", "x.mp4", "--set", "run.segmenter=sam3"], "motion"),
+        (vec!["run", "x.mp4", "--sample", "0fps"], "5fps"),
+        (vec!["run", "rtsp://cam/1"], "rtsp://"),
+        (vec!["run", "a/x.mp4", "b/x.mp4"], "--name"),
+        (vec!["synth", "--scene", "naer", "--truth", text(&truth)], "near"),
+        (vec!["export", "--format", "json", "--data", text(dir.path()), "--at", "soon"], ""),
+        (vec!["run"], "<INPUT>"),
+    ] {
+        let output = vokg(&args);
+        assert!(stderr(&output).contains(words), "{args:?}: {}", stderr(&output));
+        let code = if words.is_empty() { 1 } else { 2 };
+        assert!(output.status.code() >= Some(code), "{args:?}: {output:?}");
+        assert!(output.stdout.is_empty(), "{args:?}");
+    }
+}
+
+#[test]
+fn two_different_logs_are_told_apart() {
+    let dir = tempfile::tempdir().unwrap();
+    let (near, _) = clip(dir.path(), "near", Some(4.0));
+    let (a, b) = (dir.path().join("a"), dir.path().join("b"));
+    assert!(vokg(&["run", text(&near), "--data", text(&a)]).status.success());
+    assert!(vokg(&["run", text(&near), "--data", text(&b), "--max-frames", "20"]).status.success());
+    let same = vokg(&["verify", text(&a), text(&a)]);
+    let other = vokg(&["verify", text(&a), text(&b)]);
+    assert_eq!((same.status.code(), other.status.code()), (Some(0), Some(1)));
+    assert!(String::from_utf8_lossy(&other.stdout).contains("near: "));
+}
+
+#[test]
+fn ctrl_c_drains_and_the_next_run_starts_the_stream_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, _) = sized_clip(dir.path(), "near", Some(60.0), Size { width: 640, height: 360 }, 25.0);
+    let data = dir.path().join("data");
+    let args = ["run", text(&path), "--data", text(&data), "--json"];
+    let mut command = Command::new(env!("CARGO_BIN_EXE_vokg"));
+    // Slowed down, so that the interrupt always comes in the middle.
+    let child = command.args(args).args(["--set", "run.frames_in_flight=1"]).stdout(Stdio::piped()).spawn().unwrap();
+    std::thread::sleep(Duration::from_millis(1500));
+    let pid = nix::unistd::Pid::from_raw(child.id() as i32);
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).unwrap();
+    let asked = Instant::now();
+    let output = child.wait_with_output().unwrap();
+    assert!(asked.elapsed() < Duration::from_secs(10));
+    assert_eq!(output.status.code(), Some(130), "{output:?}");
+
+    let whole = streams(&vokg(&args));
+    assert_eq!(whole[0]["status"], "complete", "{whole:?}");
+    assert_eq!(whole[0]["frames"], 1500);
+}
+
+#[test]
+fn a_data_directory_in_use_is_refused_to_a_second_writer() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let writer = vokg_connectors::store::Writer::open(&data, Default::default()).unwrap();
+    let (near, _) = clip(dir.path(), "near", Some(1.0));
+    let output = vokg(&["run", text(&near), "--data", text(&data)]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("in use"), "{}", stderr(&output));
+    drop(writer);
+}
