@@ -263,8 +263,8 @@ fn insert(table: &mut Table, key: &str, value: Value) {
 /// The error with its place and, for an unknown key, the key that was probably meant.
 fn describe(error: &toml::de::Error, text: &str, origin: &str) -> String {
     let message = error.message();
-    let line =
-        error.span().filter(|_| !text.is_empty()).map(|span| text[..span.start.min(text.len())].lines().count().max(1));
+    let line_of = |start: usize| text[..start.min(text.len())].matches('\n').count() + 1;
+    let line = error.span().filter(|_| !text.is_empty()).map(|span| line_of(span.start));
     let place = line.map_or(origin.to_owned(), |line| format!("{origin}:{line}"));
     let names: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
     let suggestion = match names.split_first() {
