@@ -134,6 +134,10 @@ impl RunReport {
         for stream in &self.streams {
             text.push_str(&stream.to_text());
         }
+        if self.seconds == 0.0 && self.all_complete() {
+            text.push_str("nothing to do: the store has these streams already\n");
+            return text;
+        }
         text.push_str(&format!(
             "{:.1} s, {:.0} frames/s, {:.1}x real time, {:.1} CPU s, {:.0} MB peak\n",
             self.seconds,
