@@ -17,11 +17,12 @@ test:
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	VOKG_PYTHON=$(VENV_PYTHON) cargo test --workspace --locked
+	@scripts/skipped.sh
 
 # Matrices, races and soaks: what takes too long for every change. Prints what it measured.
 check-long: build
 	@scripts/prepare.sh test
-	VOKG_LONG=1 VOKG_PYTHON=$(VENV_PYTHON) cargo test --workspace --locked -- --include-ignored
+	VOKG_LONG=1 VOKG_PYTHON=$(VENV_PYTHON) cargo test --workspace --release --locked
 	benches/all.sh
 
 bench: build

@@ -19,14 +19,10 @@ need_clips() {
   fi
 }
 
-looped() { # looped CLIP TIMES OUT: the clip several times in a row, encoded once more
-  local clip=$1 times=$2 out=$3 inputs="" i
-  [ -s "$out" ] && return
-  for i in $(seq "$times"); do
-    inputs="$inputs filesrc location=$clip ! qtdemux ! h264parse ! avdec_h264 ! queue ! c."
-  done
-  # shellcheck disable=SC2086
-  gst-launch-1.0 -q -e concat name=c ! x264enc bitrate=4000 speed-preset=veryfast ! h264parse ! mp4mux ! \
-    filesink location="$out.part" $inputs
-  mv "$out.part" "$out"
+looped() { # looped PYTHON CLIP TIMES OUT: the clip several times in a row, its compressed pictures as they are
+  [ -s "$4" ] && return
+  local ffmpeg
+  ffmpeg=$("$1" -c 'import imageio_ffmpeg; print(imageio_ffmpeg.get_ffmpeg_exe())')
+  "$ffmpeg" -loglevel error -y -stream_loop $(($3 - 1)) -i "$2" -an -c copy -f mp4 "$4.part"
+  mv "$4.part" "$4"
 }

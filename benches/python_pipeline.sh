@@ -5,14 +5,14 @@ cd "$(dirname "$0")/.."
 need_clips
 baseline=$shared/eval/baseline_pipeline.py
 venv=$work/venv
-if ! "$venv/bin/python" -c 'import cv2, supervision, trackers, networkx' 2>/dev/null; then
+if ! "$venv/bin/python" -c 'import cv2, supervision, trackers, networkx, imageio_ffmpeg' 2>/dev/null; then
   python3 -m venv "$venv"
-  "$venv/bin/pip" install -q --disable-pip-version-check opencv-python-headless supervision trackers networkx
+  "$venv/bin/pip" install -q --disable-pip-version-check opencv-python-headless supervision trackers networkx imageio-ffmpeg
 fi
 machine
 for clip in 01_dog bedroom car-detection; do
   case $clip in 01_dog) times=7 ;; bedroom) times=10 ;; *) times=2 ;; esac
-  looped "$shared/clips/$clip.mp4" "$times" "$work/$clip.mp4"
+  looped "$venv/bin/python" "$shared/clips/$clip.mp4" "$times" "$work/$clip.mp4"
   echo "== $clip, $times times in a row"
   python3 benches/compare.py -n "${ROUNDS:-5}" --fps \
     python "$venv/bin/python $baseline $work/$clip.mp4" \

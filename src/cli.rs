@@ -195,7 +195,7 @@ pub struct Export {
     /// Only what was so at this time: seconds, or microseconds with the suffix us
     #[arg(long, value_name = "T")]
     pub at: Option<String>,
-    /// What was known then: seconds, microseconds with the suffix us, or EPOCH:SEQ
+    /// What was known then: seconds, microseconds with the suffix us, or EPOCH-SEQ
     #[arg(long, value_name = "K")]
     pub known_at: Option<String>,
     /// The format; jsonl is the delta log itself

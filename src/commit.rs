@@ -19,7 +19,6 @@ use vokg_engine::observation::TrackedFrame;
 use vokg_engine::record::LogEntry;
 use vokg_engine::runtime::control::StreamControl;
 use vokg_engine::time::Micros;
-use vokg_operators::crop::Crop;
 use vokg_operators::emit::Closed;
 
 /// Wakes the operators that wait for room in the committer's queue.
@@ -70,7 +69,7 @@ struct Moment {
 enum Part {
     Log(Closed),
     Frame(TrackedFrame),
-    Crop(Crop),
+    Thumbnail(Thumbnail),
 }
 
 /// Commits each time once it is complete. The stream that comes out carries nothing; its frontier tells how far the
@@ -78,11 +77,11 @@ enum Part {
 pub fn commit<'s>(
     log: StreamVec<'s, Micros, Closed>,
     tracked: StreamVec<'s, Micros, TrackedFrame>,
-    crops: StreamVec<'s, Micros, Crop>,
+    thumbnails: StreamVec<'s, Micros, Thumbnail>,
     sink: Option<Sink>,
     control: Arc<StreamControl>,
 ) -> StreamVec<'s, Micros, ()> {
-    let parts = log.map(Part::Log).concat(tracked.map(Part::Frame)).concat(crops.map(Part::Crop));
+    let parts = log.map(Part::Log).concat(tracked.map(Part::Frame)).concat(thumbnails.map(Part::Thumbnail));
     let scope = parts.scope();
     parts.unary_frontier::<CapacityContainerBuilder<Vec<()>>, _, _, _>(Pipeline, "commit", |_, info| {
         let activator = scope.worker().sync_activator_for(info.address.to_vec());
@@ -91,6 +90,8 @@ pub fn commit<'s>(
             Outbox::new(sink, control)
         });
         let mut open: BTreeMap<Micros, (Capability<Micros>, Moment)> = BTreeMap::new();
+        // The right to the time after what is in the queue, so that the operator lives until all of it is there.
+        let mut held: Option<Capability<Micros>> = None;
         move |(input, frontier), _| {
             input.for_each(|capability, parts| {
                 let Some(held) = capability.retain_least(0) else { return };
@@ -100,18 +101,23 @@ pub fn commit<'s>(
                     match part {
                         Part::Log(closed) => moment.entries.extend(closed.entries),
                         Part::Frame(frame) => moment.frame = Some(frame),
-                        Part::Crop(crop) => moment.thumbnails.extend(Thumbnail::of(crop.track, &crop.image)),
+                        Part::Thumbnail(thumbnail) => moment.thumbnails.push(thumbnail),
                     }
                 }
             });
             let Some(outbox) = &mut outbox else { return };
             while outbox.has_room() {
+                if let Some(put) = &mut held {
+                    let after = outbox.put_us.map_or(*put.time(), |t| t + 1);
+                    put.downgrade(&after);
+                }
                 let Some(next) = open.first_entry().filter(|next| !frontier.less_equal(next.key())) else { break };
-                let (_capability, moment) = next.remove();
-                outbox.put(moment);
+                let (t, (capability, moment)) = next.remove_entry();
+                held = Some(capability);
+                outbox.put(t, moment);
             }
-            if frontier.is_empty() && open.is_empty() {
-                outbox.finish();
+            if frontier.is_empty() && open.is_empty() && outbox.finish() {
+                held = None;
             }
         }
     })
@@ -123,12 +129,15 @@ struct Outbox {
     control: Arc<StreamControl>,
     observations: Option<ObservationBuffer>,
     refused: Option<StreamBatch>,
+    /// Time of what was put last.
+    put_us: Option<Micros>,
     finished: bool,
 }
 
 impl Outbox {
     fn new(sink: Sink, control: Arc<StreamControl>) -> Self {
-        Self { sink, control, observations: Some(ObservationBuffer::default()), refused: None, finished: false }
+        let observations = Some(ObservationBuffer::default());
+        Self { sink, control, observations, refused: None, put_us: None, finished: false }
     }
 
     /// Offers again what the queue refused; whether there is room for more.
@@ -139,7 +148,8 @@ impl Outbox {
         self.refused.is_none()
     }
 
-    fn put(&mut self, moment: Moment) {
+    fn put(&mut self, t: Micros, moment: Moment) {
+        self.put_us = Some(t);
         let mut batch = StreamBatch::of_entries(self.sink.stream, moment.entries);
         batch.thumbnails = moment.thumbnails;
         if let Some(frame) = moment.frame {
@@ -152,19 +162,23 @@ impl Outbox {
         self.submit(batch);
     }
 
-    /// Commits the observations of the last, unfinished segment, and says that the stream has drained.
-    fn finish(&mut self) {
+    /// Commits the observations of the last, unfinished segment, and says that the stream has drained; whether it has.
+    fn finish(&mut self) -> bool {
+        if self.finished || !self.has_room() {
+            return self.finished;
+        }
         if let Some(last) = self.observations.take().and_then(ObservationBuffer::finish) {
             let mut batch = StreamBatch::of_entries(self.sink.stream, Vec::new());
             batch.observations.push(last);
             self.submit(batch);
         }
-        if self.has_room() && !self.finished {
+        if self.refused.is_none() {
             self.finished = true;
             self.sink.wake.remove(self.sink.stream);
             // Nobody listens any more where the command is ending.
             let _ = self.sink.drained.try_send(());
         }
+        self.finished
     }
 
     fn submit(&mut self, batch: StreamBatch) {

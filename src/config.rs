@@ -15,6 +15,9 @@ use vokg_engine::geometry::Size;
 /// The longest wait that can be asked for: a day.
 const DEADLINE_SECS_MAX: f64 = 86_400.0;
 
+/// The longest lead of a segmenter, whose frames are kept in memory: a minute.
+const LEAD_SECS_MAX: f64 = 60.0;
+
 /// All settings.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -175,6 +178,12 @@ impl Config {
     /// Checks what types alone do not say.
     fn validate(&self) -> Result<(), Failure> {
         let run = &self.run;
+        refuse_impossible_numbers("", &settings_table(self))?;
+        let lead_secs = self.motion.lead_secs;
+        if lead_secs > LEAD_SECS_MAX {
+            let message = format!("motion.lead_secs is {lead_secs}, it takes at most {LEAD_SECS_MAX}");
+            return Err(Failure::usage(message));
+        }
         for (name, secs) in [
             ("run.segment_deadline_secs", run.segment_deadline_secs),
             ("run.stall_warning_secs", run.stall_warning_secs),
@@ -210,6 +219,11 @@ impl Config {
     }
 }
 
+/// The variables that are text; no other can be a setting.
+pub fn environment() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+}
+
 /// `VOKG_TRACK__LOST_SECS` is `track.lost_secs`; names without two underscores are not settings.
 fn variable_key(name: &str) -> Option<String> {
     let key = name.strip_prefix("VOKG_")?;
@@ -228,6 +242,30 @@ fn override_with(table: &mut Table, key: &str, text: &str, origin: &str) -> Resu
     Ok(())
 }
 
+fn settings_table(config: &Config) -> Table {
+    Table::try_from(config).expect("settings are numbers, texts and tables of them")
+}
+
+/// No setting is negative or not a number.
+fn refuse_impossible_numbers(path: &str, table: &Table) -> Result<(), Failure> {
+    for (key, value) in table {
+        let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+        let possible = match value {
+            Value::Table(inner) => {
+                refuse_impossible_numbers(&path, inner)?;
+                true
+            }
+            Value::Float(number) => number.is_finite() && *number >= 0.0,
+            Value::Integer(number) => *number >= 0,
+            _ => true,
+        };
+        if !possible {
+            return Err(Failure::usage(format!("{path} is {value}, it takes numbers from 0 on")));
+        }
+    }
+    Ok(())
+}
+
 /// The default settings with those of `table` in their place.
 fn over_defaults(table: Table) -> Value {
     fn merge(base: &mut Table, over: Table) {
@@ -240,7 +278,7 @@ fn over_defaults(table: Table) -> Value {
             }
         }
     }
-    let mut defaults = Table::try_from(Config::default()).expect("settings are numbers, texts and tables of them");
+    let mut defaults = settings_table(&Config::default());
     merge(&mut defaults, table);
     Value::Table(defaults)
 }
@@ -312,6 +350,14 @@ mod tests {
     fn values_out_of_range_name_value_and_limit() {
         let message = load("[run]\nworkers = 0\n", &[], &[]).expect_err("no workers");
         assert!(message.contains("run.workers is 0, it takes 1 to 256"), "{message}");
+        for (setting, words) in [
+            ("resolve.correction_horizon_secs=nan", "it takes numbers from 0 on"),
+            ("track.lost_secs=-1.0", "track.lost_secs is -1"),
+            ("motion.lead_secs=1e9", "at most 60"),
+        ] {
+            let message = load("", &[], &[setting]).expect_err("out of range");
+            assert!(message.contains(words), "{message}");
+        }
     }
 
     #[test]

@@ -66,6 +66,10 @@ fn collect(root: &Path, dir: &Path, depth: usize, files: &mut Vec<Input>) -> Res
         if hidden {
             continue;
         }
+        if path.is_symlink() && path.is_dir() {
+            // A link may lead out of what the user named, or in circles.
+            continue;
+        }
         if path.is_dir() {
             collect(root, &path, depth + 1, files)?;
         } else if files.len() == MAX_INPUTS {

@@ -213,8 +213,8 @@ impl Runner<'_> {
             }
             Event::AlreadyDone(stream) => self.report(index, &stream)?,
             Event::Opened(opened) => self.build(index, *opened)?,
-            Event::Read(end) => self.advance(index, |running| running.read = Some(end))?,
-            Event::Drained => self.advance(index, |running| running.drained = true)?,
+            Event::Read(end) => self.advance(index, |running| running.read = Some(end)),
+            Event::Drained => self.advance(index, |running| running.drained = true),
         }
         Ok(())
     }
@@ -223,6 +223,9 @@ impl Runner<'_> {
         let Opened { stream, probe, feed, stop } = opened;
         self.first_open.get_or_insert_with(Instant::now);
         let control = Arc::clone(&self.jobs[index].control);
+        if control.is_stopping() {
+            stop.stop();
+        }
         let (drained, on_drained) = sync_channel(1);
         let events = self.events.clone();
         std::thread::Builder::new()
@@ -267,14 +270,15 @@ impl Runner<'_> {
     }
 
     /// Notes what happened to a running stream and ends it once its reader and its dataflow have.
-    fn advance(&mut self, index: usize, note: impl FnOnce(&mut Running)) -> Result<(), Failure> {
-        let Stage::Running(running) = &mut self.jobs[index].stage else { return Ok(()) };
+    fn advance(&mut self, index: usize, note: impl FnOnce(&mut Running)) {
+        let Stage::Running(running) = &mut self.jobs[index].stage else { return };
         note(running);
         if let (Some(read), true) = (&running.read, running.drained) {
             let (stream, read) = (running.stream.clone(), read.clone());
-            self.conclude(index, &stream, read)?;
+            if let Err(failure) = self.conclude(index, &stream, read) {
+                self.end(index, StreamReport::not_run(&self.jobs[index].input, &failure.to_string()));
+            }
         }
-        Ok(())
     }
 
     fn conclude(&mut self, index: usize, stream: &Stream, read: Result<EndReport, String>) -> Result<(), Failure> {
@@ -345,13 +349,15 @@ impl Runner<'_> {
         for stalled in self.watch.tick() {
             let message = format!("no frame has passed for {:.0} s", stalled.for_secs);
             tracing::warn!(stream = %stalled.name, seconds = stalled.for_secs, "the frontier stands still");
-            let job = self.jobs.iter().find_map(|job| match &job.stage {
+            let job = self.jobs.iter_mut().find_map(|job| match &mut job.stage {
                 Stage::Running(running) if running.stream.name == stalled.name => Some((running, &job.control)),
                 _ => None,
             });
             if let (true, Some((running, control))) = (stalled.hopeless, job) {
-                control.fail(message);
+                control.fail(&message);
                 running.stop.stop();
+                // A reader that hangs says nothing more.
+                running.read.get_or_insert(Err(message));
                 self.engine.remove(running.dataflow).context("cannot remove the stream")?;
             }
         }

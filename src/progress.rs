@@ -45,6 +45,7 @@ struct Watched {
     last_counters: StreamCounters,
     last_move: Instant,
     warned: bool,
+    given_up: bool,
 }
 
 /// A stream whose frontier stood still.
@@ -87,6 +88,7 @@ impl Watch {
             last_counters: counters,
             last_move: now,
             warned: false,
+            given_up: false,
         };
         self.streams.insert(name.clone(), watched);
     }
@@ -109,8 +111,9 @@ impl Watch {
             }
             let still = now - watched.last_move;
             let hopeless = still >= self.fail_after;
-            if hopeless || (still >= self.warn_after && !watched.warned) {
+            if (hopeless && !watched.given_up) || (still >= self.warn_after && !watched.warned) {
                 watched.warned = true;
+                watched.given_up = hopeless;
                 stalled.push(Stalled { name: name.clone(), for_secs: still.as_secs_f64(), hopeless });
             }
             let seconds = (now - watched.started).as_secs_f64().max(1e-3);
@@ -183,6 +186,7 @@ mod tests {
         assert!(watch.tick().is_empty());
         std::thread::sleep(Duration::from_millis(90));
         assert!(watch.tick().first().is_some_and(|stalled| stalled.hopeless));
+        assert!(watch.tick().is_empty());
     }
 
     #[test]

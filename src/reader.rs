@@ -2,8 +2,11 @@
 
 use crate::inputs::Input;
 use std::fs::File;
+use std::io::Read;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::SyncSender;
 use std::time::{SystemTime, UNIX_EPOCH};
 use vokg_connectors::source::file::{FileConfig, FileSource, Probe, StopHandle};
@@ -16,6 +19,8 @@ use vokg_engine::runtime::feed::{FeedReceiver, FeedSender, feed};
 
 /// Records between the reader and the dataflow.
 const FEED_RECORDS: usize = 2;
+/// Bytes hashed between two looks at whether to stop.
+const HASH_CHUNK_BYTES: usize = 1 << 20;
 
 /// What a reader says, with the place of its input in the list.
 pub enum Event {
@@ -51,7 +56,7 @@ pub struct Reader {
 
 impl Reader {
     /// Reads the input to its end. `say` takes events; the order is `Opened`, `Read`, or one of the others alone.
-    pub fn run(self, say: impl Fn(Event)) {
+    pub fn run(self, say: &impl Fn(Event)) {
         match self.open() {
             Ok(Begin::Done(stream)) => say(Event::AlreadyDone(stream)),
             Ok(Begin::Fresh(stream, mut source)) => {
@@ -69,17 +74,12 @@ impl Reader {
 
     fn open(&self) -> Result<Begin, String> {
         let source = FileSource::open(&self.input.path, &self.file).map_err(|error| error.to_string())?;
-        let hash = || -> std::io::Result<blake3::Hash> {
-            let mut hasher = blake3::Hasher::new();
-            hasher.update_reader(File::open(&self.input.path)?)?;
-            Ok(hasher.finalize())
-        };
-        let content_hash = hash().map_err(|error| format!("cannot be read: {error}"))?;
+        let content_hash = hash(&self.input.path, &self.control)?;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let request = StreamRequest {
             name: self.input.name.clone(),
             source_path: self.input.path.to_string_lossy().into_owned(),
-            content_hash: *content_hash.as_bytes(),
+            content_hash,
             config_hash: self.config_hash,
             segmenter: self.segmenter.clone(),
             sampling: self.file.sample.to_string(),
@@ -92,31 +92,39 @@ impl Reader {
     }
 
     fn feed(&self, source: &mut FileSource, sender: &FeedSender<Arrival>) -> Result<EndReport, String> {
-        let mut gap = None;
+        let mut gaps = Vec::new();
         let mut last = None;
+        let mut refused = false;
         loop {
+            if self.control.is_stopping() {
+                source.stop_handle().stop();
+            }
             let event = source.next().map_err(|error| {
                 self.control.fail(error.to_string());
                 error.to_string()
             })?;
             match event {
-                SourceEvent::Gap(missing) => gap = Some(gap_vertex(missing, gap.take())),
+                SourceEvent::Gap(missing) => gaps.push(gap_vertex(missing)),
                 SourceEvent::Frame(frame) => {
                     let t = frame.t;
                     last = Some(t);
-                    let arrival = Arrival { gap: gap.take(), frame: Some(frame) };
+                    let arrival = Arrival { gaps: std::mem::take(&mut gaps), frame: Some(frame) };
                     if sender.send(t, arrival, &self.control).is_err() {
+                        refused = true;
                         source.stop_handle().stop();
-                        continue;
+                    } else {
+                        self.control.frames_in.fetch_add(1, Ordering::Relaxed);
                     }
-                    self.control.frames_in.fetch_add(1, Ordering::Relaxed);
                 }
-                SourceEvent::End(report) => {
-                    let ended = report.status != EndStatus::Stopped && !self.control.is_stopping();
-                    if let Some(last) = last.filter(|_| ended) {
-                        let arrival = Arrival { gap: gap.take(), frame: None };
-                        // A stream that takes no more is stopping, which its end report will say.
-                        let _ = sender.send(last + 1, arrival, &self.control);
+                SourceEvent::End(mut report) => {
+                    let whole = !refused && report.status != EndStatus::Stopped;
+                    let closed = whole
+                        && last.is_some_and(|last| {
+                            let end = Arrival { gaps, frame: None };
+                            sender.send(last + 1, end, &self.control).is_ok()
+                        });
+                    if !closed && last.is_some() {
+                        report.status = EndStatus::Stopped;
                     }
                     return Ok(report);
                 }
@@ -130,14 +138,29 @@ enum Begin {
     Fresh(Box<Stream>, Box<FileSource>),
 }
 
-/// The gap as a vertex; one that no frame parted from the gap before it is the same gap.
-fn gap_vertex(gap: SourceGap, before: Option<GapVertex>) -> GapVertex {
+fn gap_vertex(gap: SourceGap) -> GapVertex {
     let reason = match gap.reason {
         GapReason::Broken(text) => format!("broken: {text}"),
         other => other.as_str().to_owned(),
     };
-    let from_us = before.map_or(gap.from_us, |before| before.from_us.min(gap.from_us));
-    GapVertex { from_us, to_us: gap.to_us, reason }
+    GapVertex { from_us: gap.from_us, to_us: gap.to_us, reason }
+}
+
+/// BLAKE3 hash of the bytes of a file. Gives up where the stream is asked to stop.
+fn hash(path: &Path, control: &StreamControl) -> Result<[u8; 32], String> {
+    let unreadable = |error: std::io::Error| format!("cannot be read: {error}");
+    let mut file = File::open(path).map_err(unreadable)?;
+    let mut hasher = blake3::Hasher::new();
+    let mut chunk = vec![0; HASH_CHUNK_BYTES];
+    loop {
+        if control.is_stopping() {
+            return Err("interrupted before it began".to_owned());
+        }
+        match file.read(&mut chunk).map_err(unreadable)? {
+            0 => return Ok(*hasher.finalize().as_bytes()),
+            bytes => hasher.update(&chunk[..bytes]),
+        };
+    }
 }
 
 /// Starts a reader on a thread of its own. Events go to `events` with `index`.
@@ -147,10 +170,19 @@ fn gap_vertex(gap: SourceGap, before: Option<GapVertex>) -> GapVertex {
 pub fn start(reader: Reader, index: usize, events: SyncSender<(usize, Event)>) -> std::io::Result<()> {
     let name = format!("vokg-read-{index}");
     std::thread::Builder::new().name(name).spawn(move || {
-        reader.run(|event| {
+        let control = Arc::clone(&reader.control);
+        let opened = AtomicBool::new(false);
+        let say = |event: Event| {
+            opened.fetch_or(matches!(event, Event::Opened(_)), Ordering::Relaxed);
             // Nobody listens any more where the command is ending.
             let _ = events.send((index, event));
-        });
+        };
+        if catch_unwind(AssertUnwindSafe(|| reader.run(&say))).is_err() {
+            let reason = "the reader panicked; please report the file".to_owned();
+            control.fail(reason.clone());
+            let was_opened = opened.load(Ordering::Relaxed);
+            say(if was_opened { Event::Read(Err(reason)) } else { Event::Refused(reason) });
+        }
     })?;
     Ok(())
 }

@@ -5,12 +5,13 @@ use std::sync::{Arc, Mutex};
 use timely::dataflow::operators::vec::Map;
 use timely::dataflow::operators::{Concat, ConnectLoop, Feedback};
 use timely::worker::Worker;
+use vokg_connectors::store::Thumbnail;
 use vokg_engine::frame::Arrival;
 use vokg_engine::runtime::control::StreamControl;
 use vokg_engine::runtime::credit::Credits;
 use vokg_engine::runtime::engine::{Build, Placement};
 use vokg_engine::runtime::feed::{FeedReceiver, source};
-use vokg_engine::runtime::offload::OffloadConfig;
+use vokg_engine::runtime::offload::{OffloadConfig, offload};
 use vokg_engine::time::Micros;
 use vokg_models::Backend;
 use vokg_operators::crop::crop;
@@ -54,12 +55,13 @@ pub struct Operators {
 
 /// The stream's dataflow, to be built on every worker.
 pub fn dataflow(plan: Plan) -> Build {
-    let Plan { feed, sink, control, frames_in_flight, backend, offload, describe: about, operators } = plan;
+    let Plan { feed, sink, control, frames_in_flight, backend, offload: slow, describe: about, operators } = plan;
     let home_only = Mutex::new(Some((feed, sink)));
     Arc::new(move |worker: &mut Worker, placement| {
         let home = (placement == Placement::Home).then(|| home_only.lock().ok()?.take()).flatten();
         let (feed, sink) = home.unzip();
-        let stage = StageConfig { offload: offload.clone(), control: Arc::clone(&control) };
+        let slow = slow.clone();
+        let stage = StageConfig { offload: slow.clone(), control: Arc::clone(&control) };
         let (encoder, segmenter) = backend.open();
         let lead_us = backend.lead_us();
         let (about, operators, control) = (about.clone(), operators.clone(), Arc::clone(&control));
@@ -67,7 +69,7 @@ pub fn dataflow(plan: Plan) -> Build {
             let horizon_us = operators.resolve.correction_horizon_us;
             let credits = Credits::new(frames_in_flight, lead_us);
 
-            let arrivals = source(scope, feed, placement, &credits);
+            let arrivals = source(scope, feed, placement, &credits, &control);
             let own = describe(arrivals.clone(), about);
 
             let (encoded, pictures) = encode(arrivals, encoder, lead_us, &credits, stage.clone());
@@ -85,7 +87,9 @@ pub fn dataflow(plan: Plan) -> Build {
             let deltas = own.concat(objects).concat(interactions.deltas);
             let log = emit(deltas, ticks, EmitConfig { correction_horizon_us: horizon_us, ..EmitConfig::default() });
             let crops = crop(pictures, tracked.clone());
-            credits.returned_by(commit(log, tracked, crops, sink, control));
+            let thumbnails = offload(crops, "thumbnail", slow, |crop| Thumbnail::of(crop.track, &crop.image));
+            let thumbnails = thumbnails.flat_map(|thumbnail| thumbnail.ok().flatten());
+            credits.returned_by(commit(log, tracked, thumbnails, sink, control));
         });
     })
 }

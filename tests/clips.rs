@@ -92,3 +92,20 @@ fn two_children_on_a_bed() {
     let graph = graph_of(path, 200);
     assert!(!lives(&graph, us(1.5)).is_empty());
 }
+
+#[test]
+fn every_bad_clip_ends_in_time_through_the_whole_path() {
+    let Some(good) = clip("../badclips/good.mp4") else { return };
+    let mut paths: Vec<_> = std::fs::read_dir(good.parent().unwrap()).unwrap().map(|e| e.unwrap().path()).collect();
+    paths.sort();
+    for path in paths {
+        let data = tempfile::tempdir().unwrap();
+        let begun = std::time::Instant::now();
+        let finished = run(std::slice::from_ref(&path), data.path(), &Config::default(), &Disturbance::default());
+        let report = &finished.reports[0];
+        assert!(begun.elapsed().as_secs() < 15, "{}: {:?}", path.display(), begun.elapsed());
+        assert_eq!(report.status == Status::Failed, report.error.is_some(), "{report:?}");
+        let sound = ["good.mp4", "hevc.mp4", "vp8.webm", "one_frame.mp4"].iter().any(|name| path.ends_with(name));
+        assert!(!sound || report.status == Status::Complete, "{report:?}");
+    }
+}

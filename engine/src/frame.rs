@@ -87,7 +87,7 @@ impl fmt::Debug for Frame {
 #[derive(Clone, Debug)]
 pub struct Arrival {
     /// What was not seen between the frame before and this one, where the source noticed.
-    pub gap: Option<GapVertex>,
+    pub gaps: Vec<GapVertex>,
     /// The frame; `None` for the end.
     pub frame: Option<Frame>,
 }

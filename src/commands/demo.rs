@@ -3,7 +3,7 @@
 use super::export;
 use super::run::interrupt_flag;
 use crate::cli::{self, Common, Format};
-use crate::config::Config;
+use crate::config::{Config, environment};
 use crate::exit::{Context, Exit, Failure};
 use crate::inputs::Input;
 use crate::jobs::{self, Disturbance};
@@ -36,7 +36,7 @@ const EXPORTS: [(Format, &str); 8] = [
 
 /// Runs the command.
 pub fn run(args: cli::Demo, common: &Common) -> Result<Exit, Failure> {
-    let config = Config::load(common.config.as_deref(), std::env::vars(), &common.overrides)?;
+    let config = Config::load(common.config.as_deref(), environment(), &common.overrides)?;
     let out = args.out.as_path();
     std::fs::create_dir_all(out).context(format!("cannot make the directory {}", out.display()))?;
     let clip = out.join("street.mp4");

@@ -2,14 +2,14 @@
 
 use super::{parse_size, read_text, write_to};
 use crate::cli::{self, Common};
-use crate::config::Config;
+use crate::config::{Config, environment};
 use crate::exit::{Context, Exit, Failure};
 use std::io::Write;
 use vokg_operators::relate::facts::facts;
 
 /// Runs the command.
 pub fn run(args: cli::Relate, common: &Common) -> Result<Exit, Failure> {
-    let config = Config::load(common.config.as_deref(), std::env::vars(), &common.overrides)?;
+    let config = Config::load(common.config.as_deref(), environment(), &common.overrides)?;
     let size = args.size.as_deref().map(parse_size).transpose()?;
     let text = read_text(&args.tracks)?;
     let facts = facts(&text, args.fps, size, &config.relate).context(args.tracks.display())?;

@@ -1,7 +1,7 @@
 //! `vokg run`: files in, graphs in the store.
 
 use crate::cli::{self, Common};
-use crate::config::Config;
+use crate::config::{Config, environment};
 use crate::exit::{Context, Exit, Failure};
 use crate::inputs;
 use crate::jobs::{self, Disturbance};
@@ -38,7 +38,7 @@ fn settings(args: &cli::Run, common: &Common) -> Result<Config, Failure> {
     overrides.extend(args.sample.as_deref().map(|sample| format!("run.sample={}", quoted(sample))));
     overrides.extend(args.workers.map(|workers| format!("run.workers={workers}")));
     overrides.extend(args.max_frames.map(|frames| format!("run.max_frames={frames}")));
-    Config::load(common.config.as_deref(), std::env::vars(), &overrides)
+    Config::load(common.config.as_deref(), environment(), &overrides)
 }
 
 /// Set by the first Ctrl-C or SIGTERM; the second ends the process at once, which the log survives.

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::time::Instant;
 use vokg_engine::geometry::{Rect, Size};
-use vokg_operators::track::mot::{FrameRate, MotResult, MotRow, parse_boxes, parse_motion, segmented_frames};
+use vokg_operators::mot::{FrameRate, MotResult, MotRow, parse_boxes, parse_motion, segmented_frames};
 use vokg_operators::track::{TrackConfig, Tracker};
 
 /// Runs the command.

@@ -31,7 +31,7 @@ pub enum Begun {
 impl Writer {
     /// Begins the stream an input asks for.
     ///
-    /// Same content and settings, complete: [`Begun::Done`]. The same, interrupted or failed: it starts again from
+    /// Same content and settings, complete: [`Begun::Done`], and the name stands for it again. The same, interrupted or failed: it starts again from
     /// nothing. Same input with changed content or settings: a new generation.
     ///
     /// # Errors
@@ -45,6 +45,8 @@ impl Writer {
         };
         let earlier = generations.iter().find(|stream| same(&stream.descriptor));
         if let Some(done) = earlier.filter(|stream| stream.head.outcome.as_ref().is_some_and(|o| o.is_complete())) {
+            name_stands_for(&transaction, done)?;
+            transaction.commit().map_err(CommitError::from)?;
             return Ok(Begun::Done(done.clone()));
         }
         if let Some(busy) = earlier.filter(|stream| active.contains(&stream.id)) {
@@ -134,6 +136,12 @@ fn generations(transaction: &WriteTransaction, request: &StreamRequest) -> Resul
         streams.push(Stream { id, name: own_name(&descriptor)?, descriptor, head });
     }
     Ok(streams)
+}
+
+fn name_stands_for(transaction: &WriteTransaction, stream: &Stream) -> Result<(), CommitError> {
+    let name = stream.descriptor.request.name.as_str();
+    transaction.open_table(ALIASES)?.insert(name, stream.id.0)?;
+    Ok(())
 }
 
 /// A name stands for one input. Its content may change, but then it comes from the same place.

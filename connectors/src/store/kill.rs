@@ -17,7 +17,7 @@ fn batches() -> Vec<Vec<LogEntry>> {
 #[test]
 #[ignore = "the test below starts it as a process of its own"]
 fn commit_until_killed() {
-    let dir = std::env::var_os(DIR_VARIABLE).expect("the test below names the directory");
+    let Some(dir) = std::env::var_os(DIR_VARIABLE) else { return };
     let writer = open(Path::new(&dir));
     let stream = begin(&writer, "clip");
     println!();

@@ -86,7 +86,7 @@ impl<R> Drop for FeedSender<R> {
 }
 
 /// Emits the records of a feed, each at its own time, as far as `credits` allow. On workers that are not the stream's
-/// home it emits nothing.
+/// home it emits nothing. A stream that has failed ends at once: whoever failed returns no credits.
 ///
 /// # Panics
 /// Where a record's time is not greater than the one before: readers promise strictly rising times.
@@ -95,8 +95,9 @@ pub fn source<'s, R: Clone + 'static>(
     receiver: Option<FeedReceiver<R>>,
     placement: Placement,
     credits: &Credits,
+    control: &Arc<StreamControl>,
 ) -> StreamVec<'s, Micros, Timed<R>> {
-    let credits = credits.clone();
+    let (credits, control) = (credits.clone(), Arc::clone(control));
     timely_source(scope, "source", move |capability, info| {
         credits.refill_activates(scope.activator_for(info.address.clone()));
         if let Some(receiver) = &receiver {
@@ -104,6 +105,9 @@ pub fn source<'s, R: Clone + 'static>(
         }
         let mut held = (placement == Placement::Home).then_some(capability).zip(receiver);
         move |output| {
+            if control.failure().is_some() {
+                held = None;
+            }
             let Some((capability, receiver)) = held.as_mut() else { return };
             while credits.available() {
                 match receiver.queue.try_recv() {

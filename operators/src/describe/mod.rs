@@ -38,7 +38,7 @@ impl Describer {
         let mut assert = |key, vertex| {
             deltas.push(Delta { t, diff: Diff::Assert, element: Element::Vertex(key, vertex), caused_by: None });
         };
-        if let Some(gap) = &arrival.gap {
+        for gap in &arrival.gaps {
             self.gaps += 1;
             assert(VertexKey::Gap(self.gaps), Vertex::Gap(gap.clone()));
         }
@@ -98,9 +98,9 @@ mod tests {
         let gap = GapVertex { from_us: 0, to_us: 90, reason: "missing frames".to_owned() };
         let mut keys = Vec::new();
         for (t, arrival) in [
-            (0, Arrival { gap: None, frame: frame(0) }),
-            (90, Arrival { gap: Some(gap), frame: frame(90) }),
-            (91, Arrival { gap: None, frame: None }),
+            (0, Arrival { gaps: vec![], frame: frame(0) }),
+            (90, Arrival { gaps: vec![gap], frame: frame(90) }),
+            (91, Arrival { gaps: vec![], frame: None }),
         ] {
             keys.extend(describer.on_arrival(t, &arrival).into_iter().map(|delta| (delta.t, delta.element)));
         }

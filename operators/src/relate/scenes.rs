@@ -5,9 +5,10 @@
 //! least a half) agree.
 
 use super::facts::{Fact, facts_of};
-use super::mot::{Frames, frame_time};
+use super::mot::Frames;
 use super::testing::{Chance, seen};
 use super::{Hold, RelateConfig};
+use crate::mot::FrameRate;
 use std::collections::BTreeMap;
 use vokg_engine::evidence::RelationKind;
 use vokg_engine::geometry::{Rect, Size};
@@ -159,6 +160,12 @@ struct View {
     shares_known: bool,
 }
 
+impl View {
+    fn rate(self) -> FrameRate {
+        FrameRate::new(self.fps).unwrap()
+    }
+}
+
 /// Boxes with noise on centre and extent in shares of the size, and 3 % missed.
 fn boxes(things: &[Thing], view: View, seed: u64) -> Frames {
     let mut chance = Chance::new(seed);
@@ -178,7 +185,7 @@ fn boxes(things: &[Thing], view: View, seed: u64) -> Frames {
             let px = |units: f64| (units * height) as f32;
             let rect = Rect::from_centre(px(x), px(y), px(w), px(h));
             let visible = view.shares_known.then(|| body.visible(&bodies) as f32);
-            let t = frame_time(frame, view.fps);
+            let t = view.rate().time_of(frame);
             let sighting = Observation { rect, visible, ..seen(t, track, 0.0, 0.0, 0.0, 0.0) };
             sightings.insert(sighting.track, sighting);
         }
@@ -257,7 +264,7 @@ fn scores(view: View, seeds: std::ops::Range<u64>) -> Scores {
     for seed in seeds {
         let things = scene(seed % 4, &mut Chance::new(seed));
         let frames = boxes(&things, view, seed);
-        let found = facts_of(&frames, view.fps, Some(view.size), &RelateConfig::default());
+        let found = facts_of(&frames, view.rate(), Some(view.size), &RelateConfig::default());
         score(&mut scores, &truth(&things), &found);
     }
     scores

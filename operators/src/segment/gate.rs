@@ -53,7 +53,7 @@ pub fn segment<'s>(
         let mut gate = Gate::new(lead_us);
         move |(encoded, encoded_frontier), (hints, hints_frontier), output| {
             encoded.for_each(|capability, frames| {
-                if let Some(capability) = capability.retain_least(0) {
+                if let Some(capability) = capability.retain_least(0).filter(|_| !gate.failed) {
                     gate.queue.extend(frames.drain(..).map(|frame| (capability.delayed(&frame.t), frame)));
                 }
             });
@@ -151,7 +151,7 @@ impl Gate {
         }
     }
 
-    /// Takes the encodings out of the queued frames of the lead; [`Gate::prepared`] puts them back. How many frames
+    /// Takes the encodings out of the queued frames of the lead; [`Gate::answered`] puts them back. How many frames
     /// behind the lead are queued depends on timing, so they are not shown.
     fn prepare(&mut self, lead_ends: Micros) -> Step {
         self.phase = Phase::Preparing;
@@ -256,7 +256,7 @@ mod tests {
             let (config, seen) = (config.clone(), seen_sender.clone());
             worker.dataflow::<Micros, _, _>(|scope| {
                 let credits = Credits::new(credits_frames, lead_us);
-                let arrivals = source(scope, receiver, placement, &credits);
+                let arrivals = source(scope, receiver, placement, &credits, &config.control);
                 let (encoded, _) = encode(arrivals, Box::new(Brightness), lead_us, &credits, config.clone());
                 let (handle, fed_back) = scope.feedback(1);
                 let segmented = segment(encoded, fed_back, Box::new(Sum::default()), lead_us, config);
@@ -282,7 +282,7 @@ mod tests {
             let size = Size { width: 2, height: 2 };
             let frame = (n < 60).then(|| Frame::from_i420(n * 40_000, size, vec![0; 4], vec![0], vec![0]));
             let t = if n < 60 { n * 40_000 } else { 59 * 40_000 + 1 };
-            sender.send(t, Arrival { gap: None, frame }, &control).expect("the stream takes frames");
+            sender.send(t, Arrival { gaps: vec![], frame }, &control).expect("the stream takes frames");
         }
         drop(sender);
         engine.finish().expect("workers end");

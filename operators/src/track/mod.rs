@@ -6,7 +6,6 @@ mod config;
 mod dataflow;
 mod filter;
 mod life;
-pub mod mot;
 mod tracker;
 
 pub use config::TrackConfig;

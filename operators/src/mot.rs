@@ -1,6 +1,6 @@
 //! The text formats of MOTChallenge: boxes per frame in, tracks per frame out, and the camera-motion files beside them.
 //!
-//! Boxes: `frame,id,left,top,width,height,score[,class[,visible fraction[,...]]]`, a row each, frames from 1, pixels
+//! Boxes: `frame,id,left,top,width,height[,score[,class[,visible fraction[,...]]]]`, a row each, frames from 1, pixels
 //! (<https://motchallenge.net/instructions/>). Camera motion: `index a b c d e f`, a frame each, index 0 being the first
 //! frame, with the affine map from the previous frame's pixels.
 
@@ -20,16 +20,16 @@ pub const PIXELS_MAX: f32 = 1e6;
 /// The greatest frame rate, in frames per second.
 pub const RATE_MAX: f64 = 1000.0;
 
-/// Names of the columns that every row of boxes has.
-const BOX_COLUMNS: [&str; 7] = ["frame", "id", "left", "top", "width", "height", "score"];
+/// Names of the columns of a row of boxes; all but the last are in every row.
+const BOX_COLUMNS: &[&str] = &["frame", "id", "left", "top", "width", "height", "score"];
 /// Names of the columns of a row of camera motion.
-const MOTION_COLUMNS: [&str; 7] = ["index", "a", "b", "c", "d", "e", "f"];
+const MOTION_COLUMNS: &[&str] = &["index", "a", "b", "c", "d", "e", "f"];
 
 /// Why a text is not in one of the formats.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum MotError {
     /// A row that is too short.
-    #[error("line {line}: {found} columns, at least 7 are needed: {names}")]
+    #[error("line {line}: {found} columns, these are needed: {names}")]
     Columns {
         /// From 1.
         line: usize,
@@ -52,6 +52,16 @@ pub enum MotError {
         /// What should stand there.
         wanted: String,
     },
+    /// The same track twice in one frame.
+    #[error("line {line}: track {id} is in frame {frame} already")]
+    Twice {
+        /// From 1.
+        line: usize,
+        /// The track.
+        id: u32,
+        /// The frame.
+        frame: u32,
+    },
     /// A camera motion that cannot be.
     #[error("line {line}: the map squeezes the picture onto a line")]
     Singular {
@@ -66,13 +76,15 @@ pub enum MotError {
 /// One box of one frame.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MotRow {
+    /// Where it stands in the text, from 1.
+    pub line: usize,
     /// From 1.
     pub frame: u32,
     /// Whose box; negative where unknown.
     pub id: i64,
     /// The box.
     pub rect: Rect,
-    /// Confidence, in whatever range the detector has.
+    /// Confidence, in whatever range the detector has; 1 where absent.
     pub score: f32,
     /// Its class; `None` where absent or negative.
     pub class: Option<u32>,
@@ -86,7 +98,7 @@ pub struct MotRow {
 /// At the first row that is not in the format, naming line and column.
 ///
 /// ```
-/// # use vokg_operators::track::mot::parse_boxes;
+/// # use vokg_operators::mot::parse_boxes;
 /// let rows = parse_boxes("1,-1,10.5,20,30,40,0.9,-1,-1,-1\n").unwrap();
 /// assert_eq!((rows[0].frame, rows[0].rect.left, rows[0].score), (1, 10.5, 0.9));
 /// let error = parse_boxes("1,-1,10,20,wide,40,0.9\n").unwrap_err();
@@ -94,9 +106,10 @@ pub struct MotRow {
 /// ```
 pub fn parse_boxes(text: &str) -> Result<Vec<MotRow>, MotError> {
     let mut rows = Vec::new();
-    for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+    let lines = text.trim_start_matches('\u{feff}').lines().enumerate();
+    for (index, line) in lines.filter(|(_, line)| !line.trim().is_empty()) {
         let values: Vec<&str> = line.split(',').map(str::trim).collect();
-        rows.push(parse_box(&Row::new(index + 1, values, &BOX_COLUMNS)?)?);
+        rows.push(parse_box(&Row::new(index + 1, values, BOX_COLUMNS, 6)?)?);
     }
     rows.sort_by_key(|row| row.frame);
     Ok(rows)
@@ -109,11 +122,16 @@ fn parse_box(row: &Row<'_>) -> Result<MotRow, MotError> {
         row.number(column, f32::MIN_POSITIVE..=PIXELS_MAX, &wanted)
     };
     let optional = |column: usize| row.values.get(column).and_then(|value| value.parse::<f32>().ok());
+    let score = match row.values.len() {
+        6 => 1.0,
+        _ => row.number(6, f32::MIN..=f32::MAX, "a finite number")?,
+    };
     Ok(MotRow {
+        line: row.line,
         frame: row.number(0, 1..=FRAME_MAX, &format!("a whole number from 1 to {FRAME_MAX}"))?,
         id: row.number(1, i64::MIN..=i64::MAX, "a whole number")?,
         rect: Rect::new(place(2)?, place(3)?, extent(4)?, extent(5)?),
-        score: row.number(6, f32::MIN..=f32::MAX, "a finite number")?,
+        score,
         class: optional(7).filter(|class| *class >= 0.0).map(|class| class as u32),
         visible: optional(8).filter(|visible| (0.0..=1.0).contains(visible)),
     })
@@ -126,7 +144,7 @@ fn parse_box(row: &Row<'_>) -> Result<MotRow, MotError> {
 pub fn parse_motion(text: &str) -> Result<BTreeMap<u32, Affine>, MotError> {
     let mut motion = BTreeMap::new();
     for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-        let row = Row::new(index + 1, line.split_whitespace().collect(), &MOTION_COLUMNS)?;
+        let row = Row::new(index + 1, line.split_whitespace().collect(), MOTION_COLUMNS, 7)?;
         let frame = 1 + row.number(0, 0..=FRAME_MAX - 1, &format!("a whole number below {FRAME_MAX}"))?;
         let mut map = Affine::IDENTITY;
         for (column, value) in map.m.iter_mut().enumerate() {
@@ -144,13 +162,13 @@ pub fn parse_motion(text: &str) -> Result<BTreeMap<u32, Affine>, MotError> {
 struct Row<'a> {
     line: usize,
     values: Vec<&'a str>,
-    names: &'static [&'static str; 7],
+    names: &'static [&'static str],
 }
 
 impl<'a> Row<'a> {
-    fn new(line: usize, values: Vec<&'a str>, names: &'static [&'static str; 7]) -> Result<Self, MotError> {
-        if values.len() < names.len() {
-            return Err(MotError::Columns { line, found: values.len(), names: names.join(",") });
+    fn new(line: usize, values: Vec<&'a str>, names: &'static [&'static str], needed: usize) -> Result<Self, MotError> {
+        if values.len() < needed {
+            return Err(MotError::Columns { line, found: values.len(), names: names[..needed].join(",") });
         }
         Ok(Self { line, values, names })
     }
@@ -262,7 +280,7 @@ mod tests {
         let message = |text: &str| parse_boxes(text).map_err(|error| error.to_string()).expect_err("not in the format");
         assert_eq!(
             message("1,1,0,0,9,9,1\n\n1,2,3\n"),
-            "line 3: 3 columns, at least 7 are needed: frame,id,left,top,width,height,score"
+            "line 3: 3 columns, these are needed: frame,id,left,top,width,height"
         );
         assert_eq!(
             message("0,1,0,0,9,9,1"),

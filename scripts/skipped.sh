@@ -1,0 +1,8 @@
+#!/usr/bin/env bash
+# Says what the tests could not check on this machine, and why.
+cd "$(dirname "$0")/.."
+shared=${VOKG_SHARED:-../shared}
+[ -d "$shared/clips" ] || echo "SKIPPED: real clips; set VOKG_SHARED to the folder that holds clips/"
+[ -d "$shared/badclips" ] || echo "SKIPPED: the collection of bad clips; set VOKG_SHARED to the folder that holds badclips/"
+[ "$(id -u)" -ne 0 ] || echo "SKIPPED: unreadable files, since root can read all"
+exit 0
