@@ -19,7 +19,7 @@ pub enum OpenError {
         dir: PathBuf,
     },
     /// There is no store, and reading does not make one.
-    #[error("no vokg data here: {}", .0.display())]
+    #[error("no vokg data here, vokg run puts it there: {}", .0.display())]
     Absent(PathBuf),
     /// A newer vokg wrote it.
     #[error("the data has format {found}, this vokg reads up to {known}, a newer vokg is needed: {dir}", dir = dir.display())]
