@@ -28,6 +28,11 @@ use tracing_subscriber::EnvFilter;
 pub fn main_with(cli: Cli) -> Exit {
     let Cli { command, common } = cli;
     start_logs(&common);
+    let configured = matches!(command, Command::Run(_) | Command::Demo(_) | Command::Relate(_));
+    if !configured && (common.config.is_some() || !common.overrides.is_empty()) {
+        eprintln!("vokg: this command reads no configuration; --config and --set go with run, demo and relate");
+        return Exit::Usage;
+    }
     let done = match command {
         Command::Run(args) => commands::run::run(args, &common),
         Command::Demo(args) => commands::demo::run(args, &common),

@@ -120,6 +120,7 @@ fn wrong_usage_is_2_and_names_the_way_out() {
         (vec!["run", "a/x.mp4", "b/x.mp4"], 2, "--name"),
         (vec!["synth", "--scene", "naer", "--truth", text(&truth)], 2, "near"),
         (vec!["export", "--format", "json", "--data", text(&absent)], 1, "vokg run"),
+        (vec!["doctor", "--set", "track.lost_secs=9"], 2, "reads no configuration"),
         (vec!["run"], 2, "<INPUT>"),
     ] {
         let output = vokg(&args);
