@@ -4,7 +4,7 @@
 
 mod support;
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::{Duration, Instant};
 use support::{clip, run, sized_clip};
 use vokg::config::Config;
@@ -22,7 +22,7 @@ fn a_frame_that_takes_too_long_fails_its_stream_and_no_other() {
     config.run.segment_deadline_secs = 0.0005;
     let disturbance = Disturbance { offload_jitter: Some(1), ..Disturbance::default() };
     let begun = Instant::now();
-    let finished = run(&[near.clone()], data.path(), &config, &disturbance);
+    let finished = run(std::slice::from_ref(&near), data.path(), &config, &disturbance);
     assert!(begun.elapsed() < Duration::from_secs(10));
     let report = &finished.reports[0];
     assert_eq!(report.status, Status::Failed);
@@ -49,7 +49,7 @@ fn a_picture_too_small_to_segment_fails_in_time_beside_a_good_clip() {
 }
 
 /// Encodes a clip again at 16 by 16 pixels.
-fn shrink(from: &PathBuf, to: &PathBuf) {
+fn shrink(from: &Path, to: &Path) {
     let (from, to) = (from.display(), to.display());
     let pipeline = format!(
         "filesrc location={from} ! qtdemux ! h264parse ! avdec_h264 ! videoscale ! video/x-raw,width=16,height=16 ! \
