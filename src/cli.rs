@@ -229,7 +229,8 @@ pub struct Verify {
 #[derive(Debug, Args)]
 pub struct Check {
     /// The configuration file
-    pub config: PathBuf,
+    #[arg(value_name = "CONFIG")]
+    pub file: PathBuf,
 }
 
 #[derive(Debug, Args)]

@@ -8,9 +8,9 @@ use vokg_connectors::source::file::Sample;
 
 /// Runs the command.
 pub fn run(args: cli::Check) -> Result<Exit, Failure> {
-    let config = Config::load(Some(&args.config), std::iter::empty(), &[])?;
+    let config = Config::load(Some(&args.file), std::iter::empty(), &[])?;
     registry::segmenter(&config)?;
     config.run.sample.parse::<Sample>().map_err(Failure::usage)?;
-    println!("{}: valid", args.config.display());
+    println!("{}: valid", args.file.display());
     Ok(Exit::Done)
 }
