@@ -6,17 +6,12 @@
 use crate::exit::Failure;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
 use std::path::Path;
 use std::time::Duration;
 use toml::{Table, Value};
 use vokg_connectors::source::file::Limits;
 use vokg_engine::geometry::Size;
-
-/// The longest wait that can be asked for: a day.
-const DEADLINE_SECS_MAX: f64 = 86_400.0;
-
-/// The longest lead of a segmenter, whose frames are kept in memory: a minute.
-const LEAD_SECS_MAX: f64 = 60.0;
 
 /// All settings.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -47,18 +42,25 @@ pub struct RunConfig {
     /// Which frames are looked at: `all`, `keyframes`, or a rate such as `5fps`.
     pub sample: String,
     /// Stop each stream after this many frames.
+    #[schemars(range(min = 1))]
     pub max_frames: Option<u64>,
     /// Worker threads of the dataflow.
+    #[schemars(range(min = 1, max = 256))]
     pub workers: usize,
     /// Streams processed at once; 0 for one per processor core.
+    #[schemars(range(min = 0, max = 256))]
     pub streams_at_once: usize,
     /// Frames of a stream in flight.
+    #[schemars(range(min = 1, max = 64))]
     pub frames_in_flight: usize,
     /// A frame whose segmentation takes longer than this fails its stream, in seconds.
+    #[schemars(range(min = 0.0001, max = 86_400.0))]
     pub segment_deadline_secs: f64,
     /// A stream whose frontier stands still for this long is reported, in seconds.
+    #[schemars(range(min = 0.0001, max = 86_400.0))]
     pub stall_warning_secs: f64,
     /// A stream whose frontier stands still for this long has failed, in seconds.
+    #[schemars(range(min = 0.0001, max = 86_400.0))]
     pub stall_limit_secs: f64,
 }
 
@@ -83,14 +85,19 @@ impl Default for RunConfig {
 #[serde(default, deny_unknown_fields)]
 pub struct LimitsConfig {
     /// Bytes of a file.
+    #[schemars(range(min = 1))]
     pub file_bytes: u64,
     /// Greatest width and height of a picture.
+    #[schemars(range(min = 16, max = 65_536))]
     pub picture_side_px: u32,
     /// Greatest number of pixels of a picture.
+    #[schemars(range(min = 256, max = 4_294_967_296u64))]
     pub picture_px: u64,
     /// Time to the first picture, in seconds.
+    #[schemars(range(min = 0.0001, max = 86_400.0))]
     pub open_deadline_secs: f64,
     /// Time between two pictures while somebody waits, in seconds.
+    #[schemars(range(min = 0.0001, max = 86_400.0))]
     pub stall_deadline_secs: f64,
 }
 
@@ -127,6 +134,7 @@ impl LimitsConfig {
 #[serde(default, deny_unknown_fields)]
 pub struct ResolveConfig {
     /// How far back automatic corrections reach, in seconds.
+    #[schemars(range(min = 0.0, max = 31_536_000.0))]
     pub correction_horizon_secs: f64,
 }
 
@@ -175,35 +183,13 @@ impl Config {
         Ok(config)
     }
 
-    /// Checks what types alone do not say.
+    /// Checks every number against the range the schema gives it, so that the two cannot differ.
     fn validate(&self) -> Result<(), Failure> {
-        let run = &self.run;
-        refuse_impossible_numbers("", &settings_table(self))?;
-        let lead_secs = self.motion.lead_secs;
-        if lead_secs > LEAD_SECS_MAX {
-            let message = format!("motion.lead_secs is {lead_secs}, it takes at most {LEAD_SECS_MAX}");
-            return Err(Failure::usage(message));
-        }
-        for (name, secs) in [
-            ("run.segment_deadline_secs", run.segment_deadline_secs),
-            ("run.stall_warning_secs", run.stall_warning_secs),
-            ("run.stall_limit_secs", run.stall_limit_secs),
-            ("limits.open_deadline_secs", self.limits.open_deadline_secs),
-            ("limits.stall_deadline_secs", self.limits.stall_deadline_secs),
-        ] {
-            if !(secs > 0.0 && secs <= DEADLINE_SECS_MAX) {
-                let message = format!("{name} is {secs}, it must be above 0 and at most {DEADLINE_SECS_MAX}");
-                return Err(Failure::usage(message));
-            }
-        }
-        if !(1..=256).contains(&run.workers) {
-            return Err(Failure::usage(format!("run.workers is {}, it takes 1 to 256", run.workers)));
-        }
-        if !(1..=64).contains(&run.frames_in_flight) {
-            let message = format!("run.frames_in_flight is {}, it takes 1 to 64", run.frames_in_flight);
-            return Err(Failure::usage(message));
-        }
-        Ok(())
+        let json = |failed| Failure::failed(format!("the configuration has no JSON form: {failed}"));
+        let schema = schemars::schema_for!(Self);
+        let settings = serde_json::to_value(self).map_err(json)?;
+        refuse_out_of_range("", &settings, schema.as_value(), schema.as_value()).map_err(Failure::usage)?;
+        self.relate.refuse_crossed_bounds().map_err(Failure::usage)
     }
 
     /// Hash of everything that can change a stream's log, with the version of the program.
@@ -246,22 +232,24 @@ fn settings_table(config: &Config) -> Table {
     Table::try_from(config).expect("settings are numbers, texts and tables of them")
 }
 
-/// No setting is negative or not a number.
-fn refuse_impossible_numbers(path: &str, table: &Table) -> Result<(), Failure> {
-    for (key, value) in table {
-        let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-        let possible = match value {
-            Value::Table(inner) => {
-                refuse_impossible_numbers(&path, inner)?;
-                true
-            }
-            Value::Float(number) => number.is_finite() && *number >= 0.0,
-            Value::Integer(number) => *number >= 0,
-            _ => true,
-        };
-        if !possible {
-            return Err(Failure::usage(format!("{path} is {value}, it takes numbers from 0 on")));
-        }
+/// Looks up the range of each number in its schema.
+fn refuse_out_of_range(path: &str, setting: &Json, schema: &Json, root: &Json) -> Result<(), String> {
+    let reference = schema["$ref"].as_str().and_then(|reference| reference.strip_prefix('#'));
+    let schema = reference.and_then(|pointer| root.pointer(pointer)).unwrap_or(schema);
+    if let Json::Object(settings) = setting {
+        return settings.iter().try_for_each(|(key, inner)| {
+            let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+            refuse_out_of_range(&path, inner, &schema["properties"][key], root)
+        });
+    }
+    if setting.is_null() && schema["type"] == "number" {
+        return Err(format!("{path} is not a finite number"));
+    }
+    let (least, most) = (&schema["minimum"], &schema["maximum"]);
+    let below = |low: &Json, high: &Json| low.as_f64().zip(high.as_f64()).is_some_and(|(low, high)| low < high);
+    if below(setting, least) || below(most, setting) {
+        let most = if most.is_null() { String::from("or more") } else { format!("to {most}") };
+        return Err(format!("{path} is {setting}, it takes {least} {most}"));
     }
     Ok(())
 }
@@ -351,9 +339,14 @@ mod tests {
         let message = load("[run]\nworkers = 0\n", &[], &[]).expect_err("no workers");
         assert!(message.contains("run.workers is 0, it takes 1 to 256"), "{message}");
         for (setting, words) in [
-            ("resolve.correction_horizon_secs=nan", "it takes numbers from 0 on"),
-            ("track.lost_secs=-1.0", "track.lost_secs is -1"),
-            ("motion.lead_secs=1e9", "at most 60"),
+            ("resolve.correction_horizon_secs=nan", "resolve.correction_horizon_secs is not a finite number"),
+            ("track.lost_secs=-1.0", "track.lost_secs is -1.0, it takes 0.0 to 86400.0"),
+            ("motion.lead_secs=1e9", "it takes 0.0 to 60.0"),
+            ("run.max_frames=0", "run.max_frames is 0, it takes 1 or more"),
+            ("motion.plane_width=1", "it takes 32 to 4096"),
+            ("relate.near.hold.on_secs=1e30", "relate.near.hold.on_secs"),
+            ("relate.near.on_gap=0.9", "relate.near.on_gap is 0.9, it takes at most relate.near.off_gap, 0.75"),
+            ("relate.contains.off_share=0.95", "relate.contains.off_share"),
         ] {
             let message = load("", &[], &[setting]).expect_err("out of range");
             assert!(message.contains(words), "{message}");

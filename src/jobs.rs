@@ -4,7 +4,7 @@ use crate::commit::{Sink, Wake};
 use crate::config::Config;
 use crate::exit::{Context, Failure};
 use crate::inputs::Input;
-use crate::progress::{Display, Watch};
+use crate::progress::{Display, Stalled, Watch};
 use crate::reader::{self, Event, Opened, Reader};
 use crate::registry;
 use crate::report::StreamReport;
@@ -18,8 +18,8 @@ use std::time::{Duration, Instant};
 use vokg_connectors::source::file::{FileConfig, StopHandle};
 use vokg_connectors::source::{EndReport, EndStatus};
 use vokg_connectors::store::{
-    CommitHandle, Committer, CommitterConfig, Ending, Grouping, Outcome, Store, StoreConfig, Stream, StreamBatch,
-    SubmitError, Writer,
+    CommitCounters, CommitHandle, Committer, CommitterConfig, Ending, Grouping, Outcome, Store, StoreConfig, Stream,
+    StreamBatch, SubmitError, Writer,
 };
 use vokg_engine::runtime::control::StreamControl;
 use vokg_engine::runtime::engine::{DataflowNumber, Engine};
@@ -34,16 +34,22 @@ use vokg_operators::resolve::ResolveConfig;
 const TICK: Duration = Duration::from_millis(100);
 /// Time between two offers to a full queue.
 const RETRY: Duration = Duration::from_millis(1);
+/// How long a stream that was given up may stay in the dataflow.
+const REMOVAL_DEADLINE: Duration = Duration::from_secs(30);
 /// How long the last transactions of a stream may take.
 const FLUSH_DEADLINE: Duration = Duration::from_secs(60);
 
-/// How timing is disturbed, by which tests show that it does not matter.
-#[derive(Clone, Debug, Default)]
+/// How a run is disturbed, by which tests show that timing does not matter and what hangs is given up.
+#[derive(Clone, Default)]
 pub struct Disturbance {
     /// Seed of random pauses before each job of each offload.
     pub offload_jitter: Option<u64>,
     /// Seed of the random grouping of batches into transactions.
     pub commit_grouping: Option<u64>,
+    /// Batches that may wait for their transaction.
+    pub commit_queue: Option<usize>,
+    /// Stands in for the segmenter of the configuration.
+    pub segmenter: Option<Arc<dyn Backend>>,
 }
 
 /// What became of a list of inputs.
@@ -54,6 +60,8 @@ pub struct Finished {
     pub seconds: f64,
     /// The user asked to stop.
     pub interrupted: bool,
+    /// What was committed.
+    pub commits: CommitCounters,
 }
 
 /// One input on its way.
@@ -76,6 +84,8 @@ struct Running {
     stop: StopHandle,
     read: Option<Result<EndReport, String>>,
     drained: bool,
+    /// When it was given up and taken from the dataflow.
+    removed: Option<Instant>,
 }
 
 /// Processes `inputs` into the store at `data_dir`. Setting `interrupt` ends every stream after the frames in flight.
@@ -91,7 +101,10 @@ pub fn run(
     interrupt: &AtomicBool,
     disturbance: &Disturbance,
 ) -> Result<Finished, Failure> {
-    let backend = registry::segmenter(config)?;
+    let backend = match &disturbance.segmenter {
+        Some(other) => Arc::clone(other),
+        None => registry::segmenter(config)?,
+    };
     let sample = config.run.sample.parse().map_err(Failure::usage)?;
     let file = FileConfig {
         sample,
@@ -102,7 +115,10 @@ pub fn run(
     let writer = Writer::open(data_dir, StoreConfig::default()).context("cannot open the store")?;
     let writer = Arc::new(writer);
     let grouping = disturbance.commit_grouping.map_or(Grouping::AllThatWaits, Grouping::Random);
-    let committing = CommitterConfig { grouping, ..CommitterConfig::default() };
+    let mut committing = CommitterConfig { grouping, ..CommitterConfig::default() };
+    if let Some(batches) = disturbance.commit_queue {
+        committing.queue.batches = batches;
+    }
     let wake = Wake::default();
     let committer = {
         let wake = wake.clone();
@@ -131,13 +147,13 @@ pub fn run(
     let seconds = runner.first_open.map_or(0.0, |first| first.elapsed().as_secs_f64());
     let Runner { jobs, engine, queue, .. } = runner;
     drop(queue);
-    engine.finish().context("the dataflow did not end cleanly")?;
-    committer.stop(Instant::now() + FLUSH_DEADLINE).context("the last commit failed")?;
+    engine.finish(Instant::now() + FLUSH_DEADLINE).context("the dataflow did not end cleanly")?;
+    let commits = committer.stop(Instant::now() + FLUSH_DEADLINE).context("the last commit failed")?;
     let reports = jobs.into_iter().filter_map(|job| match job.stage {
         Stage::Ended(report) => Some(report),
         _ => None,
     });
-    Ok(Finished { reports: reports.collect(), seconds, interrupted })
+    Ok(Finished { reports: reports.collect(), seconds, interrupted, commits })
 }
 
 struct Runner<'a> {
@@ -201,12 +217,17 @@ impl Runner<'_> {
             control: Arc::clone(&job.control),
         };
         job.stage = Stage::Opening;
+        self.watch.begin(index, &job.input.name, Arc::clone(&job.control));
         if let Err(error) = reader::start(reader, index, self.events.clone()) {
             self.end(index, StreamReport::not_run(&self.jobs[index].input, &format!("no thread for it: {error}")));
         }
     }
 
     fn on_event(&mut self, index: usize, event: Event) -> Result<(), Failure> {
+        if matches!(self.jobs[index].stage, Stage::Ended(_)) {
+            // It was given up while it opened. Its feed is dropped with the event, and its control says stop.
+            return Ok(());
+        }
         match event {
             Event::Refused(reason) => {
                 self.end(index, StreamReport::not_run(&self.jobs[index].input, &reason));
@@ -263,9 +284,8 @@ impl Runner<'_> {
             },
         };
         let dataflow = self.engine.add(dataflow(plan)).context("cannot build the dataflow")?;
-        self.watch.begin(&stream.name, control);
         self.jobs[index].stage =
-            Stage::Running(Box::new(Running { stream, dataflow, stop, read: None, drained: false }));
+            Stage::Running(Box::new(Running { stream, dataflow, stop, read: None, drained: false, removed: None }));
         Ok(())
     }
 
@@ -282,7 +302,6 @@ impl Runner<'_> {
     }
 
     fn conclude(&mut self, index: usize, stream: &Stream, read: Result<EndReport, String>) -> Result<(), Failure> {
-        self.watch.end(&stream.name);
         let failure = self.jobs[index].control.failure().or_else(|| read.as_ref().err().cloned());
         let ending = match (&failure, read.as_ref().map(|end| end.status)) {
             (Some(reason), _) => Some(Ending::Failed(reason.clone())),
@@ -333,6 +352,7 @@ impl Runner<'_> {
     }
 
     fn end(&mut self, index: usize, report: StreamReport) {
+        self.watch.end(index);
         self.jobs[index].stage = Stage::Ended(report);
     }
 
@@ -346,21 +366,42 @@ impl Runner<'_> {
     }
 
     fn look_for_stalls(&mut self) -> Result<(), Failure> {
-        for stalled in self.watch.tick() {
-            let message = format!("no frame has passed for {:.0} s", stalled.for_secs);
-            tracing::warn!(stream = %stalled.name, seconds = stalled.for_secs, "the frontier stands still");
-            let job = self.jobs.iter_mut().find_map(|job| match &mut job.stage {
-                Stage::Running(running) if running.stream.name == stalled.name => Some((running, &job.control)),
-                _ => None,
-            });
-            if let (true, Some((running, control))) = (stalled.hopeless, job) {
-                control.fail(&message);
-                running.stop.stop();
-                // A reader that hangs says nothing more.
-                running.read.get_or_insert(Err(message));
-                self.engine.remove(running.dataflow).context("cannot remove the stream")?;
+        for Stalled { index, name, for_secs, hopeless } in self.watch.tick() {
+            let message = format!("nothing has moved for {for_secs:.0} s");
+            tracing::warn!(stream = %name, seconds = for_secs, "the frontier stands still");
+            if hopeless {
+                self.give_up(index, message)?;
             }
         }
+        let stays = |job: &Job| match &job.stage {
+            Stage::Running(running) => running.removed.is_some_and(|since| since.elapsed() > REMOVAL_DEADLINE),
+            _ => false,
+        };
+        if let Some(job) = self.jobs.iter().find(|job| stays(job)) {
+            let name = &job.input.name;
+            self.engine.abandon();
+            let message = format!("{name} hangs within the dataflow; what was committed is safe, run again");
+            return Err(Failure::failed(message));
+        }
         Ok(())
+    }
+
+    /// Ends a stream that does not move. The thread of a reader that hangs in a system call is left behind.
+    fn give_up(&mut self, index: usize, message: String) -> Result<(), Failure> {
+        let job = &mut self.jobs[index];
+        job.control.fail(&message);
+        match &mut job.stage {
+            Stage::Running(running) => {
+                running.stop.stop();
+                running.read.get_or_insert(Err(message));
+                running.removed = Some(Instant::now());
+                self.engine.remove(running.dataflow).context("cannot remove the stream")
+            }
+            _ => {
+                let report = StreamReport::not_run(&job.input, &format!("while it was opened, {message}"));
+                self.end(index, report);
+                Ok(())
+            }
+        }
     }
 }

@@ -38,6 +38,7 @@ impl Display {
 
 /// One watched stream.
 struct Watched {
+    name: StreamName,
     control: Arc<StreamControl>,
     started: Instant,
     bar: Option<ProgressBar>,
@@ -50,6 +51,8 @@ struct Watched {
 
 /// A stream whose frontier stood still.
 pub struct Stalled {
+    /// The number it was given.
+    pub index: usize,
     /// Which.
     pub name: StreamName,
     /// For how long.
@@ -58,12 +61,12 @@ pub struct Stalled {
     pub hopeless: bool,
 }
 
-/// Watches all running streams.
+/// Watches all running streams, from the opening of their input on.
 pub struct Watch {
     display: Display,
     warn_after: Duration,
     fail_after: Duration,
-    streams: BTreeMap<StreamName, Watched>,
+    streams: BTreeMap<usize, Watched>,
 }
 
 impl Watch {
@@ -72,8 +75,8 @@ impl Watch {
         Self { display, warn_after, fail_after, streams: BTreeMap::new() }
     }
 
-    /// Begins to watch a stream.
-    pub fn begin(&mut self, name: &StreamName, control: Arc<StreamControl>) {
+    /// Begins to watch a stream under this number.
+    pub fn begin(&mut self, index: usize, name: &StreamName, control: Arc<StreamControl>) {
         let now = Instant::now();
         let bar = match &self.display {
             Display::Bars(bars) if self.streams.len() < MAX_BARS => Some(bars.add(bar(name))),
@@ -81,6 +84,7 @@ impl Watch {
         };
         let counters = control.counters();
         let watched = Watched {
+            name: name.clone(),
             control,
             started: now,
             bar,
@@ -90,12 +94,12 @@ impl Watch {
             warned: false,
             given_up: false,
         };
-        self.streams.insert(name.clone(), watched);
+        self.streams.insert(index, watched);
     }
 
     /// Ends the watch over a stream.
-    pub fn end(&mut self, name: &StreamName) {
-        if let Some(Watched { bar: Some(bar), .. }) = self.streams.remove(name) {
+    pub fn end(&mut self, index: usize) {
+        if let Some(Watched { bar: Some(bar), .. }) = self.streams.remove(&index) {
             bar.finish_and_clear();
         }
     }
@@ -104,7 +108,7 @@ impl Watch {
     pub fn tick(&mut self) -> Vec<Stalled> {
         let now = Instant::now();
         let mut stalled = Vec::new();
-        for (name, watched) in &mut self.streams {
+        for (&index, watched) in &mut self.streams {
             let counters = watched.control.counters();
             if counters != watched.last_counters {
                 (watched.last_counters, watched.last_move, watched.warned) = (counters, now, false);
@@ -114,14 +118,15 @@ impl Watch {
             if (hopeless && !watched.given_up) || (still >= self.warn_after && !watched.warned) {
                 watched.warned = true;
                 watched.given_up = hopeless;
-                stalled.push(Stalled { name: name.clone(), for_secs: still.as_secs_f64(), hopeless });
+                let (name, for_secs) = (watched.name.clone(), still.as_secs_f64());
+                stalled.push(Stalled { index, name, for_secs, hopeless });
             }
             let seconds = (now - watched.started).as_secs_f64().max(1e-3);
             match (&self.display, &watched.bar) {
                 (_, Some(bar)) => draw(bar, counters, seconds),
                 (Display::Lines, None) if now - watched.last_line >= LINE_EVERY => {
                     watched.last_line = now;
-                    eprintln!("{}", line(name, counters, seconds));
+                    eprintln!("{}", line(&watched.name, counters, seconds));
                 }
                 _ => {}
             }
@@ -177,7 +182,7 @@ mod tests {
         let name = StreamName::slug("cam");
         let control = Arc::new(StreamControl::default());
         let mut watch = Watch::new(Display::Quiet, Duration::from_millis(20), Duration::from_millis(80));
-        watch.begin(&name, Arc::clone(&control));
+        watch.begin(0, &name, Arc::clone(&control));
         assert!(watch.tick().is_empty());
         std::thread::sleep(Duration::from_millis(30));
         assert!(watch.tick().first().is_some_and(|stalled| !stalled.hopeless));
@@ -192,7 +197,7 @@ mod tests {
     #[test]
     fn a_line_tells_rate_and_time_left() {
         let counters =
-            StreamCounters { frames_in: 12, frames_out: 10, frames_expected: 30, frames_dropped: 0, t_us: 400_000 };
+            StreamCounters { frames_in: 12, frames_out: 10, frames_expected: 30, t_us: 400_000, ..Default::default() };
         let line = line(&StreamName::slug("cam"), counters, 2.0);
         assert_eq!((line["fps"].as_f64(), line["eta_s"].as_f64()), (Some(5.0), Some(4.0)));
         assert_eq!((line["in_flight"].as_u64(), line["x_realtime"].as_f64()), (Some(2), Some(0.2)));

@@ -3,6 +3,7 @@
 use crate::inputs::Input;
 use std::fs::File;
 use std::io::Read;
+use std::os::unix::fs::MetadataExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
@@ -59,12 +60,12 @@ impl Reader {
     pub fn run(self, say: &impl Fn(Event)) {
         match self.open() {
             Ok(Begin::Done(stream)) => say(Event::AlreadyDone(stream)),
-            Ok(Begin::Fresh(stream, mut source)) => {
+            Ok(Begin::Fresh(stream, mut source, stamp)) => {
                 let (sender, receiver) = feed(FEED_RECORDS);
                 let (probe, stop) = (source.info().clone(), source.stop_handle());
                 self.control.frames_expected.store(probe.frames_expected.unwrap_or(0), Ordering::Relaxed);
                 say(Event::Opened(Box::new(Opened { stream: *stream, probe, feed: receiver, stop })));
-                let end = self.feed(&mut source, &sender);
+                let end = self.feed(&mut source, &sender, stamp);
                 drop(sender);
                 say(Event::Read(end));
             }
@@ -73,6 +74,7 @@ impl Reader {
     }
 
     fn open(&self) -> Result<Begin, String> {
+        let stamp = Stamp::of(&self.input.path);
         let source = FileSource::open(&self.input.path, &self.file).map_err(|error| error.to_string())?;
         let content_hash = hash(&self.input.path, &self.control)?;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -87,11 +89,21 @@ impl Reader {
         };
         match self.writer.begin_stream(request).map_err(|error| error.to_string())? {
             Begun::Done(stream) => Ok(Begin::Done(Box::new(stream))),
-            Begun::Fresh(stream) => Ok(Begin::Fresh(Box::new(stream), Box::new(source))),
+            Begun::Fresh(stream) => Ok(Begin::Fresh(Box::new(stream), Box::new(source), stamp?)),
         }
     }
 
-    fn feed(&self, source: &mut FileSource, sender: &FeedSender<Arrival>) -> Result<EndReport, String> {
+    /// Refuses a file that is no longer the one that was hashed.
+    fn refuse_changed(&self, stamp: Stamp) -> Result<(), String> {
+        if Stamp::of(&self.input.path) == Ok(stamp) {
+            return Ok(());
+        }
+        let message = "the file changed while it was read; run it again when it is complete";
+        self.control.fail(message);
+        Err(message.to_owned())
+    }
+
+    fn feed(&self, source: &mut FileSource, sender: &FeedSender<Arrival>, stamp: Stamp) -> Result<EndReport, String> {
         let mut gaps = Vec::new();
         let mut last = None;
         let mut refused = false;
@@ -117,13 +129,11 @@ impl Reader {
                     }
                 }
                 SourceEvent::End(mut report) => {
+                    self.refuse_changed(stamp)?;
                     let whole = !refused && report.status != EndStatus::Stopped;
-                    let closed = whole
-                        && last.is_some_and(|last| {
-                            let end = Arrival { gaps, frame: None };
-                            sender.send(last + 1, end, &self.control).is_ok()
-                        });
-                    if !closed && last.is_some() {
+                    let end = Arrival { gaps, frame: None };
+                    let end_t = last.map_or(0, |last| last + 1);
+                    if !whole || sender.send(end_t, end, &self.control).is_err() {
                         report.status = EndStatus::Stopped;
                     }
                     return Ok(report);
@@ -135,7 +145,25 @@ impl Reader {
 
 enum Begin {
     Done(Box<Stream>),
-    Fresh(Box<Stream>, Box<FileSource>),
+    Fresh(Box<Stream>, Box<FileSource>, Stamp),
+}
+
+/// What tells that a path still leads to the same content. A file is opened more than once, to hash it, to look into it
+/// and to decode it, and the hash must be that of what was decoded.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Stamp {
+    device: u64,
+    inode: u64,
+    bytes: u64,
+    modified_ns: i128,
+}
+
+impl Stamp {
+    fn of(path: &Path) -> Result<Self, String> {
+        let about = std::fs::metadata(path).map_err(|error| format!("cannot be read: {error}"))?;
+        let modified_ns = i128::from(about.mtime()) * 1_000_000_000 + i128::from(about.mtime_nsec());
+        Ok(Self { device: about.dev(), inode: about.ino(), bytes: about.len(), modified_ns })
+    }
 }
 
 fn gap_vertex(gap: SourceGap) -> GapVertex {
@@ -158,8 +186,11 @@ fn hash(path: &Path, control: &StreamControl) -> Result<[u8; 32], String> {
         }
         match file.read(&mut chunk).map_err(unreadable)? {
             0 => return Ok(*hasher.finalize().as_bytes()),
-            bytes => hasher.update(&chunk[..bytes]),
-        };
+            bytes => {
+                hasher.update(&chunk[..bytes]);
+                control.bytes_hashed.fetch_add(bytes as u64, Ordering::Relaxed);
+            }
+        }
     }
 }
 

@@ -4,9 +4,10 @@
 
 mod support;
 
+use nix::sys::signal::Signal;
 use serde_json::Value;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 use support::{clip, sized_clip};
 use vokg_connectors::store::{Store, Writer};
@@ -143,25 +144,52 @@ fn two_different_logs_are_told_apart() {
     assert!(String::from_utf8_lossy(&other.stdout).contains("near: "));
 }
 
+/// Starts a run and waits until something of it is in the store.
+fn spawn_until_committed(args: &[&str], data: &Path) -> Child {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_vokg"));
+    let child = command.args(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let begun = Instant::now();
+    let some_log = || {
+        let store = Store::open(data, Default::default()).ok()?;
+        store.streams().ok()?.first().filter(|stream| stream.head.entries > 0).map(|_| ())
+    };
+    while some_log().is_none() {
+        assert!(begun.elapsed() < Duration::from_secs(60), "nothing was committed");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    child
+}
+
+fn signal(child: &Child, signal: Signal) {
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(child.id() as i32), signal).unwrap();
+}
+
+#[test]
+fn a_second_ctrl_c_stops_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, _) = sized_clip(dir.path(), "near", Some(60.0), Size { width: 640, height: 360 }, 25.0);
+    let data = dir.path().join("data");
+    let child = spawn_until_committed(&["run", text(&path), "--data", text(&data), "--json"], &data);
+    // Two that arrive together, which one signal sent twice may not do.
+    for sent in [Signal::SIGSTOP, Signal::SIGINT, Signal::SIGTERM, Signal::SIGCONT] {
+        signal(&child, sent);
+    }
+    let asked = Instant::now();
+    let output = child.wait_with_output().unwrap();
+    assert!(asked.elapsed() < Duration::from_secs(2), "{:?}", asked.elapsed());
+    assert_eq!(output.status.code(), Some(130), "{output:?}");
+    assert!(output.stdout.is_empty(), "no report of what was not finished: {output:?}");
+    assert!(Store::open(&data, Default::default()).unwrap().streams().unwrap()[0].head.entries > 0);
+}
+
 #[test]
 fn ctrl_c_drains_and_the_next_run_starts_the_stream_again() {
     let dir = tempfile::tempdir().unwrap();
     let (path, _) = sized_clip(dir.path(), "near", Some(60.0), Size { width: 640, height: 360 }, 25.0);
     let data = dir.path().join("data");
     let args = ["run", text(&path), "--data", text(&data), "--json"];
-    let mut command = Command::new(env!("CARGO_BIN_EXE_vokg"));
-    let child = command.args(args).stdout(Stdio::piped()).spawn().unwrap();
-    let begun = Instant::now();
-    let some_log = |data: &Path| {
-        let store = Store::open(data, Default::default()).ok()?;
-        store.streams().ok()?.first().filter(|stream| stream.head.entries > 0).map(|_| ())
-    };
-    while some_log(&data).is_none() {
-        assert!(begun.elapsed() < Duration::from_secs(60), "nothing was committed");
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    let pid = nix::unistd::Pid::from_raw(child.id() as i32);
-    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).unwrap();
+    let child = spawn_until_committed(&args, &data);
+    signal(&child, Signal::SIGINT);
     let asked = Instant::now();
     let output = child.wait_with_output().unwrap();
     assert!(asked.elapsed() < Duration::from_secs(10));

@@ -4,7 +4,9 @@
 
 mod support;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 use support::{run, store};
 use vokg::config::Config;
 use vokg::eval::relations::temporal_iou;
@@ -16,7 +18,7 @@ use vokg_engine::graph::Graph;
 use vokg_engine::time::{Micros, SECOND_US};
 
 /// The clips beside the repository, or where `VOKG_SHARED` says.
-fn clip(name: &str) -> Option<PathBuf> {
+fn shared_clip(name: &str) -> Option<PathBuf> {
     let beside = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared");
     let shared = std::env::var_os("VOKG_SHARED").map_or(beside, PathBuf::from);
     let path = shared.join("clips").join(name);
@@ -52,7 +54,7 @@ fn lives(graph: &Graph, at_least: Micros) -> Vec<(VertexKey, (Micros, Micros))> 
 
 #[test]
 fn four_cars_on_a_road_and_two_that_pass() {
-    let Some(path) = clip("car-detection.mp4") else { return };
+    let Some(path) = shared_clip("car-detection.mp4") else { return };
     let graph = graph_of(path, 377);
     let lives = lives(&graph, us(1.5));
     let find = |from: f64, to: f64| {
@@ -81,31 +83,54 @@ fn four_cars_on_a_road_and_two_that_pass() {
 
 #[test]
 fn a_woman_and_a_dog() {
-    let Some(path) = clip("01_dog.mp4") else { return };
+    let Some(path) = shared_clip("01_dog.mp4") else { return };
     let graph = graph_of(path, 289);
     assert!(!lives(&graph, us(1.5)).is_empty());
 }
 
 #[test]
 fn two_children_on_a_bed() {
-    let Some(path) = clip("bedroom.mp4") else { return };
+    let Some(path) = shared_clip("bedroom.mp4") else { return };
     let graph = graph_of(path, 200);
     assert!(!lives(&graph, us(1.5)).is_empty());
 }
 
 #[test]
-fn every_bad_clip_ends_in_time_through_the_whole_path() {
-    let Some(good) = clip("../badclips/good.mp4") else { return };
+fn every_bad_clip_ends_in_time_and_memory_and_harms_no_other() {
+    let Some(good) = shared_clip("../badclips/good.mp4") else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let companion = support::clip(dir.path(), "near", Some(2.0)).0;
     let mut paths: Vec<_> = std::fs::read_dir(good.parent().unwrap()).unwrap().map(|e| e.unwrap().path()).collect();
     paths.sort();
     for path in paths {
-        let data = tempfile::tempdir().unwrap();
-        let begun = std::time::Instant::now();
-        let finished = run(std::slice::from_ref(&path), data.path(), &Config::default(), &Disturbance::default());
-        let report = &finished.reports[0];
-        assert!(begun.elapsed().as_secs() < 15, "{}: {:?}", path.display(), begun.elapsed());
-        assert_eq!(report.status == Status::Failed, report.error.is_some(), "{report:?}");
+        let (report, took) = run_in_a_process(&[&path, &companion], &dir.path().join("data"));
+        assert!(took < Duration::from_secs(15), "{}: {took:?}", path.display());
+        let bytes = report["peak_rss_bytes"].as_u64().unwrap();
+        assert!(bytes < 500_000_000, "{}: {bytes} bytes", path.display());
+        let [bad, near] = &report["streams"].as_array().unwrap()[..] else { panic!("{report}") };
+        assert_eq!(near["status"], "complete", "beside {}", path.display());
+        assert_eq!(bad["status"] == "failed", bad["error"].is_string(), "{bad}");
         let sound = ["good.mp4", "hevc.mp4", "vp8.webm", "one_frame.mp4"].iter().any(|name| path.ends_with(name));
-        assert!(!sound || report.status == Status::Complete, "{report:?}");
+        assert!(!sound || bad["status"] == "complete", "{bad}");
     }
+}
+
+/// What `vokg run --json` says in a process of its own, and how long it took. A process that hangs is killed.
+fn run_in_a_process(inputs: &[&PathBuf], data: &Path) -> (serde_json::Value, Duration) {
+    let _ = std::fs::remove_dir_all(data);
+    let begun = Instant::now();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_vokg"));
+    command.arg("run").args(inputs).arg("--data").arg(data).args(["--json", "-q"]);
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    while child.try_wait().unwrap().is_none() {
+        if begun.elapsed() > Duration::from_secs(60) {
+            child.kill().unwrap();
+            panic!("{inputs:?} hangs");
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let took = begun.elapsed();
+    let output = child.wait_with_output().unwrap();
+    assert!(matches!(output.status.code(), Some(0 | 1)), "{inputs:?}: {output:?}");
+    (serde_json::from_slice(&output.stdout).unwrap(), took)
 }

@@ -19,9 +19,15 @@ fn digests(clips: &[PathBuf], workers: usize, frames_in_flight: usize, seed: Opt
     config.run.workers = workers;
     config.run.frames_in_flight = frames_in_flight;
     config.run.streams_at_once = SCENES.len();
-    let disturbance = Disturbance { offload_jitter: seed, commit_grouping: seed };
+    let disturbance = Disturbance {
+        offload_jitter: seed,
+        commit_grouping: seed,
+        commit_queue: seed.map(|_| 1),
+        ..Disturbance::default()
+    };
     let data = tempfile::tempdir().unwrap();
     let finished = run(clips, data.path(), &config, &disturbance);
+    assert!(seed.is_none() || finished.commits.refused > 0, "the queue was never full: {:?}", finished.commits);
     let digest = |report: vokg::report::StreamReport| {
         assert_eq!(report.status, Status::Complete, "{:?}", report.error);
         assert!(report.objects > 0 && !report.interactions.is_empty(), "{} says nothing: {report:?}", report.stream);

@@ -4,13 +4,20 @@
 
 mod support;
 
+use std::io::Write;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use support::{clip, run, sized_clip};
 use vokg::config::Config;
 use vokg::jobs::Disturbance;
+use vokg::registry;
 use vokg::report::Status;
 use vokg_engine::geometry::Size;
+use vokg_engine::segment::Hints;
+use vokg_engine::time::Micros;
+use vokg_models::{Backend, Encoded, Encoder, SegmentError, Segmented, Segmenter};
 
 #[test]
 fn a_frame_that_takes_too_long_fails_its_stream_and_no_other() {
@@ -46,6 +53,91 @@ fn a_picture_too_small_to_segment_fails_in_time_beside_a_good_clip() {
     let status: Vec<_> = finished.reports.iter().map(|report| report.status).collect();
     assert_eq!(status, [Status::Failed, Status::Complete]);
     assert!(finished.reports[0].error.as_ref().is_some_and(|error| error.contains("too small")));
+}
+
+#[test]
+fn a_stage_that_hangs_is_reported_and_given_up_and_the_next_input_runs() {
+    let dir = tempfile::tempdir().unwrap();
+    let [near, rest] = ["near", "rest"].map(|name| clip(dir.path(), name, Some(8.0)).0);
+    let data = tempfile::tempdir().unwrap();
+    let mut config = Config::default();
+    config.run.streams_at_once = 1;
+    config.run.stall_warning_secs = 0.5;
+    config.run.stall_limit_secs = 3.0;
+    let hung = AtomicBool::new(false);
+    let hang_once = move || {
+        if !hung.swap(true, Ordering::Relaxed) {
+            std::thread::sleep(Duration::from_secs(60));
+        }
+    };
+    let begun = Instant::now();
+    let finished = run(&[near, rest], data.path(), &config, &interfering(hang_once));
+    assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
+    let [hanging, next] = &finished.reports[..] else { panic!("{:?}", finished.reports) };
+    assert_eq!((hanging.status, next.status), (Status::Failed, Status::Complete), "{hanging:?}");
+    assert!(hanging.error.as_ref().is_some_and(|error| error.contains("nothing has moved for")), "{hanging:?}");
+}
+
+#[test]
+fn a_file_that_changes_while_it_is_read_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let near = clip(dir.path(), "near", Some(12.0)).0;
+    let growing = near.clone();
+    let grow = move || {
+        let mut file = std::fs::OpenOptions::new().append(true).open(&growing).unwrap();
+        file.write_all(b"more").unwrap();
+    };
+    let data = tempfile::tempdir().unwrap();
+    let report = &run(&[near], data.path(), &Config::default(), &interfering(grow)).reports[0];
+    assert_eq!(report.status, Status::Failed);
+    assert!(report.error.as_ref().is_some_and(|error| error.contains("changed while it was read")), "{report:?}");
+}
+
+/// A run whose segmenter does something of its own at the first frame of each stream.
+fn interfering(act: impl Fn() + Send + Sync + 'static) -> Disturbance {
+    let inner = registry::segmenter(&Config::default()).unwrap();
+    let backend = Interfering { inner, act: Arc::new(act) };
+    Disturbance { segmenter: Some(Arc::new(backend)), ..Disturbance::default() }
+}
+
+#[derive(Clone)]
+struct Interfering {
+    inner: Arc<dyn Backend>,
+    act: Arc<dyn Fn() + Send + Sync>,
+}
+
+struct InterferingSegmenter {
+    backend: Interfering,
+    inner: Box<dyn Segmenter>,
+    begun: bool,
+}
+
+impl Backend for Interfering {
+    fn name(&self) -> &'static str {
+        self.inner.name()
+    }
+
+    fn lead_us(&self) -> Micros {
+        self.inner.lead_us()
+    }
+
+    fn open(&self) -> (Box<dyn Encoder>, Box<dyn Segmenter>) {
+        let (encoder, inner) = self.inner.open();
+        (encoder, Box::new(InterferingSegmenter { backend: self.clone(), inner, begun: false }))
+    }
+}
+
+impl Segmenter for InterferingSegmenter {
+    fn prepare(&mut self, lead: &[Encoded]) {
+        self.inner.prepare(lead);
+    }
+
+    fn segment(&mut self, encoded: &Encoded, hints: &Hints) -> Result<Segmented, SegmentError> {
+        if !std::mem::replace(&mut self.begun, true) {
+            (self.backend.act)();
+        }
+        self.inner.segment(encoded, hints)
+    }
 }
 
 /// Encodes a clip again at 16 by 16 pixels.

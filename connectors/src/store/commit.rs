@@ -1,7 +1,7 @@
 //! One transaction for whatever is ready: log entries, indexes, heads, and references to files that are on disk by then.
 
 use super::error::CommitError;
-use super::head::StreamHead;
+use super::head::{BatchError, StreamHead};
 use super::index::Indexes;
 use super::observations::{ObservationSegment, segment_dir, write_segment};
 use super::open::Writer;
@@ -98,6 +98,9 @@ impl Writer {
             store_snapshot(transaction, indexes, batch, &mut head)?;
         }
         if let Some(outcome) = &batch.outcome {
+            if outcome.is_complete() && !head.closed {
+                return Err(refused(BatchError::StillOpen));
+            }
             head.outcome = Some(outcome.clone());
             if outcome.is_complete() {
                 transaction.open_table(ALIASES)?.insert(descriptor.request.name.as_str(), batch.stream.0)?;
@@ -183,8 +186,8 @@ fn store_snapshot(
 
 #[cfg(test)]
 mod tests {
+    use super::super::ReadError;
     use super::super::history::{begin, complete, object, open, progress, random_log};
-    use super::super::{BatchError, ReadError};
     use super::*;
     use vokg_engine::delta::Diff;
     use vokg_engine::id::TrackId;
@@ -234,8 +237,10 @@ mod tests {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let writer = open(dir.path());
         let stream = begin(&writer, "clip");
-        let end = StreamBatch { outcome: Some(complete()), ..StreamBatch::of_entries(stream, vec![]) };
-        writer.commit(&[end]).expect("an end needs no entries");
+        let end = |entries| StreamBatch { outcome: Some(complete()), ..StreamBatch::of_entries(stream, entries) };
+        let error = writer.commit(&[end(vec![])]);
+        assert!(matches!(error, Err(CommitError::Refused { reason: BatchError::StillOpen, .. })));
+        writer.commit(&[end(random_log(1, 3))]).expect("the log is closed");
         let error = writer.commit(&[StreamBatch::of_entries(stream, random_log(1, 3))]);
         assert!(matches!(error, Err(CommitError::Refused { reason: BatchError::Ended, .. })));
         let error = writer.commit(&[StreamBatch::of_entries(StreamId(99), vec![])]);

@@ -70,6 +70,9 @@ pub enum BatchError {
     /// The stream has ended.
     #[error("the stream has ended, nothing can follow")]
     Ended,
+    /// The stream is called complete, but its log goes on.
+    #[error("the stream cannot be complete, no record has closed its epoch")]
+    StillOpen,
     /// The epoch was closed.
     #[error("entry {0} follows the record that closed its epoch")]
     Closed(Position),

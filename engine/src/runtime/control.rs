@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 /// The state of one running stream: counters anybody may read, a request to stop, and the first failure.
 #[derive(Debug, Default)]
 pub struct StreamControl {
+    /// Bytes of the input read before its first frame.
+    pub bytes_hashed: AtomicU64,
     /// Frames the source has handed over.
     pub frames_in: AtomicU64,
     /// Frames whose deltas have left the dataflow.
@@ -24,6 +26,8 @@ pub struct StreamControl {
 /// The counters of a stream at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StreamCounters {
+    /// See [`StreamControl::bytes_hashed`].
+    pub bytes_hashed: u64,
     /// See [`StreamControl::frames_in`].
     pub frames_in: u64,
     /// See [`StreamControl::frames_out`].
@@ -41,6 +45,7 @@ impl StreamControl {
     pub fn counters(&self) -> StreamCounters {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         StreamCounters {
+            bytes_hashed: read(&self.bytes_hashed),
             frames_in: read(&self.frames_in),
             frames_out: read(&self.frames_out),
             frames_expected: read(&self.frames_expected),

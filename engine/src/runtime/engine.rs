@@ -5,15 +5,19 @@
 //! owner, which numbers them, and each worker refuses a number out of turn.
 
 use std::collections::BTreeMap;
-use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, Once};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use timely::WorkerConfig;
 use timely::communication::{Config as CommunicationConfig, WorkerGuards};
 use timely::worker::Worker;
 
 /// Commands a worker may be behind before the sender waits.
 const MAILBOX_COMMANDS: usize = 64;
+/// How long a worker may leave a full mailbox unread.
+const MAILBOX_DEADLINE: Duration = Duration::from_secs(30);
+/// Time between two offers to a full mailbox.
+const RETRY: Duration = Duration::from_millis(1);
 /// How long an idle worker sleeps before it looks at its mailbox unasked.
 const PARK: Duration = Duration::from_millis(100);
 
@@ -58,15 +62,25 @@ pub enum EngineError {
     /// A worker is gone; this happens only while the process is going down.
     #[error("worker {0} no longer takes commands")]
     Gone(usize),
+    /// An operator keeps a worker and does not come back.
+    #[error("worker {0} is stuck in an operator")]
+    Stuck(usize),
+    /// The workers did not come to their end in time.
+    #[error("the workers did not end in time")]
+    Unfinished,
 }
 
 /// The most workers of one engine.
 pub const MAX_WORKERS: usize = 256;
 
 /// Running workers.
+///
+/// Dropping it waits for the workers, unless one was found stuck: then all are left behind, to end with the process.
 pub struct Engine {
     mailboxes: Vec<SyncSender<Command>>,
-    guards: WorkerGuards<()>,
+    guards: Option<WorkerGuards<()>>,
+    /// Closed once every worker has come to its end.
+    ended: Receiver<()>,
     next_command: u64,
     next_dataflow: u64,
 }
@@ -82,16 +96,20 @@ impl Engine {
         }
         abort_on_worker_panic();
         let (mailboxes, receivers): (Vec<_>, Vec<_>) = (0..workers).map(|_| sync_channel(MAILBOX_COMMANDS)).unzip();
-        let receivers = Mutex::new(receivers.into_iter().map(Some).collect::<Vec<_>>());
+        let (at_work, ended) = sync_channel(0);
+        let posts = receivers.into_iter().map(|receiver| Some((receiver, at_work.clone())));
+        let posts = Mutex::new(posts.collect::<Vec<_>>());
+        drop(at_work);
         let communication =
             if workers == 1 { CommunicationConfig::Thread } else { CommunicationConfig::Process(workers) };
         let config = timely::Config { communication, worker: WorkerConfig::default() };
         let guards = timely::execute(config, move |worker| {
-            let receiver = receivers.lock().ok().and_then(|mut all| all[worker.index()].take());
-            work(worker, receiver.expect("each worker takes its own mailbox, once"));
+            let post = posts.lock().ok().and_then(|mut all| all[worker.index()].take());
+            let (mailbox, _at_work) = post.expect("each worker takes its own mailbox, once");
+            work(worker, mailbox);
         })
         .map_err(EngineError::Start)?;
-        Ok(Self { mailboxes, guards, next_command: 0, next_dataflow: 0 })
+        Ok(Self { mailboxes, guards: Some(guards), ended, next_command: 0, next_dataflow: 0 })
     }
 
     /// How many workers there are.
@@ -102,7 +120,7 @@ impl Engine {
     /// Builds a stream's dataflow on every worker; streams take turns in having a worker as home.
     ///
     /// # Errors
-    /// Where a worker is gone.
+    /// Where a worker is gone or stuck. The engine is of no use then.
     pub fn add(&mut self, build: Build) -> Result<DataflowNumber, EngineError> {
         let dataflow = DataflowNumber(self.next_dataflow);
         self.next_dataflow += 1;
@@ -115,7 +133,7 @@ impl Engine {
     /// itself; this is for one that no longer moves. Nothing happens where it is already gone.
     ///
     /// # Errors
-    /// Where a worker is gone.
+    /// Where a worker is gone or stuck. The engine is of no use then.
     pub fn remove(&mut self, dataflow: DataflowNumber) -> Result<(), EngineError> {
         self.command(Order::Remove { dataflow })
     }
@@ -123,25 +141,62 @@ impl Engine {
     /// Waits until every dataflow has come to its end, then ends the workers.
     ///
     /// # Errors
-    /// Where a worker is gone.
-    pub fn finish(mut self) -> Result<(), EngineError> {
+    /// Where a worker is gone or stuck, or the deadline came first.
+    pub fn finish(mut self, deadline: Instant) -> Result<(), EngineError> {
         self.command(Order::Finish)?;
-        for (index, result) in self.guards.join().into_iter().enumerate() {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if self.ended.recv_timeout(left) == Err(RecvTimeoutError::Timeout) {
+            self.abandon();
+            return Err(EngineError::Unfinished);
+        }
+        let joined = self.guards.take().map(WorkerGuards::join).into_iter().flatten();
+        for (index, result) in joined.enumerate() {
             result.map_err(|_| EngineError::Gone(index))?;
         }
         Ok(())
     }
 
+    /// Gives the workers up: nobody waits for them any more.
+    pub fn abandon(&mut self) {
+        std::mem::forget(self.guards.take());
+    }
+
     fn command(&mut self, order: Order) -> Result<(), EngineError> {
         let command = Command { number: self.next_command, order };
         self.next_command += 1;
-        for (index, mailbox) in self.mailboxes.iter().enumerate() {
-            mailbox.send(command.clone()).map_err(|_| EngineError::Gone(index))?;
+        let deadline = Instant::now() + MAILBOX_DEADLINE;
+        let sent = self.mailboxes.iter().enumerate().try_for_each(|(index, mailbox)| {
+            post(mailbox, command.clone(), deadline).map_err(|error| match error {
+                TrySendError::Full(_) => EngineError::Stuck(index),
+                TrySendError::Disconnected(_) => EngineError::Gone(index),
+            })
+        });
+        if sent.is_err() {
+            self.abandon();
         }
-        for guard in self.guards.guards() {
+        for guard in self.guards.iter().flat_map(WorkerGuards::guards) {
             guard.thread().unpark();
         }
-        Ok(())
+        sent
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        // The workers see that there will be no more commands, and let go of what is still running.
+        self.mailboxes.clear();
+    }
+}
+
+/// Offers a command until there is room for it or the deadline comes.
+fn post(mailbox: &SyncSender<Command>, command: Command, deadline: Instant) -> Result<(), TrySendError<Command>> {
+    let mut command = command;
+    loop {
+        match mailbox.try_send(command) {
+            Err(TrySendError::Full(back)) if Instant::now() < deadline => command = back,
+            sent => return sent,
+        }
+        std::thread::sleep(RETRY);
     }
 }
 
@@ -159,9 +214,10 @@ fn work(worker: &mut Worker, mailbox: Receiver<Command>) {
                     apply(worker, command.order, &mut indices);
                 }
                 Err(TryRecvError::Empty) => break,
+                Err(TryRecvError::Disconnected) if finishing => break,
                 Err(TryRecvError::Disconnected) => {
-                    finishing = true;
-                    break;
+                    worker.installed_dataflows().into_iter().for_each(|index| worker.drop_dataflow(index));
+                    return;
                 }
             }
         }
@@ -212,6 +268,10 @@ mod tests {
     use timely::dataflow::operators::generic::operator::source;
     use timely::dataflow::operators::{Inspect, Probe};
 
+    fn soon() -> Instant {
+        Instant::now() + Duration::from_secs(60)
+    }
+
     /// A dataflow that emits 0, 1, 2 … on its home worker until `stop` and counts what it emitted.
     fn counting(limit: u64, seen: Arc<AtomicUsize>) -> Build {
         Arc::new(move |worker, placement| {
@@ -248,7 +308,7 @@ mod tests {
             for _ in 0..20 {
                 engine.add(counting(10, Arc::clone(&seen)))?;
             }
-            engine.finish()?;
+            engine.finish(soon())?;
             assert_eq!(seen.load(Ordering::Relaxed), 200);
         }
         Ok(())
@@ -262,7 +322,51 @@ mod tests {
         engine.add(counting(10, Arc::clone(&seen)))?;
         engine.remove(endless)?;
         engine.remove(endless)?;
-        engine.finish()
+        engine.finish(soon())
+    }
+
+    #[test]
+    fn an_engine_that_is_dropped_lets_go_of_endless_dataflows() -> Result<(), EngineError> {
+        for workers in [1, 2] {
+            let mut engine = Engine::start(workers)?;
+            engine.add(counting(u64::MAX, Arc::default()))?;
+            drop(engine);
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn nobody_waits_for_a_dataflow_that_never_ends() -> Result<(), EngineError> {
+        let mut engine = Engine::start(2)?;
+        engine.add(counting(u64::MAX, Arc::default()))?;
+        let finished = engine.finish(Instant::now() + Duration::from_millis(100));
+        assert!(matches!(finished, Err(EngineError::Unfinished)), "{finished:?}");
+        Ok(())
+    }
+
+    /// The process of [`a_panic_on_a_worker_ends_the_process`].
+    #[test]
+    #[ignore = "run by the test beside it, in a process of its own"]
+    fn panicking_process() {
+        let mut engine = Engine::start(2).expect("workers start");
+        let panics: Build = Arc::new(|worker, placement| {
+            assert!(placement == Placement::Elsewhere, "worker {} panics on purpose", worker.index());
+        });
+        engine.add(panics).expect("the mailbox has room");
+        std::thread::sleep(Duration::from_secs(60));
+    }
+
+    #[test]
+    fn a_panic_on_a_worker_ends_the_process() -> std::io::Result<()> {
+        let begun = Instant::now();
+        let output = std::process::Command::new(std::env::current_exe()?)
+            .args(["--ignored", "--exact", "--nocapture", "runtime::engine::tests::panicking_process"])
+            .output()?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(said.contains("panics on purpose") && said.contains("what was committed is safe"), "{said}");
+        assert_eq!(output.status.code(), None, "a signal ended it: {:?}", output.status);
+        assert!(begun.elapsed() < Duration::from_secs(30));
+        Ok(())
     }
 
     #[test]

@@ -100,7 +100,11 @@ fn canonical(deltas: Vec<Delta>) -> Vec<Delta> {
     for delta in deltas {
         let said = keys.entry(delta.element.key()).or_default().entry(delta.diff);
         // Two values for one key at one time are a broken promise; the greater one wins whatever came first.
-        said.and_modify(|other| *other = delta.clone().max(other.clone())).or_insert(delta);
+        said.and_modify(|other| {
+            debug_assert_eq!(*other, delta, "two values for one key at one time");
+            *other = delta.clone().max(other.clone());
+        })
+        .or_insert(delta);
     }
     let mut kept: Vec<Delta> = keys.into_values().filter_map(net).collect();
     kept.sort_unstable_by_key(Delta::order);

@@ -18,24 +18,34 @@ use serde::{Deserialize, Serialize};
 #[serde(default, deny_unknown_fields)]
 pub struct IdentifyConfig {
     /// Longest time between the last sighting of the one and the first of the other, in seconds.
+    #[schemars(range(min = 0.0, max = 86_400.0))]
     pub reach_secs: f64,
     /// Least score of a link, in thousandths.
+    #[schemars(range(min = 0, max = 1000))]
     pub min_score_milli: u16,
     /// A link scores better by this than any other of either track, in thousandths; else both stay what they are.
+    #[schemars(range(min = 0, max = 1000))]
     pub margin_milli: u16,
     /// Tolerance of position at once, in sizes.
+    #[schemars(range(min = 0.001, max = 100.0))]
     pub position_sizes: f32,
     /// How that tolerance grows with the gap, in sizes per second.
+    #[schemars(range(min = 0.001, max = 100.0))]
     pub drift_sizes_per_sec: f32,
     /// Tolerance of velocity, in sizes per second.
+    #[schemars(range(min = 0.001, max = 100.0))]
     pub velocity_sizes_per_sec: f32,
     /// Tolerance of size, in natural logarithms of the ratio.
+    #[schemars(range(min = 0.001, max = 100.0))]
     pub size_log: f32,
     /// Similarity of looks at and below which two things are different.
+    #[schemars(range(min = 0.0, max = 1.0))]
     pub look_different: f32,
     /// Similarity of looks at and above which they are equal.
+    #[schemars(range(min = 0.0, max = 1.0))]
     pub look_equal: f32,
     /// The factor where a look is missing.
+    #[schemars(range(min = 0.0, max = 1.0))]
     pub look_unknown: f32,
 }
 

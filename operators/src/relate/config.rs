@@ -27,23 +27,53 @@ pub struct RelateConfig {
     pub leaves: LeavesConfig,
 }
 
+impl RelateConfig {
+    /// Refuses a bound to begin that lies beyond its bound to end, as such a relation would flicker.
+    ///
+    /// # Errors
+    /// The names and values of the two.
+    pub fn refuse_crossed_bounds(&self) -> Result<(), String> {
+        let Self { near, contains, occludes, approaches, leaves, .. } = self;
+        let heading = &leaves.heading;
+        let at_most = [
+            ("near.on_gap", near.on_gap, "near.off_gap", near.off_gap),
+            ("contains.off_share", contains.off_share, "contains.on_share", contains.on_share),
+            ("occludes.on_visible", occludes.on_visible, "occludes.off_visible", occludes.off_visible),
+            ("occludes.on_gap", occludes.on_gap, "occludes.off_gap", occludes.off_gap),
+            ("approaches.off_speed", approaches.off_speed, "approaches.on_speed", approaches.on_speed),
+            ("leaves.heading.off_speed", heading.off_speed, "leaves.heading.on_speed", heading.on_speed),
+        ];
+        let crossed = at_most.into_iter().find(|(_, low, _, high)| low > high);
+        crossed.map_or(Ok(()), |(name, low, other, high)| {
+            Err(format!("relate.{name} is {low}, it takes at most relate.{other}, {high}"))
+        })
+    }
+}
+
 /// Windows of the quantities every relation reads.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct MeasureConfig {
     /// The size of a track is the median over this long, in seconds.
+    #[schemars(range(min = 0.0, max = 600.0))]
     pub size_secs: f64,
     /// The velocity of a track is the least-squares slope over this long, in seconds, and over at least three sightings.
+    #[schemars(range(min = 0.05, max = 60.0))]
     pub velocity_secs: f64,
     /// No velocity before those sightings span this long, in seconds.
+    #[schemars(range(min = 0.0, max = 600.0))]
     pub velocity_span_secs: f64,
     /// A track unseen for at most this long is taken as seen between its sightings, in seconds.
+    #[schemars(range(min = 0.0, max = 600.0))]
     pub interpolate_secs: f64,
     /// How far before its confirmation a track is related to others, in seconds.
+    #[schemars(range(min = 0.0, max = 600.0))]
     pub replay_secs: f64,
     /// A box whose edge is this close to the border of the frame is cut by it, as a share of the frame's extent.
+    #[schemars(range(min = 0.0, max = 1.0))]
     pub border_share: f64,
     /// What is this close to another, in sizes, may be hidden by it.
+    #[schemars(range(min = 0.0, max = 100.0))]
     pub crowd_gap: f64,
 }
 
@@ -66,12 +96,16 @@ impl Default for MeasureConfig {
 #[serde(deny_unknown_fields)]
 pub struct Hold {
     /// An interval begins when the relation has held this long.
+    #[schemars(range(min = 0.0, max = 86_400.0))]
     pub on_secs: f64,
     /// A pause shorter than this does not end it.
+    #[schemars(range(min = 0.0, max = 86_400.0))]
     pub off_secs: f64,
     /// Intervals shorter than this are dropped.
+    #[schemars(range(min = 0.0, max = 86_400.0))]
     pub min_secs: f64,
     /// Intervals less than this apart are one.
+    #[schemars(range(min = 0.0, max = 86_400.0))]
     pub bridge_secs: f64,
 }
 
@@ -98,8 +132,10 @@ impl Hold {
 #[serde(default, deny_unknown_fields)]
 pub struct NearConfig {
     /// Begins at a gap of at most this, in sizes.
+    #[schemars(range(min = 0.0, max = 100.0))]
     pub on_gap: f64,
     /// Ends at a gap of at least this, in sizes.
+    #[schemars(range(min = 0.0, max = 100.0))]
     pub off_gap: f64,
     /// How long.
     pub hold: Hold,
@@ -116,10 +152,13 @@ impl Default for NearConfig {
 #[serde(default, deny_unknown_fields)]
 pub struct ContainsConfig {
     /// Begins when at least this share of the contained thing lies in the container's box.
+    #[schemars(range(min = 0.0, max = 1.0))]
     pub on_share: f64,
     /// Ends when at most this share does.
+    #[schemars(range(min = 0.0, max = 1.0))]
     pub off_share: f64,
     /// The contained box has at most this share of the container's area when it begins.
+    #[schemars(range(min = 0.0, max = 1.0))]
     pub area_ratio: f64,
     /// How long.
     pub hold: Hold,
@@ -136,16 +175,22 @@ impl Default for ContainsConfig {
 #[serde(default, deny_unknown_fields)]
 pub struct OccludesConfig {
     /// Begins when at most this share of the hidden thing is visible.
+    #[schemars(range(min = 0.0, max = 1.0))]
     pub on_visible: f64,
     /// Ends when at least this share is.
+    #[schemars(range(min = 0.0, max = 1.0))]
     pub off_visible: f64,
     /// The hiding thing is visible by at least this share when it begins.
+    #[schemars(range(min = 0.0, max = 1.0))]
     pub front_visible: f64,
     /// Begins at a gap of at most this, in sizes.
+    #[schemars(range(min = 0.0, max = 100.0))]
     pub on_gap: f64,
     /// Ends beyond this gap, in sizes: what hides must stay beside what it hides.
+    #[schemars(range(min = 0.0, max = 100.0))]
     pub off_gap: f64,
     /// Where only boxes are known, the lower bottom edge is nearer if it is lower by at least this, in sizes.
+    #[schemars(range(min = 0.0, max = 100.0))]
     pub depth_margin: f64,
     /// How long.
     pub hold: Hold,
@@ -170,12 +215,16 @@ impl Default for OccludesConfig {
 #[serde(default, deny_unknown_fields)]
 pub struct HeadingConfig {
     /// Begins at this speed along the line, in sizes per second.
+    #[schemars(range(min = 0.0, max = 100.0))]
     pub on_speed: f64,
     /// Ends below this speed along the line, in sizes per second.
+    #[schemars(range(min = 0.0, max = 100.0))]
     pub off_speed: f64,
     /// Least cosine between the movement and the line when it begins.
+    #[schemars(range(min = -1.0, max = 1.0))]
     pub on_cos: f64,
     /// Below this speed the other is still, in sizes per second.
+    #[schemars(range(min = 0.0, max = 100.0))]
     pub still_speed: f64,
     /// How long.
     pub hold: Hold,
@@ -194,6 +243,7 @@ pub struct LeavesConfig {
     /// The movement, away from the other.
     pub heading: HeadingConfig,
     /// Both were near each other at most this long before it begins, in seconds.
+    #[schemars(range(min = 0.0, max = 600.0))]
     pub near_within_secs: f64,
 }
 

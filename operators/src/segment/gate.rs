@@ -285,7 +285,7 @@ mod tests {
             sender.send(t, Arrival { gaps: vec![], frame }, &control).expect("the stream takes frames");
         }
         drop(sender);
-        engine.finish().expect("workers end");
+        engine.finish(std::time::Instant::now() + std::time::Duration::from_secs(60)).expect("workers end");
         seen.try_iter().collect()
     }
 

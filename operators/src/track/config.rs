@@ -10,35 +10,50 @@ use serde::{Deserialize, Serialize};
 #[serde(default, deny_unknown_fields)]
 pub struct TrackConfig {
     /// A track is confirmed only after it was seen for this long, pauses not counted, in seconds.
+    #[schemars(range(min = 0.0, max = 600.0))]
     pub confirm_secs: f64,
     /// Distance between its first and its present centre that confirms it, in sizes.
+    #[schemars(range(min = 0.0, max = 100.0))]
     pub confirm_moved_sizes: f32,
     /// A track that has not moved that far is confirmed after being seen for this long, in seconds, ...
+    #[schemars(range(min = 0.0, max = 600.0))]
     pub confirm_still_secs: f64,
     /// ... where its box covers at least this share of the frame.
+    #[schemars(range(min = 0.0, max = 1.0))]
     pub confirm_still_area: f32,
     /// A confirmed track is given up when it was not seen for longer than this, in seconds. A step from frame to frame
     /// that is longer ends every track: see [`TrackConfig::sampled_every`].
+    #[schemars(range(min = 0.0, max = 86_400.0))]
     pub lost_secs: f64,
     /// A track that is not confirmed is dropped when it was not seen for longer than this, in seconds.
+    #[schemars(range(min = 0.0, max = 86_400.0))]
     pub forget_secs: f64,
     /// How far back the sightings of a track that is not confirmed are kept, in seconds.
+    #[schemars(range(min = 0.0, max = 600.0))]
     pub history_secs: f64,
     /// A track that was still for this long is settled, in seconds.
+    #[schemars(range(min = 0.0, max = 86_400.0))]
     pub settle_secs: f64,
     /// Below this speed a track is still, in sizes per second.
+    #[schemars(range(min = 0.0, max = 100.0))]
     pub still_sizes_per_sec: f32,
     /// Segments with at least this score continue any track.
+    #[schemars(range(min = -1e6, max = 1e6))]
     pub high_score: f32,
     /// Segments with at least this score continue confirmed tracks that were seen in the previous frame.
+    #[schemars(range(min = -1e6, max = 1e6))]
     pub low_score: f32,
     /// Segments with at least this score begin a track.
+    #[schemars(range(min = -1e6, max = 1e6))]
     pub birth_score: f32,
     /// Least overlap (intersection over union) of a segment with the predicted box of a track it continues.
+    #[schemars(range(min = 0.0, max = 1.0))]
     pub min_iou: f32,
     /// The same for segments below `high_score`.
+    #[schemars(range(min = 0.0, max = 1.0))]
     pub min_iou_low: f32,
     /// How many times larger the error of a merged segment's box is.
+    #[schemars(range(min = 1.0, max = 100.0))]
     pub merged_noise: f32,
 }
 

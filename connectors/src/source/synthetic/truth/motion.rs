@@ -13,9 +13,8 @@ const CHASES: Rule = Rule { least: 1.5, bridge: 1.0, ..Rule::holds(0.0, 0.3) };
 const MOVES_WITH: Rule = Rule { least: 1.0, ..Rule::holds(0.6, 0.4) };
 const CARRIES: Rule = Rule::holds(0.5, 0.4);
 
-/// Motion counts only while at least this share of both is inside the frame: the box of what is cut off does not move
-/// as the thing does.
-const INSIDE: f32 = 0.8;
+/// Motion counts only while at least this share of both is inside the frame: of less, nobody can tell how it moves.
+const INSIDE: f32 = 0.2;
 const NEAR_BEFORE_SECS: f64 = 2.0;
 const FOLLOW_WINDOW_SECS: f64 = 1.5;
 const CHASE_WINDOW_SECS: f64 = 0.8;

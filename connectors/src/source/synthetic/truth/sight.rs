@@ -20,7 +20,7 @@ pub struct Sighting {
     pub visible: f32,
     /// Bodies with a larger one are nearer.
     pub rank: usize,
-    /// Running median of the root of the box area over the last two seconds.
+    /// Running median over the last two seconds of the root of the area of the whole box, whatever the frame cuts off.
     pub scale: f64,
 }
 
@@ -139,7 +139,8 @@ fn sighting(figure: &Figure, frame: Size, visible: f32, rank: usize) -> Option<S
 fn set_scales(row: &mut [Option<Sighting>], memory: usize) {
     for frame in 0..row.len() {
         let first = (frame + 1).saturating_sub(memory);
-        let mut recent: Vec<f32> = row[first..=frame].iter().flatten().map(|s| s.rect.scale()).collect();
+        let mut recent: Vec<f32> =
+            row[first..=frame].iter().flatten().map(|s| s.rect.scale() / s.inside.sqrt()).collect();
         recent.sort_by(f32::total_cmp);
         let median = recent.get(recent.len() / 2).copied().unwrap_or(0.0);
         if let Some(sighting) = &mut row[frame] {
