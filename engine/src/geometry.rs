@@ -84,7 +84,7 @@ impl Rect {
     pub fn gap(&self, other: &Self) -> f32 {
         let x = (self.left.max(other.left) - self.right().min(other.right())).max(0.0);
         let y = (self.top.max(other.top) - self.bottom().min(other.bottom())).max(0.0);
-        x.hypot(y)
+        length(x, y)
     }
 
     /// The smallest box around both.
@@ -164,6 +164,11 @@ impl Affine {
         let scale = (a * e - b * d).abs().sqrt();
         Rect::from_centre(x, y, rect.width * scale, rect.height * scale)
     }
+}
+
+/// Length of a vector. Unlike `hypot`, whose last bit depends on the system's library, it is the same everywhere.
+pub fn length(x: f32, y: f32) -> f32 {
+    (x * x + y * y).sqrt()
 }
 
 #[cfg(test)]

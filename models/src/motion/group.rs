@@ -8,7 +8,7 @@ use super::components::{Piece, find, unite};
 use super::expected::{Expected, rect_of, share_inside};
 use super::plane::Lattice;
 use std::collections::BTreeMap;
-use vokg_engine::geometry::Rect;
+use vokg_engine::geometry::{Rect, length};
 
 /// A group of pieces and the expected track they belong to.
 #[derive(Clone, Debug)]
@@ -113,7 +113,7 @@ impl Groups {
 fn owner(piece: &Piece, rect: &Rect, expected: &[Expected]) -> Option<usize> {
     let distance = |e: &Expected| {
         let ((x, y), (u, v)) = (rect.centre(), e.rect.centre());
-        (x - u).hypot(y - v)
+        length(x - u, y - v)
     };
     let share = |e: &Expected| share_inside(piece, &e.rect.grown(BOX_MARGIN));
     let holders = expected.iter().enumerate().map(|(i, e)| (i, share(e), distance(e)));

@@ -7,7 +7,7 @@ use super::components::{Piece, Run};
 use super::expected::{Expected, rect_of};
 use super::look::{Colours, LOOK_CELLS, look_cell};
 use super::plane::Plane;
-use vokg_engine::geometry::Rect;
+use vokg_engine::geometry::{Rect, length};
 
 /// A blob covers a box when its own box covers more than this share of it ...
 const COVERED_SHARE: f32 = 0.5;
@@ -122,7 +122,7 @@ impl<'a> Field<'a> {
         for run in &self.piece.runs {
             for x in run.from..run.to {
                 let (dx, dy) = ((x as f32 + 0.5 - cx).abs(), (run.y as f32 + 0.5 - cy).abs());
-                let outside = (dx - half_width).max(0.0).hypot((dy - half_height).max(0.0));
+                let outside = length((dx - half_width).max(0.0), (dy - half_height).max(0.0));
                 let rim = (dx / half_width).powi(2).min(1.0) + (dy / half_height).powi(2).min(1.0);
                 let chroma = run.y / 2 * (plane.lattice.width / 2) + x / 2;
                 let cell = look_cell(plane.y[run.y * plane.lattice.width + x], plane.u[chroma], plane.v[chroma]);

@@ -2,6 +2,7 @@
 
 use super::config::IdentifyConfig;
 use super::fragment::{EndPoint, Fragment};
+use vokg_engine::geometry::length;
 use vokg_engine::segment::Look;
 use vokg_engine::time::{micros_from_secs, secs_from_micros};
 
@@ -24,13 +25,10 @@ fn course(end: &EndPoint, start: &EndPoint, config: &IdentifyConfig) -> f32 {
     let gap_secs = secs_from_micros(start.t.saturating_sub(end.t)) as f32;
     let size = (end.size * start.size).sqrt();
     let miss = |from: f32, to: f32, v0: f32, v1: f32| to - from - gap_secs * (v0 + v1) / 2.0;
-    let miss_sizes = miss(end.position.0, start.position.0, end.velocity.0, start.velocity.0).hypot(miss(
-        end.position.1,
-        start.position.1,
-        end.velocity.1,
-        start.velocity.1,
-    )) / size;
-    let velocity_sizes = (end.velocity.0 - start.velocity.0).hypot(end.velocity.1 - start.velocity.1) / size;
+    let miss_x = miss(end.position.0, start.position.0, end.velocity.0, start.velocity.0);
+    let miss_y = miss(end.position.1, start.position.1, end.velocity.1, start.velocity.1);
+    let miss_sizes = length(miss_x, miss_y) / size;
+    let velocity_sizes = length(end.velocity.0 - start.velocity.0, end.velocity.1 - start.velocity.1) / size;
     let gap_share = gap_secs / config.reach_secs as f32;
     normal(miss_sizes / (config.position_sizes + config.drift_sizes_per_sec * gap_secs))
         * normal(velocity_sizes / config.velocity_sizes_per_sec)

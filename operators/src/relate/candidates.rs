@@ -28,6 +28,8 @@ impl Reaches {
     pub(super) fn new(gap: f64, reaches: impl Iterator<Item = Reach>) -> Self {
         reaches.fold(Self { gap, speed: None }, |all, reach| match reach {
             Reach::Gap(gap) => Self { gap: all.gap.max(gap), ..all },
+            // What was held is judged whether it is a candidate or not.
+            Reach::After(_) => all,
             Reach::Speed(speed) => Self { speed: Some(all.speed.map_or(speed, |least| least.min(speed))), ..all },
         })
     }

@@ -36,10 +36,13 @@ impl Relation for Leaves {
     }
 
     fn reach(&self) -> Reach {
-        Reach::Speed(self.bounds.off_speed)
+        Reach::After(RelationKind::NEAR)
     }
 
     fn judge(&self, pair: &Pair<'_>, was_on: bool) -> Judgement {
+        if !was_on && !pair.held_within(RelationKind::NEAR, self.near_within_us) {
+            return Judgement::Off;
+        }
         let Some(speed) = pair.along(End::A).map(|towards| -towards) else {
             return Judgement::Unclear;
         };
@@ -49,7 +52,6 @@ impl Relation for Leaves {
             speed >= self.bounds.on_speed
                 && pair.heading(End::A).is_some_and(|cos| cos <= -self.bounds.on_cos)
                 && self.is_let_go(pair)
-                && pair.held_within(RelationKind::NEAR, self.near_within_us)
         };
         if !holds {
             return Judgement::Off;

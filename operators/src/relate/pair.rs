@@ -58,10 +58,16 @@ impl<'a> Shared<'a> {
         }
     }
 
+    /// Whether both are further apart than this, in sizes.
+    pub(super) fn is_beyond(&self, gap: f64) -> bool {
+        self.box_gap_px > gap * self.size_px
+    }
+
     /// Whether a relation that starts from `from`, one of the two, can hold.
     pub(super) fn reached(&self, reach: Reach, from: &Pose) -> bool {
         match reach {
             Reach::Gap(gap) => self.box_gap_px <= gap * self.size_px,
+            Reach::After(kind) => self.held.iter().any(|(held, _)| *held == kind),
             // Without a velocity the relation itself decides.
             Reach::Speed(speed) => from.velocity.is_none() || from.speed_px >= speed * self.size_px,
         }

@@ -20,7 +20,7 @@ type Key = (TrackId, TrackId);
 
 /// Evidence that holds, is paused or is remembered, per pair, and the relations it is judged by.
 pub(super) struct Pairs {
-    relations: Vec<Judged>,
+    relations: Judges,
     evidence: BTreeMap<Key, Vec<Slot>>,
     last_number: u32,
 }
@@ -31,6 +31,40 @@ struct Judged {
     kind: RelationKind,
     rule: IntervalRule,
     reach: Reach,
+}
+
+/// The relations, and which of them can begin between two that are far apart and have no past.
+struct Judges {
+    all: Vec<Judged>,
+    /// Beyond this gap, in sizes, none begins but those of `far`.
+    gap: f64,
+    far: Vec<usize>,
+}
+
+impl Judges {
+    fn new(registry: Registry) -> Self {
+        let judged = |relation: Box<dyn Relation>| {
+            let (kind, rule, reach) = (relation.kind(), relation.rule(), relation.reach());
+            Judged { relation, kind, rule, reach }
+        };
+        let all: Vec<Judged> = registry.into_relations().into_iter().map(judged).collect();
+        let gaps = all.iter().filter_map(|judged| match judged.reach {
+            Reach::Gap(gap) => Some(gap),
+            Reach::Speed(_) | Reach::After(_) => None,
+        });
+        let gap = gaps.fold(0.0, f64::max);
+        let far = (0..all.len()).filter(|index| matches!(all[*index].reach, Reach::Speed(_))).collect();
+        Self { all, gap, far }
+    }
+
+    /// Those that `far` or close pairs are judged by, in the order of their kinds.
+    fn of(&self, far: bool) -> impl Iterator<Item = (usize, &Judged)> {
+        let count = if far { self.far.len() } else { self.all.len() };
+        (0..count).map(move |nth| {
+            let index = if far { self.far[nth] } else { nth };
+            (index, &self.all[index])
+        })
+    }
 }
 
 /// Evidence of one relation in one direction.
@@ -76,15 +110,7 @@ impl Moment<'_> {
 
 impl Pairs {
     pub(super) fn new(registry: Registry) -> Self {
-        let judged = |relation: Box<dyn Relation>| {
-            let (kind, rule, reach) = (relation.kind(), relation.rule(), relation.reach());
-            Judged { relation, kind, rule, reach }
-        };
-        Self {
-            relations: registry.into_relations().into_iter().map(judged).collect(),
-            evidence: BTreeMap::new(),
-            last_number: 0,
-        }
+        Self { relations: Judges::new(registry), evidence: BTreeMap::new(), last_number: 0 }
     }
 
     /// Pairs with evidence that holds, is paused or is remembered.
@@ -95,7 +121,7 @@ impl Pairs {
 
     /// What the relations reach together, and pairs within `gap` sizes.
     pub(super) fn reaches(&self, gap: f64) -> Reaches {
-        Reaches::new(gap, self.relations.iter().map(|judged| judged.reach))
+        Reaches::new(gap, self.relations.all.iter().map(|judged| judged.reach))
     }
 
     /// Judges the pairs that `row` names for each pose, by the indices of later poses, and those with evidence among
@@ -216,7 +242,7 @@ impl Pairs {
 
 /// `held` tells when each relation of `slots` last held, as of the frames before.
 fn judge_pair(
-    relations: &[Judged],
+    relations: &Judges,
     slots: &mut Vec<Slot>,
     held: &[(RelationKind, Micros)],
     (a, b): (&Pose, &Pose),
@@ -224,13 +250,14 @@ fn judge_pair(
     changes: &mut Changes,
 ) {
     let shared = Shared::new(a, b, moment.t, moment.frame, held);
-    for (index, judged) in relations.iter().enumerate() {
+    let far = slots.is_empty() && shared.is_beyond(relations.gap);
+    for (index, judged) in relations.of(far) {
         let directions: &[bool] = if judged.rule.symmetric { &[true] } else { &[true, false] };
         for &forward in directions {
             let (from, to) = if forward { (a, b) } else { (b, a) };
             let at = slots.iter().position(|slot| slot.relation == index && slot.forward == forward);
             let was_on = at.is_some_and(|at| slots[at].evidence.continues(moment.t, moment.pause_us));
-            let judgement = match shared.reached(judged.reach, from) {
+            let judgement = match was_on || shared.reached(judged.reach, from) {
                 true => judged.relation.judge(&Pair::new(from, to, &shared), was_on),
                 false => Judgement::Off,
             };

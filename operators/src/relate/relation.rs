@@ -32,6 +32,8 @@ pub enum Reach {
     Gap(f64),
     /// Pairs at any distance whose first track is at least this fast, in sizes per second.
     Speed(f64),
+    /// Pairs between which this relation held in the last [`MEMORY_US`](super::MEMORY_US), in either direction.
+    After(RelationKind),
 }
 
 /// A relation between two tracks.
@@ -42,7 +44,8 @@ pub trait Relation: Send {
     /// How its evidence becomes intervals, and whether (a, b) and (b, a) are the same.
     fn rule(&self) -> IntervalRule;
 
-    /// Which pairs it can hold for. It must be true to [`Relation::judge`], since what it leaves out is not judged.
+    /// Which pairs it can begin for. It must be true to [`Relation::judge`], since what it leaves out is not judged. A
+    /// relation that holds is judged wherever it goes.
     fn reach(&self) -> Reach;
 
     /// Whether it holds in the frame of `pair`, given whether it did before: `was_on` is where on and off bounds part.

@@ -3,7 +3,7 @@
 use super::config::TrackConfig;
 use super::filter::BoxFilter;
 use std::collections::VecDeque;
-use vokg_engine::geometry::{Affine, Rect, Size};
+use vokg_engine::geometry::{Affine, Rect, Size, length};
 use vokg_engine::id::TrackId;
 use vokg_engine::observation::Observation;
 use vokg_engine::segment::Segment;
@@ -100,7 +100,7 @@ impl Track {
         }
         let rect = self.filter.rect();
         let (x, y) = rect.centre();
-        let moved = (x - self.birth.0).hypot(y - self.birth.1);
+        let moved = length(x - self.birth.0, y - self.birth.1);
         if moved >= config.confirm_moved_sizes * rect.scale() {
             return true;
         }
@@ -146,7 +146,7 @@ impl Stillness {
             return;
         }
         let (x, y) = rect.centre();
-        let moved = (x - self.anchor.0).hypot(y - self.anchor.1);
+        let moved = length(x - self.anchor.0, y - self.anchor.1);
         let allowed = config.still_sizes_per_sec * rect.scale() * secs_from_micros(elapsed) as f32;
         if moved >= allowed {
             self.since = t;
