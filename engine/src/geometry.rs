@@ -82,9 +82,15 @@ impl Rect {
 
     /// Shortest distance between the boxes in pixels, 0 where they touch or overlap.
     pub fn gap(&self, other: &Self) -> f32 {
-        let x = (self.left.max(other.left) - self.right().min(other.right())).max(0.0);
-        let y = (self.top.max(other.top) - self.bottom().min(other.bottom())).max(0.0);
+        let (x, y) = self.apart(other);
         length(x, y)
+    }
+
+    /// How far the boxes are apart along each axis in pixels, 0 where they touch or overlap along it.
+    pub fn apart(&self, other: &Self) -> (f32, f32) {
+        let x = self.left.max(other.left) - self.right().min(other.right());
+        let y = self.top.max(other.top) - self.bottom().min(other.bottom());
+        (x.max(0.0), y.max(0.0))
     }
 
     /// The smallest box around both.

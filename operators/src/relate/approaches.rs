@@ -31,7 +31,7 @@ impl Relation for Approaches {
     }
 
     fn reach(&self) -> Reach {
-        Reach::Speed(self.bounds.off_speed)
+        Reach::Towards(self.bounds.off_speed)
     }
 
     fn judge(&self, pair: &Pair<'_>, was_on: bool) -> Judgement {

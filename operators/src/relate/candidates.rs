@@ -30,7 +30,7 @@ impl Reaches {
             Reach::Gap(gap) => Self { gap: all.gap.max(gap), ..all },
             // What was held is judged whether it is a candidate or not.
             Reach::After(_) => all,
-            Reach::Speed(speed) => Self { speed: Some(all.speed.map_or(speed, |least| least.min(speed))), ..all },
+            Reach::Towards(speed) => Self { speed: Some(all.speed.map_or(speed, |least| least.min(speed))), ..all },
         })
     }
 }
@@ -128,7 +128,7 @@ mod tests {
         let mut poses =
             poses(&[(0.0, 0.0, 9.0, 9.0), (5.0, 0.0, 9.0, 9.0), (300.0, 0.0, 9.0, 9.0), (600.0, 0.0, 9.0, 9.0)]);
         poses[2].speed_px = 100.0;
-        let reaches = Reaches::new(0.1, [Reach::Gap(0.5), Reach::Speed(0.15)].into_iter());
+        let reaches = Reaches::new(0.1, [Reach::Gap(0.5), Reach::Towards(0.15)].into_iter());
         let candidates = Candidates::new(&poses, reaches);
         let row = |i| {
             let mut row = Vec::new();

@@ -69,7 +69,7 @@ impl<'a> Shared<'a> {
             Reach::Gap(gap) => self.box_gap_px <= gap * self.size_px,
             Reach::After(kind) => self.held.iter().any(|(held, _)| *held == kind),
             // Without a velocity the relation itself decides.
-            Reach::Speed(speed) => from.velocity.is_none() || from.speed_px >= speed * self.size_px,
+            Reach::Towards(speed) => from.velocity.is_none() || from.speed_px >= speed * self.size_px,
         }
     }
 }

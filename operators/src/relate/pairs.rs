@@ -39,6 +39,8 @@ struct Judges {
     /// Beyond this gap, in sizes, none begins but those of `far`.
     gap: f64,
     far: Vec<usize>,
+    /// None of `far` begins where neither moves towards the other this fast, in sizes per second.
+    towards: f64,
 }
 
 impl Judges {
@@ -50,11 +52,33 @@ impl Judges {
         let all: Vec<Judged> = registry.into_relations().into_iter().map(judged).collect();
         let gaps = all.iter().filter_map(|judged| match judged.reach {
             Reach::Gap(gap) => Some(gap),
-            Reach::Speed(_) | Reach::After(_) => None,
+            Reach::Towards(_) | Reach::After(_) => None,
         });
         let gap = gaps.fold(0.0, f64::max);
-        let far = (0..all.len()).filter(|index| matches!(all[*index].reach, Reach::Speed(_))).collect();
-        Self { all, gap, far }
+        let far = (0..all.len()).filter(|index| matches!(all[*index].reach, Reach::Towards(_))).collect();
+        let speeds = all.iter().filter_map(|judged| match judged.reach {
+            Reach::Towards(speed) => Some(speed),
+            Reach::Gap(_) | Reach::After(_) => None,
+        });
+        let towards = speeds.fold(f64::INFINITY, f64::min);
+        Self { all, gap, far, towards }
+    }
+
+    /// Whether anything can begin between two without a past. Most pairs of a crowd end here, so that there are no roots
+    /// in it; where rounding could matter it says yes.
+    fn may_begin(&self, a: &Pose, b: &Pose) -> bool {
+        const GENEROUS: f64 = 1.0 - 1e-6;
+        let size_square = a.size_px * b.size_px;
+        let (x, y) = a.rect.apart(&b.rect);
+        let gap_square = f64::from(x) * f64::from(x) + f64::from(y) * f64::from(y);
+        if gap_square * GENEROUS <= self.gap * self.gap * size_square {
+            return true;
+        }
+        let (dx, dy) = (b.centre.0 - a.centre.0, b.centre.1 - a.centre.1);
+        let least_square = self.towards * self.towards * size_square * (dx * dx + dy * dy) * GENEROUS;
+        let comes = |along: f64| along >= 0.0 && along * along >= least_square;
+        let along = |pose: &Pose| pose.velocity.map_or(-1.0, |(x, y)| x * dx + y * dy);
+        comes(along(a)) || b.velocity.is_some() && comes(-along(b))
     }
 
     /// Those that `far` or close pairs are judged by, in the order of their kinds.
@@ -162,6 +186,9 @@ impl Pairs {
                     if slots.is_empty() {
                         emptied.push(key);
                     }
+                    continue;
+                }
+                if !self.relations.may_begin(a, b) {
                     continue;
                 }
                 let mut slots = Vec::new();

@@ -30,8 +30,8 @@ pub enum Judgement {
 pub enum Reach {
     /// Pairs whose boxes are at most this far apart, in sizes.
     Gap(f64),
-    /// Pairs at any distance whose first track is at least this fast, in sizes per second.
-    Speed(f64),
+    /// Pairs at any distance whose first track moves towards the second at least this fast, in sizes per second.
+    Towards(f64),
     /// Pairs between which this relation held in the last [`MEMORY_US`](super::MEMORY_US), in either direction.
     After(RelationKind),
 }
