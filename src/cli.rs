@@ -113,7 +113,7 @@ pub struct Synth {
     #[arg(long)]
     pub seed: Option<u64>,
     /// The clip (H.264 in MP4)
-    #[arg(long, value_name = "CLIP", required_unless_present = "scene")]
+    #[arg(long, value_name = "CLIP")]
     pub out: Option<PathBuf>,
     /// What is in it (JSON)
     #[arg(long, value_name = "FILE")]
@@ -175,7 +175,7 @@ pub struct Eval {
     #[arg(long)]
     pub stream: Option<String>,
     /// Compare these facts (of `vokg relate`) instead of a stored graph
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["dir", "stream"])]
+    #[arg(long, value_name = "FILE", conflicts_with = "stream")]
     pub facts: Option<PathBuf>,
     /// The truth written by `vokg synth`
     #[arg(long, value_name = "FILE")]

@@ -189,7 +189,21 @@ impl Config {
         let schema = schemars::schema_for!(Self);
         let settings = serde_json::to_value(self).map_err(json)?;
         refuse_out_of_range("", &settings, schema.as_value(), schema.as_value()).map_err(Failure::usage)?;
+        self.refuse_short_horizon()?;
         self.relate.refuse_crossed_bounds().map_err(Failure::usage)
+    }
+
+    /// What can still be linked must not be sealed.
+    fn refuse_short_horizon(&self) -> Result<(), Failure> {
+        let horizon = self.resolve.correction_horizon_secs;
+        let least = self.identify.reach_secs + self.track.lost_secs + self.track.history_secs;
+        if horizon >= least {
+            return Ok(());
+        }
+        Err(Failure::usage(format!(
+            "resolve.correction_horizon_secs is {horizon}, it takes at least identify.reach_secs + track.lost_secs + \
+             track.history_secs, {least}"
+        )))
     }
 
     /// Hash of everything that can change a stream's log, with the version of the program.
@@ -347,6 +361,7 @@ mod tests {
             ("relate.near.hold.on_secs=1e30", "relate.near.hold.on_secs"),
             ("relate.near.on_gap=0.9", "relate.near.on_gap is 0.9, it takes at most relate.near.off_gap, 0.75"),
             ("relate.contains.off_share=0.95", "relate.contains.off_share"),
+            ("resolve.correction_horizon_secs=1", "it takes at least identify.reach_secs"),
         ] {
             let message = load("", &[], &[setting]).expect_err("out of range");
             assert!(message.contains(words), "{message}");

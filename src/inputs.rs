@@ -3,6 +3,7 @@
 use crate::exit::Failure;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use vokg_connectors::store::DATABASE_FILE;
 use vokg_engine::id::StreamName;
 
 /// Files found in directories; a directory with more is refused, as it is hardly what was meant.
@@ -20,7 +21,7 @@ pub struct Input {
 }
 
 /// Lists the files behind `inputs`. A file's stream is named by the slug of its path, relative to the input it came
-/// from and without extension; `name` replaces it where there is one file.
+/// from and without extension, unless files differ in that alone; `name` replaces it where there is one file.
 ///
 /// # Errors
 /// Where an input is no file or directory this version reads, or two files would get one name.
@@ -49,6 +50,7 @@ pub fn resolve(inputs: &[String], name: Option<&str>) -> Result<Vec<Input>, Fail
         };
         only.name = StreamName::new(name).map_err(Failure::usage)?;
     }
+    keep_extensions_apart(&mut files);
     refuse_collisions(&files)?;
     Ok(files)
 }
@@ -70,6 +72,10 @@ fn collect(root: &Path, dir: &Path, depth: usize, files: &mut Vec<Input>) -> Res
             // A link may lead out of what the user named, or in circles.
             continue;
         }
+        if path.join(DATABASE_FILE).is_file() {
+            // What a run wrote is no input.
+            continue;
+        }
         if path.is_dir() {
             collect(root, &path, depth + 1, files)?;
         } else if files.len() == MAX_INPUTS {
@@ -80,6 +86,19 @@ fn collect(root: &Path, dir: &Path, depth: usize, files: &mut Vec<Input>) -> Res
         }
     }
     Ok(())
+}
+
+/// Files that differ in their extension alone keep it in their names.
+fn keep_extensions_apart(files: &mut [Input]) {
+    let mut by_stem: BTreeMap<(StreamName, PathBuf), Vec<usize>> = BTreeMap::new();
+    for (index, file) in files.iter().enumerate() {
+        by_stem.entry((file.name.clone(), file.path.with_extension(""))).or_default().push(index);
+    }
+    for index in by_stem.into_values().filter(|alike| alike.len() > 1).flatten() {
+        let Input { name, path } = &files[index];
+        let extension = path.extension().unwrap_or_default().to_string_lossy();
+        files[index].name = StreamName::slug(&format!("{name}-{extension}"));
+    }
 }
 
 fn refuse_collisions(files: &[Input]) -> Result<(), Failure> {
@@ -123,6 +142,8 @@ mod tests {
         let two = ["x/clip.mp4".to_owned(), "y/clip.mkv".to_owned()];
         assert!(names(&two, None).is_err_and(|m| m.contains("--name")));
         assert!(names(&two, Some("n")).is_err_and(|m| m.contains("2 files")));
+        let alike = ["x/clip.mp4".to_owned(), "x/clip.mkv".to_owned()];
+        assert_eq!(names(&alike, None), Ok(vec!["clip-mp4".to_owned(), "clip-mkv".to_owned()]));
         assert!(names(&["rtsp://cam".to_owned()], None).is_err_and(|m| m.contains("rtsp://")));
         assert_eq!(names(&two[..1], Some("cam-1")), Ok(vec!["cam-1".to_owned()]));
         assert!(names(&two[..1], Some("a b")).is_err_and(|m| m.contains("' '")));

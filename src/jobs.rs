@@ -56,12 +56,14 @@ pub struct Disturbance {
 pub struct Finished {
     /// One report per input, in their order.
     pub reports: Vec<StreamReport>,
-    /// From the first open file to the last commit.
+    /// From the opening of the first file to the last commit.
     pub seconds: f64,
     /// The user asked to stop.
     pub interrupted: bool,
     /// What was committed.
     pub commits: CommitCounters,
+    /// Why the run broke off, if it did; the reports tell what was done before.
+    pub failure: Option<Failure>,
 }
 
 /// One input on its way.
@@ -141,19 +143,27 @@ pub fn run(
         watch,
         events,
         disturbance,
-        first_open: None,
+        first_begin: None,
     };
-    let interrupted = runner.run_all(&inbox, interrupt)?;
-    let seconds = runner.first_open.map_or(0.0, |first| first.elapsed().as_secs_f64());
-    let Runner { jobs, engine, queue, .. } = runner;
-    drop(queue);
-    engine.finish(Instant::now() + FLUSH_DEADLINE).context("the dataflow did not end cleanly")?;
-    let commits = committer.stop(Instant::now() + FLUSH_DEADLINE).context("the last commit failed")?;
-    let reports = jobs.into_iter().filter_map(|job| match job.stage {
-        Stage::Ended(report) => Some(report),
-        _ => None,
+    let ran = runner.run_all(&inbox, interrupt);
+    let seconds = runner.first_begin.map_or(0.0, |first| first.elapsed().as_secs_f64());
+    let Runner { jobs, engine, .. } = runner;
+    let interrupted = *ran.as_ref().unwrap_or(&false);
+    let engine_ended = match ran {
+        Ok(_) => engine.finish(Instant::now() + FLUSH_DEADLINE).context("the dataflow did not end cleanly"),
+        Err(failure) => {
+            drop(engine);
+            Err(failure)
+        }
+    };
+    let commits = committer.handle();
+    let committed = committer.stop(Instant::now() + FLUSH_DEADLINE).context("the last commit failed");
+    let reports = jobs.into_iter().map(|job| match job.stage {
+        Stage::Ended(report) => report,
+        _ => StreamReport::not_run(&job.input, "not finished"),
     });
-    Ok(Finished { reports: reports.collect(), seconds, interrupted, commits })
+    let failure = engine_ended.err().or(committed.err());
+    Ok(Finished { reports: reports.collect(), seconds, interrupted, commits: commits.counters(), failure })
 }
 
 struct Runner<'a> {
@@ -168,7 +178,7 @@ struct Runner<'a> {
     watch: Watch,
     events: SyncSender<(usize, Event)>,
     disturbance: &'a Disturbance,
-    first_open: Option<Instant>,
+    first_begin: Option<Instant>,
 }
 
 impl Runner<'_> {
@@ -216,6 +226,7 @@ impl Runner<'_> {
             writer: Arc::clone(&self.writer),
             control: Arc::clone(&job.control),
         };
+        self.first_begin.get_or_insert_with(Instant::now);
         job.stage = Stage::Opening;
         self.watch.begin(index, &job.input.name, Arc::clone(&job.control));
         if let Err(error) = reader::start(reader, index, self.events.clone()) {
@@ -232,7 +243,11 @@ impl Runner<'_> {
             Event::Refused(reason) => {
                 self.end(index, StreamReport::not_run(&self.jobs[index].input, &reason));
             }
-            Event::AlreadyDone(stream) => self.report(index, &stream)?,
+            Event::AlreadyDone(stream) => {
+                if let Err(failure) = self.report(index, &stream, false) {
+                    self.end(index, StreamReport::not_run(&self.jobs[index].input, &failure.to_string()));
+                }
+            }
             Event::Opened(opened) => self.build(index, *opened)?,
             Event::Read(end) => self.advance(index, |running| running.read = Some(end)),
             Event::Drained => self.advance(index, |running| running.drained = true),
@@ -242,7 +257,6 @@ impl Runner<'_> {
 
     fn build(&mut self, index: usize, opened: Opened) -> Result<(), Failure> {
         let Opened { stream, probe, feed, stop } = opened;
-        self.first_open.get_or_insert_with(Instant::now);
         let control = Arc::clone(&self.jobs[index].control);
         if control.is_stopping() {
             stop.stop();
@@ -311,11 +325,12 @@ impl Runner<'_> {
         };
         let Some(ending) = ending else {
             self.flush()?;
-            let interrupted = "interrupted; the next run over this input starts it again";
-            let mut report = StreamReport::not_run(&self.jobs[index].input, interrupted);
-            report.stream = stream.name.clone();
-            report.frames = self.jobs[index].control.counters().frames_out;
-            self.end(index, report);
+            let stream = self.writer.store().stream(stream.id).context("the stream cannot be read back")?;
+            self.report(index, &stream, true)?;
+            let reached = self.jobs[index].control.counters();
+            if let Stage::Ended(report) = &mut self.jobs[index].stage {
+                (report.frames, report.duration_us) = (reached.frames_out, reached.t_us);
+            }
             return Ok(());
         };
         let end = read.ok();
@@ -328,26 +343,27 @@ impl Runner<'_> {
         };
         let mut batch = StreamBatch::of_entries(stream.id, Vec::new());
         batch.outcome = Some(outcome);
+        let deadline = Instant::now() + FLUSH_DEADLINE;
         while let Err(refused) = self.queue.try_submit(batch) {
             match refused {
-                SubmitError::Full(back) => batch = *back,
+                SubmitError::Full(back) if Instant::now() < deadline => batch = *back,
                 other => return Err(Failure::failed(other)),
             }
             std::thread::sleep(RETRY);
         }
         self.flush()?;
         let stream = self.writer.store().stream(stream.id).context("the stream cannot be read back")?;
-        self.report(index, &stream)
+        self.report(index, &stream, true)
     }
 
     fn flush(&self) -> Result<(), Failure> {
         self.queue.flush(Instant::now() + FLUSH_DEADLINE).context("the store did not take the last of the stream")
     }
 
-    fn report(&mut self, index: usize, stream: &Stream) -> Result<(), Failure> {
+    fn report(&mut self, index: usize, stream: &Stream, ran: bool) -> Result<(), Failure> {
         let store: &Store = self.writer.store();
         let graph = store.graph(stream.id, None, None).context("the graph cannot be read back")?;
-        self.end(index, StreamReport::of(stream, &graph));
+        self.end(index, StreamReport::of(stream, &graph, ran));
         Ok(())
     }
 

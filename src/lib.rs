@@ -18,11 +18,13 @@ pub mod reader;
 pub mod registry;
 pub mod report;
 pub mod run;
+pub mod say;
 pub mod sightings;
 
 use cli::{Cli, Command, Common, LogFormat};
 use exit::Exit;
 use tracing_subscriber::EnvFilter;
+use vokg_connectors::export::text::printable;
 
 /// Runs a command and says on stderr why it failed.
 pub fn main_with(cli: Cli) -> Exit {
@@ -30,7 +32,7 @@ pub fn main_with(cli: Cli) -> Exit {
     start_logs(&common);
     let configured = matches!(command, Command::Run(_) | Command::Demo(_) | Command::Relate(_));
     if !configured && (common.config.is_some() || !common.overrides.is_empty()) {
-        eprintln!("vokg: this command reads no configuration; --config and --set go with run, demo and relate");
+        say::note("vokg: this command reads no configuration; --config and --set go with run, demo and relate");
         return Exit::Usage;
     }
     let done = match command {
@@ -46,7 +48,8 @@ pub fn main_with(cli: Cli) -> Exit {
         Command::Doctor(args) => commands::doctor::run(args),
     };
     done.unwrap_or_else(|failure| {
-        eprintln!("vokg: {failure}");
+        let lines: Vec<_> = failure.to_string().lines().map(printable).collect();
+        say::note(format!("vokg: {}", lines.join("\n")));
         failure.exit
     })
 }

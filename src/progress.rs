@@ -1,6 +1,7 @@
 //! How far the streams are: bars on a terminal, JSON lines otherwise, and the watch over frontiers that stand still.
 
 use crate::cli::{Common, LogFormat};
+use crate::say::note;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
@@ -12,6 +13,8 @@ use vokg_engine::time::secs_from_micros;
 
 /// Time between two lines about one stream.
 const LINE_EVERY: Duration = Duration::from_secs(5);
+/// Between two looks no more time than this counts.
+const LOOK_MAX: Duration = Duration::from_secs(1);
 /// Bars drawn at once; further streams show in the count of the others.
 const MAX_BARS: usize = 16;
 
@@ -44,7 +47,7 @@ struct Watched {
     bar: Option<ProgressBar>,
     last_line: Instant,
     last_counters: StreamCounters,
-    last_move: Instant,
+    still: Duration,
     warned: bool,
     given_up: bool,
 }
@@ -66,13 +69,14 @@ pub struct Watch {
     display: Display,
     warn_after: Duration,
     fail_after: Duration,
+    last_look: Instant,
     streams: BTreeMap<usize, Watched>,
 }
 
 impl Watch {
     /// Watches for frontiers that stand still for longer than these.
     pub fn new(display: Display, warn_after: Duration, fail_after: Duration) -> Self {
-        Self { display, warn_after, fail_after, streams: BTreeMap::new() }
+        Self { display, warn_after, fail_after, last_look: Instant::now(), streams: BTreeMap::new() }
     }
 
     /// Begins to watch a stream under this number.
@@ -90,7 +94,7 @@ impl Watch {
             bar,
             last_line: now,
             last_counters: counters,
-            last_move: now,
+            still: Duration::ZERO,
             warned: false,
             given_up: false,
         };
@@ -107,13 +111,16 @@ impl Watch {
     /// Shows where the streams are; returns those that stood still for too long, each once per limit.
     pub fn tick(&mut self) -> Vec<Stalled> {
         let now = Instant::now();
+        // A process that was itself stopped for a while must not blame its streams.
+        let passed = (now - std::mem::replace(&mut self.last_look, now)).min(LOOK_MAX);
         let mut stalled = Vec::new();
         for (&index, watched) in &mut self.streams {
             let counters = watched.control.counters();
+            watched.still += passed;
             if counters != watched.last_counters {
-                (watched.last_counters, watched.last_move, watched.warned) = (counters, now, false);
+                (watched.last_counters, watched.still, watched.warned) = (counters, Duration::ZERO, false);
             }
-            let still = now - watched.last_move;
+            let still = watched.still;
             let hopeless = still >= self.fail_after;
             if (hopeless && !watched.given_up) || (still >= self.warn_after && !watched.warned) {
                 watched.warned = true;
@@ -126,7 +133,7 @@ impl Watch {
                 (_, Some(bar)) => draw(bar, counters, seconds),
                 (Display::Lines, None) if now - watched.last_line >= LINE_EVERY => {
                     watched.last_line = now;
-                    eprintln!("{}", line(&watched.name, counters, seconds));
+                    note(line(&watched.name, counters, seconds).to_string());
                 }
                 _ => {}
             }
@@ -164,7 +171,6 @@ fn line(name: &StreamName, counters: StreamCounters, seconds: f64) -> serde_json
         "frames": counters.frames_out,
         "frames_expected": counters.frames_expected,
         "in_flight": counters.frames_in.saturating_sub(counters.frames_out),
-        "dropped": counters.frames_dropped,
         "t_us": counters.t_us,
         "fps": tenth(fps),
         "x_realtime": tenth(x_realtime),

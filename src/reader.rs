@@ -63,6 +63,10 @@ impl Reader {
             Ok(Begin::Fresh(stream, mut source, stamp)) => {
                 let (sender, receiver) = feed(FEED_RECORDS);
                 let (probe, stop) = (source.info().clone(), source.stop_handle());
+                let control = Arc::clone(&self.control);
+                source.on_picture(move || {
+                    control.activity.fetch_add(1, Ordering::Relaxed);
+                });
                 self.control.frames_expected.store(probe.frames_expected.unwrap_or(0), Ordering::Relaxed);
                 say(Event::Opened(Box::new(Opened { stream: *stream, probe, feed: receiver, stop })));
                 let end = self.feed(&mut source, &sender, stamp);
@@ -80,7 +84,7 @@ impl Reader {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let request = StreamRequest {
             name: self.input.name.clone(),
-            source_path: self.input.path.to_string_lossy().into_owned(),
+            source_path: std::path::absolute(&self.input.path).unwrap_or_default().to_string_lossy().into_owned(),
             content_hash,
             config_hash: self.config_hash,
             segmenter: self.segmenter.clone(),
@@ -188,7 +192,7 @@ fn hash(path: &Path, control: &StreamControl) -> Result<[u8; 32], String> {
             0 => return Ok(*hasher.finalize().as_bytes()),
             bytes => {
                 hasher.update(&chunk[..bytes]);
-                control.bytes_hashed.fetch_add(bytes as u64, Ordering::Relaxed);
+                control.activity.fetch_add(1, Ordering::Relaxed);
             }
         }
     }

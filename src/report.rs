@@ -5,6 +5,7 @@ use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
 use serde::Serialize;
 use std::collections::BTreeMap;
+use vokg_connectors::export::text::printable;
 use vokg_connectors::store::{Ending, Stream};
 use vokg_engine::delta::VertexKey;
 use vokg_engine::graph::Graph;
@@ -15,13 +16,13 @@ use vokg_engine::time::{Micros, secs_from_micros};
 #[derive(Debug, Serialize)]
 pub struct RunReport {
     pub streams: Vec<StreamReport>,
-    /// From the first open file to the last commit.
+    /// From the opening of the first file to the last commit.
     pub seconds: f64,
     /// User and system time of the process.
     pub cpu_seconds: f64,
-    /// Frames of all streams per second.
+    /// Frames a second, of the streams that were not found done.
     pub fps: f64,
-    /// Media time of all streams per second.
+    /// Media time of the same streams per second.
     pub x_realtime: f64,
     /// Most memory the process held.
     pub peak_rss_bytes: u64,
@@ -42,6 +43,9 @@ pub struct StreamReport {
     pub interactions: BTreeMap<String, u64>,
     pub deltas: u64,
     pub digest: String,
+    /// It was processed now, and not found done in the store.
+    #[serde(skip)]
+    pub ran: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -58,7 +62,7 @@ impl StreamReport {
         Self {
             stream: input.name.clone(),
             status: Status::Failed,
-            error: Some(format!("{reason}: {}", input.path.display())),
+            error: Some(reason.to_owned()),
             frames: 0,
             frames_expected: None,
             gaps: 0,
@@ -67,19 +71,18 @@ impl StreamReport {
             interactions: BTreeMap::new(),
             deltas: 0,
             digest: String::new(),
+            ran: false,
         }
     }
 
     /// A stream as it stands in the store.
-    pub fn of(stream: &Stream, graph: &Graph) -> Self {
+    pub fn of(stream: &Stream, graph: &Graph, ran: bool) -> Self {
         let outcome = stream.head.outcome.clone();
         let (status, error) = match outcome.as_ref().map(|outcome| &outcome.ending) {
             Some(Ending::Complete) => (Status::Complete, None),
             Some(Ending::CompleteWithGaps) => (Status::CompleteWithGaps, None),
-            Some(Ending::Failed(reason)) => {
-                (Status::Failed, Some(format!("{reason}: {}", stream.descriptor.request.source_path)))
-            }
-            None => (Status::Failed, Some("not finished".to_owned())),
+            Some(Ending::Failed(reason)) => (Status::Failed, Some(reason.clone())),
+            None => (Status::Failed, Some("interrupted; the next run over this input starts it again".to_owned())),
         };
         let mut interactions = BTreeMap::new();
         for edge in graph.edges.values() {
@@ -97,6 +100,7 @@ impl StreamReport {
             interactions,
             deltas: stream.head.deltas,
             digest: stream.head.digest.to_string(),
+            ran,
         }
     }
 }
@@ -104,8 +108,9 @@ impl StreamReport {
 impl RunReport {
     /// The report of these streams, with what the process used so far.
     pub fn new(streams: Vec<StreamReport>, seconds: f64) -> Self {
-        let frames: u64 = streams.iter().map(|stream| stream.frames).sum();
-        let media: f64 = streams.iter().map(|stream| secs_from_micros(stream.duration_us)).sum();
+        let ran = || streams.iter().filter(|stream| stream.ran);
+        let frames: u64 = ran().map(|stream| stream.frames).sum();
+        let media: f64 = ran().map(|stream| secs_from_micros(stream.duration_us)).sum();
         let usage = getrusage(UsageWho::RUSAGE_SELF).ok();
         let cpu_seconds = usage.map_or(0.0, |usage| {
             let micros = usage.user_time().num_microseconds() + usage.system_time().num_microseconds();
@@ -128,13 +133,22 @@ impl RunReport {
         self.streams.iter().all(|stream| stream.status != Status::Failed)
     }
 
-    /// The report for people.
+    /// A line for every stream that failed.
+    pub fn failures(&self) -> impl Iterator<Item = String> {
+        let failed = |stream: &StreamReport| {
+            let error = stream.error.as_deref()?;
+            Some(format!("{}: failed after {} frames: {}", stream.stream, stream.frames, printable(error)))
+        };
+        self.streams.iter().filter_map(failed)
+    }
+
+    /// The report for people, without the failures.
     pub fn to_text(&self) -> String {
         let mut text = String::new();
-        for stream in &self.streams {
+        for stream in self.streams.iter().filter(|stream| stream.error.is_none()) {
             text.push_str(&stream.to_text());
         }
-        if self.seconds == 0.0 && self.all_complete() {
+        if self.all_complete() && !self.streams.iter().any(|stream| stream.ran) {
             text.push_str("nothing to do: the store has these streams already\n");
             return text;
         }
@@ -152,9 +166,6 @@ impl RunReport {
 
 impl StreamReport {
     fn to_text(&self) -> String {
-        if let Some(error) = &self.error {
-            return format!("{}: failed after {} frames: {error}\n", self.stream, self.frames);
-        }
         let gaps = match self.gaps {
             0 => String::new(),
             1 => ", 1 gap".to_owned(),

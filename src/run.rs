@@ -11,7 +11,7 @@ use vokg_engine::runtime::control::StreamControl;
 use vokg_engine::runtime::credit::Credits;
 use vokg_engine::runtime::engine::{Build, Placement};
 use vokg_engine::runtime::feed::{FeedReceiver, source};
-use vokg_engine::runtime::offload::{OffloadConfig, offload};
+use vokg_engine::runtime::offload::{OffloadConfig, OffloadError, offload};
 use vokg_engine::time::Micros;
 use vokg_models::Backend;
 use vokg_operators::crop::crop;
@@ -88,7 +88,8 @@ pub fn dataflow(plan: Plan) -> Build {
             let log = emit(deltas, ticks, EmitConfig { correction_horizon_us: horizon_us, ..EmitConfig::default() });
             let crops = crop(pictures, tracked.clone());
             let thumbnails = offload(crops, "thumbnail", slow, |crop| Thumbnail::of(crop.track, &crop.image));
-            let thumbnails = thumbnails.flat_map(|thumbnail| thumbnail.ok().flatten());
+            let lost = |error: &OffloadError| tracing::warn!(%error, "a thumbnail is lost");
+            let thumbnails = thumbnails.flat_map(move |thumbnail| thumbnail.inspect_err(lost).ok().flatten());
             credits.returned_by(commit(log, tracked, thumbnails, sink, control));
         });
     })

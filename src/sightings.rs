@@ -3,7 +3,7 @@
 use crate::exit::{Context, Failure};
 use std::collections::BTreeMap;
 use vokg_connectors::export::Sighting;
-use vokg_connectors::store::{Store, Stream};
+use vokg_connectors::store::{Store, StoredObservation, Stream};
 use vokg_engine::delta::{Vertex, VertexKey};
 use vokg_engine::graph::Graph;
 use vokg_engine::id::{ObjectId, TrackId};
@@ -27,10 +27,11 @@ pub fn sightings(store: &Store, stream: &Stream, graph: &Graph) -> Result<Vec<Si
     let objects = objects_by_track(graph);
     let mut sightings = Vec::new();
     for observation in store.observations(stream.id, 0..u64::MAX).context("cannot read the observations")? {
-        let observation = observation.context("cannot read the observations")?;
+        let StoredObservation { frame, observation } = observation.context("cannot read the observations")?;
         let track = observation.track;
         sightings.push(Sighting {
             t: observation.t,
+            frame,
             track,
             object: objects.get(&track).copied().unwrap_or(ObjectId::from(track)),
             rect: observation.rect,

@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+use serde_json::Value;
 use std::collections::BTreeSet;
+use std::process::Command;
 use vokg::eval::evaluate_facts;
 use vokg::eval::relations::Fact;
 use vokg_connectors::source::synthetic::{SCENES, SynthConfig, scene};
@@ -45,4 +47,29 @@ fn relations_are_found_from_true_boxes_and_traps_are_not_taken() {
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// What must be left after encoding, decoding, segmenting and tracking; docs/performance.md has all scenes.
+#[test]
+fn relations_of_two_who_walk_apart_are_found_from_pixels() {
+    let dir = tempfile::tempdir().unwrap();
+    for name in ["near", "approaches"] {
+        let [clip, truth, data] =
+            ["clip.mp4", "truth.json", "data"].map(|end| dir.path().join(format!("{name}-{end}")));
+        let [clip, truth, data] = [&clip, &truth, &data].map(|path| path.to_str().unwrap());
+        vokg(&["synth", "--scene", name, "--out", clip, "--truth", truth, "--fps", "12.5"]);
+        vokg(&["run", clip, "--data", data]);
+        let evaluation: Value =
+            serde_json::from_str(&vokg(&["eval", "--data", data, "--truth", truth, "--json"])).unwrap();
+        let f1 = evaluation["relations"]["micro"]["f1"].as_f64().unwrap();
+        let idf1 = evaluation["identity"]["idf1"].as_f64().unwrap();
+        println!("{name}: F1 {f1:.2} IDF1 {idf1:.2}");
+        assert!(f1 >= 0.85 && idf1 >= 0.7, "{name}: {evaluation}");
+    }
+}
+
+fn vokg(args: &[&str]) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_vokg")).args(args).output().unwrap();
+    assert!(output.status.success(), "{args:?}: {output:?}");
+    String::from_utf8(output.stdout).unwrap()
 }

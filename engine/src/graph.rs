@@ -46,11 +46,12 @@ pub enum FoldError {
 }
 
 impl Vertex {
-    /// The half-open stretch of media time in which the vertex is part of the graph; `None` as end: still.
+    /// The half-open stretch of media time in which the vertex is part of the graph; `None` as end: still. An object is
+    /// there in the frame that last shows it, as its edges are.
     pub fn valid(&self) -> (Micros, Option<Micros>) {
         match self {
             Self::Stream(_) => (0, None),
-            Self::Object(object) => (object.first_seen_us, (!object.open).then_some(object.last_seen_us)),
+            Self::Object(object) => (object.first_seen_us, (!object.open).then_some(object.last_seen_us + 1)),
             Self::Gap(gap) => (gap.from_us, Some(gap.to_us)),
             Self::Correction(_) => (0, None),
         }
@@ -167,6 +168,7 @@ mod tests {
             assert_eq!(graph.apply(&delta), Ok(()));
         }
         let sizes = |t| (graph.at(t).vertices.len(), graph.at(t).edges.len());
-        assert_eq!([sizes(9), sizes(10), sizes(12), sizes(15), sizes(20)], [(0, 0), (2, 0), (2, 1), (2, 0), (0, 0)]);
+        let found = [sizes(9), sizes(10), sizes(12), sizes(15), sizes(20), sizes(21)];
+        assert_eq!(found, [(0, 0), (2, 0), (2, 1), (2, 0), (2, 0), (0, 0)]);
     }
 }

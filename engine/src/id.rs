@@ -35,12 +35,14 @@ impl StreamName {
         }
     }
 
-    /// The name a path gets: directory separators and foreign characters become `-`, runs of `-` one.
+    /// The name a path gets: directory separators and foreign characters become `-`, runs of `-` one. Where letters or
+    /// digits beyond ASCII are lost, a hash of the path follows, so that two such paths keep two names.
     ///
     /// ```
     /// # use vokg_engine::id::StreamName;
     /// assert_eq!(StreamName::slug("yard/gate 2.mp4").as_str(), "yard-gate-2.mp4");
     /// assert_eq!(StreamName::slug("***").as_str(), "stream");
+    /// assert_ne!(StreamName::slug("двор"), StreamName::slug("улица"));
     /// ```
     pub fn slug(path: &str) -> Self {
         let mut slug = String::with_capacity(path.len());
@@ -51,10 +53,16 @@ impl StreamName {
             }
         }
         let mut slug = slug.trim_matches(['-', '.']).to_owned();
-        slug.truncate(STREAM_NAME_MAX);
         if slug.is_empty() {
             slug.push_str("stream");
         }
+        if path.chars().any(|c| c.is_alphanumeric() && !is_name_char(c)) {
+            let hash = blake3::hash(path.as_bytes()).to_hex();
+            slug.truncate(STREAM_NAME_MAX - 9);
+            slug.push('-');
+            slug.push_str(&hash[..8]);
+        }
+        slug.truncate(STREAM_NAME_MAX);
         Self(slug.into())
     }
 

@@ -28,7 +28,7 @@ pub trait Encoder: Send {
 /// The half that also uses the tracker's hints. Called once per frame, in order.
 pub trait Segmenter: Send {
     /// Sees everything encoded in the first [`Backend::lead_us`] of the stream, before the first call of
-    /// [`Segmenter::segment`]; less where the stream is shorter.
+    /// [`Segmenter::segment`]; less where the stream is shorter or has very many frames a second.
     fn prepare(&mut self, lead: &[Encoded]);
 
     /// The segments of one frame, in an order that depends on the arguments and earlier calls alone.
@@ -52,7 +52,8 @@ pub trait Backend: Send + Sync {
     /// Its name in configurations and in the graph, such as `motion`.
     fn name(&self) -> &'static str;
 
-    /// How much media time the segmenter wants to see before it answers for the first frame.
+    /// How much media time the segmenter wants to see before it answers for the first frame. It gets less of a stream of
+    /// very many frames a second.
     fn lead_us(&self) -> Micros;
 
     /// The two halves for one stream.

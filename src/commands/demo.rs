@@ -10,6 +10,7 @@ use crate::jobs::{self, Disturbance};
 use crate::picture;
 use crate::progress::Display;
 use crate::report::RunReport;
+use crate::say::{note, say};
 use std::path::Path;
 use vokg_connectors::export::{GraphView, text};
 use vokg_connectors::source::synthetic::{SynthConfig, encode, scene};
@@ -50,9 +51,13 @@ pub fn run(args: cli::Demo, common: &Common) -> Result<Exit, Failure> {
     if finished.interrupted {
         return Ok(Exit::Interrupted);
     }
+    if let Some(failure) = finished.failure {
+        return Err(failure);
+    }
     let report = RunReport::new(finished.reports, finished.seconds);
     if !report.all_complete() {
-        return Err(Failure::failed(report.to_text()));
+        let failures: Vec<_> = report.failures().collect();
+        return Err(Failure::failed(failures.join("\n")));
     }
     let store = Store::open(&data, StoreConfig::default()).context("cannot open the store")?;
     let stream = store.find_stream(SCENE).context("cannot read the store")?;
@@ -63,11 +68,14 @@ pub fn run(args: cli::Demo, common: &Common) -> Result<Exit, Failure> {
     }
     picture::write(&store, &stream, &clip, &config, &out.join("picture.svg"))?;
 
-    println!();
-    print!("{}", report.to_text());
-    println!("the picture: {}", out.join("picture.svg").display());
-    println!("the exports: {}", EXPORTS.map(|(_, file)| file).join(", "));
-    println!("look again:  vokg export --data {} --format json --at 12", data.display());
+    say(format!(
+        "\n{}the picture: {}\nthe exports: {}\nlook again:  {} export --data {} --format json --at 12\n",
+        report.to_text(),
+        out.join("picture.svg").display(),
+        EXPORTS.map(|(_, file)| file).join(", "),
+        std::env::args().next().unwrap_or_default(),
+        data.display()
+    ))?;
     Ok(Exit::Done)
 }
 
@@ -76,7 +84,7 @@ fn make_clip(clip: &Path, truth: &Path) -> Result<(), Failure> {
     if clip.exists() && truth.exists() {
         return Ok(());
     }
-    eprintln!("vokg: making the clip {}", clip.display());
+    note(format!("vokg: making the clip {}", clip.display()));
     let config = SynthConfig { size: SIZE, fps: FPS, seconds: None, seed: 1 };
     let scene = scene(SCENE, &config).context("the scene of the demo")?;
     let text = serde_json::to_vec(&scene.truth()).context("cannot write the truth")?;

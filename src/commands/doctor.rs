@@ -3,6 +3,7 @@
 use crate::cli;
 use crate::exit::{Context, Exit, Failure};
 use crate::registry::SEGMENTERS;
+use crate::say::say;
 use serde::Serialize;
 use vokg_connectors::source::file::parts;
 
@@ -20,7 +21,7 @@ struct Finding {
 pub fn run(args: cli::Doctor) -> Result<Exit, Failure> {
     let findings = look();
     if args.json {
-        println!("{}", serde_json::to_string(&findings).context("the findings cannot be written")?);
+        say(serde_json::to_string(&findings).context("the findings cannot be written")? + "\n")?;
     } else {
         for finding in &findings {
             let mark = match (finding.present, finding.required) {
@@ -28,7 +29,7 @@ pub fn run(args: cli::Doctor) -> Result<Exit, Failure> {
                 (false, true) => "NO  ",
                 (false, false) => "no  ",
             };
-            println!("{mark} {:32} {}", finding.what, finding.detail);
+            say(format!("{mark} {:32} {}\n", finding.what, finding.detail))?;
         }
     }
     let healthy = findings.iter().all(|finding| finding.present || !finding.required);

@@ -5,6 +5,7 @@ use crate::cli;
 use crate::eval::relations::{Fact, RelationScore};
 use crate::eval::{self, Evaluation};
 use crate::exit::{Context, Exit, Failure};
+use crate::say::say;
 use crate::sightings::sightings;
 use std::path::Path;
 use vokg_connectors::source::synthetic::Truth;
@@ -25,9 +26,9 @@ pub fn run(args: cli::Eval) -> Result<Exit, Failure> {
         }
     };
     if args.json {
-        println!("{}", serde_json::to_string(&evaluation).context("the evaluation cannot be written")?);
+        say(serde_json::to_string(&evaluation).context("the evaluation cannot be written")? + "\n")?;
     } else {
-        print!("{}", text(&evaluation));
+        say(text(&evaluation))?;
     }
     Ok(Exit::Done)
 }

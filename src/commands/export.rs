@@ -3,12 +3,13 @@
 use super::{Output, open_store, pick_stream, write_to};
 use crate::cli::{self, Format};
 use crate::exit::{Context, Exit, Failure};
+use crate::say::note;
 use crate::sightings::sightings;
 use std::io::Write;
 use std::path::Path;
 use vokg_connectors::export::delta_json::DeltaJson;
 use vokg_connectors::export::{self, ExportError, GraphView, LogPosition, coco, mot};
-use vokg_connectors::store::{KnownAt, Store, Stream};
+use vokg_connectors::store::{KnownAt, Outcome, Store, Stream};
 use vokg_engine::delta::{StreamVertex, Vertex, VertexKey};
 use vokg_engine::graph::Graph;
 use vokg_engine::time::{Micros, micros_from_secs};
@@ -22,6 +23,9 @@ pub fn run(args: cli::Export) -> Result<Exit, Failure> {
     let whole = matches!(args.format, Format::Jsonl | Format::Mot | Format::Coco);
     if whole && (at_us.is_some() || known_at.is_some()) {
         return Err(Failure::usage("--at and --known-at choose a graph; jsonl, mot and coco are of the whole stream"));
+    }
+    if !stream.head.outcome.as_ref().is_some_and(Outcome::is_complete) {
+        note(format!("vokg: {} is not complete; this is what was processed of it", stream.name));
     }
     write(&store, &stream, args.format, at_us, known_at, args.out.as_deref())?;
     Ok(Exit::Done)
@@ -102,12 +106,16 @@ fn own_vertex(graph: &Graph) -> Option<&StreamVertex> {
     }
 }
 
+/// Times in the log are below this, so that they are exact in any JSON reader.
+const TIME_MAX_US: Micros = 1 << 53;
+
 /// Seconds, or microseconds with the suffix `us`.
 fn parse_time(text: &str) -> Result<Micros, Failure> {
     let micros = match text.strip_suffix("us") {
         Some(micros) => micros.parse().ok(),
         None => text.parse().ok().filter(|secs: &f64| secs.is_finite() && *secs >= 0.0).map(micros_from_secs),
     };
+    let micros = micros.filter(|micros| *micros <= TIME_MAX_US);
     micros.ok_or_else(|| Failure::usage(format!("time is {text:?}, it takes seconds such as 12.4, or 12400000us")))
 }
 
@@ -130,7 +138,7 @@ mod tests {
     fn times_are_seconds_unless_they_say_otherwise() {
         assert_eq!(parse_time("1.5").ok(), Some(1_500_000));
         assert_eq!(parse_time("1500us").ok(), Some(1500));
-        for wrong in ["", "-1", "NaN", "1.5us", "soon"] {
+        for wrong in ["", "-1", "1e30", "NaN", "1.5us", "soon"] {
             assert!(parse_time(wrong).is_err(), "{wrong}");
         }
     }

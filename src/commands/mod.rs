@@ -27,11 +27,17 @@ fn pick_stream(store: &Store, name: Option<&str>) -> Result<Stream, Failure> {
         let found = store.find_stream(name).context("cannot read the store")?;
         return found.ok_or_else(|| Failure::usage(format!("no stream {name:?}; there are: {}", names(store))));
     }
-    let mut streams = store.streams().context("cannot read the store")?;
-    match streams.len() {
-        0 => Err(Failure::usage("the store has no streams; put one there with vokg run")),
-        1 => Ok(streams.remove(0)),
-        _ => Err(Failure::usage(format!("the store has several streams, name one with --stream: {}", names(store)))),
+    let streams = store.streams().context("cannot read the store")?;
+    let Some(first) = streams.first() else {
+        return Err(Failure::usage("the store has no streams; put one there with vokg run"));
+    };
+    // Generations of one input are one stream to whoever asks for no other.
+    let input = &first.descriptor.request.name;
+    match streams.iter().all(|stream| stream.descriptor.request.name == *input) {
+        true => pick_stream(store, Some(input.as_str())),
+        false => {
+            Err(Failure::usage(format!("the store has several streams, name one with --stream: {}", names(store))))
+        }
     }
 }
 
@@ -52,12 +58,24 @@ fn write_to(out: Option<&Path>, write: impl FnOnce(&mut Output) -> Result<(), Fa
         return stdout.flush().context("cannot write to stdout");
     };
     let unwritable = || format!("cannot write {}", path.display());
+    // A device, a pipe or a link stays what it is.
+    let direct = std::fs::symlink_metadata(path).is_ok_and(|about| !about.is_file());
     let part = path.with_added_extension("part");
-    let file = File::create(&part).context(unwritable())?;
-    let mut output: Output = BufWriter::new(Box::new(file));
-    write(&mut output)?;
-    output.flush().context(unwritable())?;
-    std::fs::rename(&part, path).context(unwritable())
+    let file = match direct {
+        true => File::options().write(true).truncate(true).open(path),
+        false => File::create(&part),
+    };
+    let mut output: Output = BufWriter::new(Box::new(file.context(unwritable())?));
+    let written = write(&mut output).and_then(|()| output.flush().context(unwritable()));
+    if direct {
+        return written;
+    }
+    let written = written.and_then(|()| std::fs::rename(&part, path).context(unwritable()));
+    if written.is_err() {
+        // Nothing to report beyond the first error.
+        let _ = std::fs::remove_file(&part);
+    }
+    written
 }
 
 /// Where a command writes.
@@ -103,8 +121,14 @@ mod tests {
             out.write_all(b"half").context("write")?;
             Err(Failure::failed("no more"))
         });
-        assert!(failed.is_err() && !path.exists());
+        assert!(failed.is_err() && std::fs::read_dir(dir.path()).is_ok_and(|mut entries| entries.next().is_none()));
         assert!(write_to(Some(&path), |out| out.write_all(b"whole").context("write")).is_ok());
         assert_eq!(std::fs::read(&path).ok(), Some(b"whole".to_vec()));
+        let link = dir.path().join("link.json");
+        std::os::unix::fs::symlink(&path, &link).expect("links can be made");
+        assert!(write_to(Some(&link), |out| out.write_all(b"through").context("write")).is_ok());
+        assert!(link.is_symlink() && std::fs::read(&path).is_ok_and(|bytes| bytes == b"through"));
+        assert!(write_to(Some(Path::new("/dev/null")), |out| out.write_all(b"gone").context("write")).is_ok());
+        assert!(!Path::new("/dev/null").is_file());
     }
 }

@@ -7,6 +7,7 @@ use crate::inputs;
 use crate::jobs::{self, Disturbance};
 use crate::progress::Display;
 use crate::report::RunReport;
+use crate::say::{note, say};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -19,9 +20,13 @@ pub fn run(args: cli::Run, common: &Common) -> Result<Exit, Failure> {
     let finished = jobs::run(inputs, &args.data.dir, &config, display, &interrupt, &Disturbance::default())?;
     let report = RunReport::new(finished.reports, finished.seconds);
     if args.json {
-        println!("{}", serde_json::to_string(&report).context("the report cannot be written")?);
+        say(serde_json::to_string(&report).context("the report cannot be written")? + "\n")?;
     } else {
-        print!("{}", report.to_text());
+        report.failures().for_each(note);
+        say(report.to_text())?;
+    }
+    if let Some(failure) = finished.failure {
+        return Err(failure);
     }
     Ok(match (finished.interrupted, report.all_complete()) {
         (true, _) => Exit::Interrupted,
@@ -49,7 +54,7 @@ pub fn interrupt_flag() -> Result<Arc<AtomicBool>, Failure> {
         if set.swap(true, Ordering::AcqRel) {
             std::process::exit(Exit::Interrupted as i32);
         }
-        eprintln!("vokg: finishing the frames in flight; once more to stop at once");
+        note("vokg: finishing the frames in flight; once more to stop at once");
     })
     .context("cannot watch for Ctrl-C")?;
     Ok(flag)

@@ -3,13 +3,15 @@
 use super::{parse_size, write_to};
 use crate::cli;
 use crate::exit::{Context, Exit, Failure};
+use crate::say::say;
 use std::io::Write;
 use vokg_connectors::source::synthetic::{SCENES, SynthConfig, encode, random_scene, scene};
 
 /// Runs the command.
 pub fn run(args: cli::Synth) -> Result<Exit, Failure> {
     if args.scene.as_deref() == Some("list") {
-        SCENES.iter().for_each(|entry| println!("{:16} {}", entry.name, entry.about));
+        let scenes: String = SCENES.iter().map(|entry| format!("{:16} {}\n", entry.name, entry.about)).collect();
+        say(scenes)?;
         return Ok(Exit::Done);
     }
     let seed = args.seed.unwrap_or(1);

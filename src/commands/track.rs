@@ -3,9 +3,10 @@
 use super::{read_text, write_to};
 use crate::cli;
 use crate::exit::{Context, Exit, Failure};
+use crate::say::say;
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use vokg_engine::geometry::{Rect, Size};
 use vokg_operators::mot::{FrameRate, MotResult, MotRow, parse_boxes, parse_motion, segmented_frames};
 use vokg_operators::track::{TrackConfig, Tracker};
@@ -20,22 +21,22 @@ pub fn run(args: cli::Track) -> Result<Exit, Failure> {
     };
     let scores: Vec<f32> = rows.iter().map(|row| row.score).collect();
     let mut tracker = Tracker::new(TrackConfig::detections(&scores));
-    let frames: Vec<_> = segmented_frames(&rows, &motion, rate, extent(&rows)).collect();
-    let mut tracked = Vec::with_capacity(frames.len());
-    let started = Instant::now();
-    for frame in &frames {
-        tracked.push(tracker.on_frame(frame));
-    }
-    let seconds = started.elapsed().as_secs_f64();
     let mut result = MotResult::new(rate);
-    tracked.iter().for_each(|frame| result.add(frame));
+    let (mut count, mut inside) = (0u64, Duration::ZERO);
+    for frame in segmented_frames(&rows, &motion, rate, extent(&rows)) {
+        let started = Instant::now();
+        let tracked = tracker.on_frame(&frame);
+        inside += started.elapsed();
+        count += u64::from(!frame.end);
+        result.add(&tracked);
+    }
+    let seconds = inside.as_secs_f64();
     write_to(Some(&args.out), |out| write!(out, "{result}").context("cannot write the tracks"))?;
-    let count = frames.iter().filter(|frame| !frame.end).count();
     let fps = if seconds > 0.0 { count as f64 / seconds } else { 0.0 };
     if args.json {
-        println!("{}", serde_json::json!({"frames": count, "seconds": seconds, "fps": fps}));
+        say(format!("{}\n", serde_json::json!({"frames": count, "seconds": seconds, "fps": fps})))?;
     } else {
-        println!("{count} frames, {seconds:.4} s in the tracker, {fps:.0} frames/s");
+        say(format!("{count} frames, {seconds:.4} s in the tracker, {fps:.0} frames/s\n"))?;
     }
     Ok(Exit::Done)
 }

@@ -3,6 +3,7 @@
 use super::open_store;
 use crate::cli;
 use crate::exit::{Context, Exit, Failure};
+use crate::say::say;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::BufReader;
@@ -13,15 +14,14 @@ use vokg_engine::record::Digest;
 /// Runs the command: prints both digests, and every stream in which they differ.
 pub fn run(args: cli::Verify) -> Result<Exit, Failure> {
     let (a, b) = (digests(&args.a)?, digests(&args.b)?);
-    println!("{}  {}", combined(&a), args.a.display());
-    println!("{}  {}", combined(&b), args.b.display());
+    say(format!("{}  {}\n{}  {}\n", combined(&a), args.a.display(), combined(&b), args.b.display()))?;
     let streams: BTreeSet<_> = a.keys().chain(b.keys()).collect();
     let different: Vec<_> = streams.into_iter().filter(|stream| a.get(*stream) != b.get(*stream)).collect();
     for stream in &different {
         let side = |digests: &BTreeMap<String, Digest>| {
             digests.get(*stream).map_or_else(|| "absent".to_owned(), Digest::to_string)
         };
-        println!("{stream}: {} {}", side(&a), side(&b));
+        say(format!("{stream}: {} {}\n", side(&a), side(&b)))?;
     }
     Ok(if different.is_empty() { Exit::Done } else { Exit::Failed })
 }

@@ -77,7 +77,7 @@ mod tests {
         let vertices = String::from_utf8(vertices).unwrap();
         assert_eq!(vertices.lines().count(), 1 + graph.vertices.len());
         assert!(
-            vertices.contains("gate/o/1,Object,car 1,car,0,4480000,0,4480000,false,0.901,1;3,,,,,,,,,,,\r\n"),
+            vertices.contains("gate/o/1,Object,car 1,car,0,4480000,0,4480001,false,0.901,1;3,,,,,,,,,,,\r\n"),
             "{vertices}"
         );
         let edges = String::from_utf8(edges).unwrap();

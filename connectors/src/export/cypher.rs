@@ -18,7 +18,7 @@ const ROWS_PER_STATEMENT: usize = 500;
 /// Those of `out`.
 pub fn write(out: &mut impl Write, view: &GraphView<'_>) -> Result<(), ExportError> {
     let GraphView { stream, graph, .. } = view;
-    for label in ["Stream", "Object", "Zone", "Gap", "Correction"] {
+    for label in ["Stream", "Object", "Gap", "Correction"] {
         let name = label.to_lowercase();
         writeln!(out, "CREATE CONSTRAINT {name}_id IF NOT EXISTS FOR (n:{label}) REQUIRE n.vokg_id IS UNIQUE;")?;
     }

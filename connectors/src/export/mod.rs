@@ -50,6 +50,12 @@ pub struct GraphView<'a> {
     pub graph: &'a Graph,
 }
 
+/// Refuses a sighting that comes after a later one.
+fn in_order(previous: &mut Micros, t: Micros) -> Result<(), ExportError> {
+    let before = std::mem::replace(previous, t);
+    if t < before { Err(ExportError::Disorder { t, previous: before }) } else { Ok(()) }
+}
+
 /// Why an export stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum ExportError {

@@ -1,12 +1,10 @@
 //! Sightings as rows of the MOTChallenge text format (motchallenge.net), which `vokg relate` and trackeval read.
 //!
-//! `frame, id, left, top, width, height, score, class, visible`: the frame is numbered from 1 by the order of the
-//! distinct times in the export, so frames in which nothing was seen have no number; the id is that of the object;
-//! class is −1 (the format has numbers for classes, vokg has names), visible is −1 where unknown. Left and top are
+//! `frame, id, left, top, width, height, score, class, visible`: the frame is numbered from 1 among those that were
+//! looked at, all of the file unless it was sampled; the id is that of the object; class is −1 (the format has numbers for classes, vokg has names), visible is −1 where unknown. Left and top are
 //! as everywhere in vokg: the left top corner of the first pixel is 0, 0.
 
-use super::sighting::FrameCounter;
-use super::{ExportError, Sighting};
+use super::{ExportError, Sighting, in_order};
 use std::io::Write;
 
 /// Writes one row per sighting. `sightings` come in order of time.
@@ -14,9 +12,10 @@ use std::io::Write;
 /// # Errors
 /// Those of `out`, and [`ExportError::Disorder`].
 pub fn write(out: &mut impl Write, sightings: impl IntoIterator<Item = Sighting>) -> Result<(), ExportError> {
-    let mut frames = FrameCounter::default();
+    let mut previous = 0;
     for sighting in sightings {
-        let (frame, _) = frames.number(sighting.t)?;
+        in_order(&mut previous, sighting.t)?;
+        let frame = sighting.frame;
         let (id, r, score) = (sighting.object.0, sighting.rect, sighting.score);
         write!(out, "{frame},{id},{},{},{},{},{score},-1,", r.left, r.top, r.width, r.height)?;
         match sighting.visible {
@@ -35,16 +34,17 @@ mod tests {
 
     fn sighting(t: u64, track: u32, object: u32) -> Sighting {
         let rect = Rect::new(1.5, 2.0, 30.0625, 40.0);
-        Sighting { t, track: TrackId(track), object: ObjectId(object), rect, score: 0.75, visible: None, mask: None }
+        let (track, object, frame) = (TrackId(track), ObjectId(object), 1 + t / 40_000);
+        Sighting { t, frame, track, object, rect, score: 0.75, visible: None, mask: None }
     }
 
     #[test]
-    fn frames_are_numbered_by_distinct_times_and_rows_carry_the_object() {
+    fn rows_carry_the_number_of_the_frame_and_the_object() {
         let mut bytes = Vec::new();
-        let seen = Sighting { visible: Some(0.5), ..sighting(40_000, 3, 1) };
+        let seen = Sighting { visible: Some(0.5), ..sighting(120_000, 3, 1) };
         write(&mut bytes, [sighting(0, 1, 1), sighting(0, 2, 2), seen]).unwrap();
         let rows =
-            "1,1,1.5,2,30.0625,40,0.75,-1,-1\n1,2,1.5,2,30.0625,40,0.75,-1,-1\n2,1,1.5,2,30.0625,40,0.75,-1,0.5\n";
+            "1,1,1.5,2,30.0625,40,0.75,-1,-1\n1,2,1.5,2,30.0625,40,0.75,-1,-1\n4,1,1.5,2,30.0625,40,0.75,-1,0.5\n";
         assert_eq!(String::from_utf8(bytes).unwrap(), rows);
     }
 

@@ -59,6 +59,7 @@ fn sightings() -> Vec<Sighting> {
     };
     let seen = |step: u64| Sighting {
         t: step / 2 * 40_000,
+        frame: 1 + step / 2,
         track: TrackId(1 + step as u32 % 2),
         object: ObjectId(1 + step as u32 % 2),
         rect: Rect::new(step as f32, 0.5, 10.0, 20.0),

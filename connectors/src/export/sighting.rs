@@ -1,6 +1,5 @@
 //! One object seen in one frame: what is stored of an observation, with its track mapped to an object.
 
-use super::ExportError;
 use vokg_engine::geometry::Rect;
 use vokg_engine::id::{ObjectId, TrackId};
 use vokg_engine::mask::Mask;
@@ -11,6 +10,8 @@ use vokg_engine::time::Micros;
 pub struct Sighting {
     /// Media time of the frame.
     pub t: Micros,
+    /// Number of the frame among those that were looked at, from 1.
+    pub frame: u64,
     /// The track it was given to.
     pub track: TrackId,
     /// The object the track belongs to.
@@ -23,25 +24,4 @@ pub struct Sighting {
     pub visible: Option<f32>,
     /// Its pixels, where known.
     pub mask: Option<Mask>,
-}
-
-/// Numbers frames from 1 by the order of their distinct times.
-#[derive(Default)]
-pub(crate) struct FrameCounter {
-    frames: u64,
-    last: Option<Micros>,
-}
-
-impl FrameCounter {
-    /// The number of the frame at `t`, and whether it is a new one.
-    pub(crate) fn number(&mut self, t: Micros) -> Result<(u64, bool), ExportError> {
-        match self.last {
-            Some(previous) if t < previous => return Err(ExportError::Disorder { t, previous }),
-            Some(previous) if t == previous => return Ok((self.frames, false)),
-            _ => {}
-        }
-        self.frames += 1;
-        self.last = Some(t);
-        Ok((self.frames, true))
-    }
 }

@@ -92,8 +92,9 @@ fn share(milli: u16) -> String {
     format!("{:.2}", decimal(milli))
 }
 
-/// Text of a model or a file must not be able to move the cursor.
-fn printable(text: &str) -> String {
+/// The text with a sign in place of every control character: text of a model or a file must not be able to move the
+/// cursor.
+pub fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 

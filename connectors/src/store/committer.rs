@@ -18,7 +18,7 @@ use rand_chacha::rand_core::{RngCore, SeedableRng};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// How batches become transactions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -73,7 +73,11 @@ struct Totals {
     bytes: AtomicU64,
 }
 
-/// Owns the thread that commits. Dropping it commits what waits and ends the thread.
+/// How long a committer that is dropped waits for its disk.
+const DROP_PATIENCE: Duration = Duration::from_secs(60);
+
+/// Owns the thread that commits. Dropping it commits what waits and ends the thread; one whose disk hangs for a minute is
+/// left behind.
 pub struct Committer {
     handle: CommitHandle,
     thread: Option<JoinHandle<()>>,
@@ -128,7 +132,8 @@ impl Committer {
 impl Drop for Committer {
     fn drop(&mut self) {
         self.handle.queue.stop();
-        if let Some(thread) = self.thread.take() {
+        let flushed = self.handle.queue.flush(Instant::now() + DROP_PATIENCE);
+        if let (Some(thread), false) = (self.thread.take(), matches!(flushed, Err(FlushError::Deadline(_)))) {
             join(thread);
         }
     }
@@ -244,7 +249,6 @@ mod tests {
     use super::super::{Position, StreamId};
     use super::*;
     use std::sync::mpsc;
-    use std::time::Duration;
     use vokg_engine::record::{Digest, LogEntry};
 
     fn soon() -> Instant {

@@ -70,12 +70,14 @@ pub use committer::{CommitCounters, CommitHandle, Committer, CommitterConfig, Gr
 pub use error::{BeginError, CommitError, OpenError, ReadError};
 pub use graph::EdgeQuery;
 pub use head::{BatchError, StreamHead};
-pub use observations::{FormatError, ObservationBuffer, ObservationSegment, Observations, SEGMENT_US};
+pub use observations::{
+    FormatError, ObservationBuffer, ObservationSegment, Observations, SEGMENT_US, StoredObservation,
+};
 pub use open::{Store, StoreConfig, Writer};
 pub use page::{Entries, PAGE_ENTRIES_MAX, Page};
 pub use position::{EPOCH_MAX, Position, PositionError, SEQ_MAX};
 pub use queue::{FlushError, QueueLimits, SubmitError};
-pub use schema::{FORMAT_VERSION, RECORD_BYTES_MAX};
+pub use schema::{DATABASE_FILE, FORMAT_VERSION, RECORD_BYTES_MAX};
 pub use stream::{Ending, Outcome, Stream, StreamDescriptor, StreamId, StreamRequest};
 pub use thumbnails::{THUMBNAIL_BYTES_MAX, Thumbnail};
 pub use view::KnownAt;

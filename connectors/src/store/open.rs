@@ -16,6 +16,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 const LOCK_FILE: &str = "writer.lock";
+/// How long a writer waits for another: a reader that repairs after a crash is one for a moment.
+const LOCK_PATIENCE: Duration = Duration::from_millis(300);
 /// How long a reader waits for a writer that is just opening or closing.
 const OPEN_PATIENCE: Duration = Duration::from_secs(2);
 
@@ -199,7 +201,14 @@ fn take_lock(dir: &Path) -> Result<File, OpenError> {
     let path: PathBuf = dir.join(LOCK_FILE);
     let failed = || OpenError::io("cannot take the writer's lock", &path);
     let mut file = File::options().read(true).write(true).create(true).truncate(false).open(&path).map_err(failed())?;
-    match file.try_lock() {
+    let patience = Instant::now() + LOCK_PATIENCE;
+    let locked = loop {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) if Instant::now() < patience => std::thread::sleep(Duration::from_millis(20)),
+            locked => break locked,
+        }
+    };
+    match locked {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
             let mut holder = String::new();

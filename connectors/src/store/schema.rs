@@ -10,7 +10,8 @@ use vokg_engine::time::Micros;
 /// The format this program writes. It rises with every change that an older program would misread.
 pub const FORMAT_VERSION: u32 = 1;
 /// The database's file within the data directory.
-pub(super) const DATABASE_FILE: &str = "vokg.redb";
+/// Name of the database in a data directory.
+pub const DATABASE_FILE: &str = "vokg.redb";
 /// The most bytes one log record may have.
 pub const RECORD_BYTES_MAX: usize = 1 << 20;
 

@@ -7,16 +7,14 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 /// The state of one running stream: counters anybody may read, a request to stop, and the first failure.
 #[derive(Debug, Default)]
 pub struct StreamControl {
-    /// Bytes of the input read before its first frame.
-    pub bytes_hashed: AtomicU64,
+    /// Steps of the source, also those that give no frame: parts of the file hashed, pictures passed over.
+    pub activity: AtomicU64,
     /// Frames the source has handed over.
     pub frames_in: AtomicU64,
     /// Frames whose deltas have left the dataflow.
     pub frames_out: AtomicU64,
     /// Frames expected in all, 0 where unknown.
     pub frames_expected: AtomicU64,
-    /// Frames a live source dropped because no credit was left.
-    pub frames_dropped: AtomicU64,
     /// Media time of the last frame whose deltas have left.
     pub t_us: AtomicU64,
     stop: AtomicBool,
@@ -26,16 +24,14 @@ pub struct StreamControl {
 /// The counters of a stream at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StreamCounters {
-    /// See [`StreamControl::bytes_hashed`].
-    pub bytes_hashed: u64,
+    /// See [`StreamControl::activity`].
+    pub activity: u64,
     /// See [`StreamControl::frames_in`].
     pub frames_in: u64,
     /// See [`StreamControl::frames_out`].
     pub frames_out: u64,
     /// See [`StreamControl::frames_expected`].
     pub frames_expected: u64,
-    /// See [`StreamControl::frames_dropped`].
-    pub frames_dropped: u64,
     /// See [`StreamControl::t_us`].
     pub t_us: Micros,
 }
@@ -45,11 +41,10 @@ impl StreamControl {
     pub fn counters(&self) -> StreamCounters {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         StreamCounters {
-            bytes_hashed: read(&self.bytes_hashed),
+            activity: read(&self.activity),
             frames_in: read(&self.frames_in),
             frames_out: read(&self.frames_out),
             frames_expected: read(&self.frames_expected),
-            frames_dropped: read(&self.frames_dropped),
             t_us: read(&self.t_us),
         }
     }

@@ -14,13 +14,40 @@ use timely::dataflow::channels::pact::Pipeline;
 use timely::dataflow::operators::generic::Operator;
 use timely::scheduling::Activator;
 
+/// The most frames of a lead, however many a second a stream has: what is kept of them must fit into memory.
+pub const LEAD_FRAMES_MAX: usize = 512;
+
+/// Tells which frames of a stream belong to the segmenter's lead: those of the first stretch of media time, but no more
+/// than [`LEAD_FRAMES_MAX`]. Whoever asks must show it every frame, in order.
+#[derive(Clone, Debug)]
+pub struct Lead {
+    length_us: Micros,
+    ends: Option<Micros>,
+    frames: usize,
+}
+
+impl Lead {
+    /// A lead of this much media time.
+    pub fn new(length_us: Micros) -> Self {
+        Self { length_us, ends: None, frames: 0 }
+    }
+
+    /// Whether the next frame, at `t`, belongs to the lead.
+    pub fn takes(&mut self, t: Micros) -> bool {
+        let ends = *self.ends.get_or_insert(t.saturating_add(self.length_us));
+        let takes = t < ends && self.frames < LEAD_FRAMES_MAX;
+        self.frames += usize::from(takes);
+        takes
+    }
+}
+
 #[derive(Debug)]
 struct Account {
     frames: usize,
-    lead_us: Micros,
-    lead_ends: Option<Micros>,
+    lead: Lead,
     unencoded: VecDeque<Micros>,
-    undone: VecDeque<Micros>,
+    /// With whether the frame belongs to the lead.
+    undone: VecDeque<(Micros, bool)>,
     source: Option<Activator>,
 }
 
@@ -33,8 +60,7 @@ impl Credits {
     pub fn new(frames: usize, lead_us: Micros) -> Self {
         Self(Rc::new(RefCell::new(Account {
             frames: frames.max(1),
-            lead_us,
-            lead_ends: None,
+            lead: Lead::new(lead_us),
             unencoded: VecDeque::new(),
             undone: VecDeque::new(),
             source: None,
@@ -47,23 +73,16 @@ impl Credits {
 
     pub(super) fn available(&self) -> bool {
         let account = self.0.borrow();
-        let after_lead = match account.lead_ends {
-            Some(end) => account.undone.iter().filter(|t| **t >= end).count(),
-            None => 0,
-        };
-        let in_lead = match (account.lead_ends, account.undone.back()) {
-            (Some(end), Some(last)) => *last < end,
-            _ => true,
-        };
+        let after_lead = account.undone.iter().filter(|(_, in_lead)| !in_lead).count();
+        let in_lead = account.undone.back().is_none_or(|(_, in_lead)| *in_lead);
         account.unencoded.len() < account.frames && (in_lead || after_lead < account.frames)
     }
 
     pub(super) fn spend(&self, t: Micros) {
         let mut account = self.0.borrow_mut();
-        let lead_us = account.lead_us;
-        account.lead_ends.get_or_insert(t.saturating_add(lead_us));
+        let in_lead = account.lead.takes(t);
         account.unencoded.push_back(t);
-        account.undone.push_back(t);
+        account.undone.push_back((t, in_lead));
     }
 
     /// The frame at `t` and all before it are encoded: their pixels are no longer needed in full.
@@ -82,10 +101,10 @@ impl Credits {
     }
 
     fn done(&self, passed: impl Fn(&Micros) -> bool) {
-        self.refund(|account| &mut account.undone, passed);
+        self.refund(|account| &mut account.undone, |(t, _)| passed(t));
     }
 
-    fn refund(&self, queue: impl Fn(&mut Account) -> &mut VecDeque<Micros>, passed: impl Fn(&Micros) -> bool) {
+    fn refund<F>(&self, queue: impl Fn(&mut Account) -> &mut VecDeque<F>, passed: impl Fn(&F) -> bool) {
         let mut account = self.0.borrow_mut();
         let queue = queue(&mut account);
         let before = queue.len();
@@ -136,5 +155,16 @@ mod tests {
         assert_eq!(sent, 12);
         credits.done(|_| true);
         assert_eq!(spend_all(&credits, &mut t), 2);
+    }
+
+    #[test]
+    fn a_lead_of_very_many_frames_is_cut_short() {
+        let (credits, mut t) = (Credits::new(2, 1 << 40), 0);
+        let mut sent = 0;
+        for _ in 0..2 * LEAD_FRAMES_MAX {
+            sent += spend_all(&credits, &mut t);
+            credits.encoded(t);
+        }
+        assert_eq!(sent, LEAD_FRAMES_MAX + 2);
     }
 }

@@ -8,7 +8,7 @@ use timely::dataflow::operators::generic::OutputBuilder;
 use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 use vokg_engine::frame::{Arrival, Frame};
 use vokg_engine::geometry::Size;
-use vokg_engine::runtime::credit::Credits;
+use vokg_engine::runtime::credit::{Credits, Lead};
 use vokg_engine::runtime::feed::Timed;
 use vokg_engine::runtime::offload::Lane;
 use vokg_engine::time::Micros;
@@ -26,8 +26,8 @@ pub struct EncodedFrame {
 
 /// Encodes frames in order.
 ///
-/// The second stream carries the frames themselves for whoever wants pixels later, but only those after the first
-/// `lead_us`: those of the lead wait for seconds, and would hold the decoder's buffers that long.
+/// The second stream carries the frames themselves for whoever wants pixels later, but only those after the lead
+/// ([`Lead`]): those of the lead wait for seconds, and would hold the decoder's buffers that long.
 pub fn encode<'s>(
     arrivals: StreamVec<'s, Micros, Timed<Arrival>>,
     mut encoder: Box<dyn Encoder>,
@@ -49,7 +49,7 @@ pub fn encode<'s>(
         Ok(EncodedFrame { t, size, encoded })
     };
     let mut lane = Lane::new(scope, &info, "encode", config.offload, work);
-    let mut lead_ends = None;
+    let mut lead = Lead::new(lead_us);
     let credits = credits.clone();
     builder.build(move |_| {
         move |_| {
@@ -58,8 +58,8 @@ pub fn encode<'s>(
                 let Some(for_picture) = capability.retain_least(1) else { return };
                 let Some(for_encoded) = capability.retain_least(0) else { return };
                 for Timed { t, record } in arrivals.drain(..) {
-                    let lead_ends = *lead_ends.get_or_insert(t.saturating_add(lead_us));
-                    if let Some(frame) = record.frame.clone().filter(|_| t >= lead_ends) {
+                    let in_lead = lead.takes(t);
+                    if let Some(frame) = record.frame.clone().filter(|_| !in_lead) {
                         pictures.session(&for_picture.delayed(&t)).give(frame);
                     }
                     lane.offer(for_encoded.delayed(&t), (t, record.frame));

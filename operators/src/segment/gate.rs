@@ -10,6 +10,7 @@ use timely::dataflow::operators::generic::Operator;
 use timely::progress::frontier::AntichainRef;
 use vokg_engine::geometry::Size;
 use vokg_engine::runtime::control::StreamControl;
+use vokg_engine::runtime::credit::{LEAD_FRAMES_MAX, Lead};
 use vokg_engine::runtime::offload::{Lane, OffloadError};
 use vokg_engine::segment::{CameraMotion, Hints, SegmentedFrame};
 use vokg_engine::time::Micros;
@@ -29,8 +30,8 @@ type LaneAnswer = Result<Result<Answer, SegmentError>, OffloadError>;
 
 /// Segments frames in order, each with the hints made of the frame before.
 ///
-/// `hints` must be the tracker's output fed back with a step of +1 µs. The frames of the first `lead_us` wait until
-/// the segmenter has seen them all.
+/// `hints` must be the tracker's output fed back with a step of +1 µs. The frames of the lead ([`Lead`]) wait until the
+/// segmenter has seen them all.
 pub fn segment<'s>(
     encoded: StreamVec<'s, Micros, EncodedFrame>,
     hints: StreamVec<'s, Micros, Hints>,
@@ -131,8 +132,9 @@ impl Gate {
                 let (last_capability, last) = self.queue.back()?;
                 let complete = encoded_frontier.is_empty()
                     || last.encoded.is_none()
+                    || self.queue.len() >= LEAD_FRAMES_MAX
                     || *last_capability.time() >= first.saturating_add(self.lead_us);
-                complete.then(|| self.prepare(first.saturating_add(self.lead_us)))
+                complete.then(|| self.prepare())
             }
             Phase::Running => {
                 let waiting_for_hints = self.previous.is_some_and(|head| {
@@ -153,9 +155,10 @@ impl Gate {
 
     /// Takes the encodings out of the queued frames of the lead; [`Gate::answered`] puts them back. How many frames
     /// behind the lead are queued depends on timing, so they are not shown.
-    fn prepare(&mut self, lead_ends: Micros) -> Step {
+    fn prepare(&mut self) -> Step {
         self.phase = Phase::Preparing;
-        let in_lead = self.queue.iter_mut().map(|(_, frame)| frame).take_while(|frame| frame.t < lead_ends);
+        let mut lead = Lead::new(self.lead_us);
+        let in_lead = self.queue.iter_mut().map(|(_, frame)| frame).take_while(|frame| lead.takes(frame.t));
         let lead = in_lead.filter_map(|frame| frame.encoded.take()).collect();
         let capability = self.queue[0].0.clone();
         Step::Work(capability, Job::Prepare(lead))

@@ -83,7 +83,7 @@ impl TrackConfig {
     /// Settings for the boxes of a detector, of whose scores these are a sample.
     ///
     /// Detectors differ in the range of their scores, so the bounds are set between the least and the greatest of the
-    /// sample: from half way up a box continues any track, from a tenth on it continues a track that was just seen
+    /// sample: from a little above the middle a box continues any track, from a tenth on it continues one that was just seen
     /// (the two rounds of ByteTrack: Zhang et al., ECCV 2022, section 3), and from three fifths on it begins one. A
     /// detector has seen the thing itself, not its motion, so tracks are believed sooner and kept for longer.
     pub fn detections(scores: &[f32]) -> Self {
@@ -95,10 +95,11 @@ impl TrackConfig {
             confirm_moved_sizes: 0.0,
             lost_secs: 1.0,
             forget_secs: 0.1,
-            high_score: at(0.5),
+            high_score: at(0.55),
             low_score: at(0.1),
             birth_score: at(0.6),
             min_iou: 0.3,
+            min_iou_low: 0.6,
             ..Self::default()
         }
     }
@@ -118,7 +119,7 @@ mod tests {
     #[test]
     fn bounds_follow_the_range_of_the_scores() {
         let config = TrackConfig::detections(&[4.0, 0.0, 10.0]);
-        assert_eq!((config.low_score, config.high_score, config.birth_score), (1.0, 5.0, 6.0));
+        assert_eq!((config.low_score, config.high_score, config.birth_score), (1.0, 5.5, 6.0));
     }
 
     #[test]

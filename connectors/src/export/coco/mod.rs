@@ -5,8 +5,7 @@
 
 mod rle;
 
-use super::sighting::FrameCounter;
-use super::{ExportError, Sighting};
+use super::{ExportError, Sighting, in_order};
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::io::{self, Write};
@@ -71,22 +70,23 @@ pub fn write(
 ) -> Result<(), ExportError> {
     let classes: BTreeSet<&str> = graph.vertices.keys().filter_map(|key| class(graph, key)).collect();
     let categories: Vec<&str> = classes.into_iter().collect();
-    let (mut frames, mut images) = (FrameCounter::default(), Vec::new());
+    let (mut previous, mut images) = (0, Vec::new());
     write!(out, "{{\"annotations\":[")?;
     for (id, sighting) in (1..).zip(sightings) {
-        let (image_id, new) = frames.number(sighting.t)?;
-        if new {
-            images.push(sighting.t);
+        in_order(&mut previous, sighting.t)?;
+        let image = (sighting.frame, sighting.t);
+        if images.last() != Some(&image) {
+            images.push(image);
         }
         let class = class(graph, &VertexKey::Object(sighting.object)).unwrap_or(UNNAMED);
         let category = categories.iter().position(|c| *c == class).unwrap_or(categories.len());
         separate(out, id > 1)?;
-        json(out, &annotation(id, image_id, category + 1, frame, &sighting))?;
+        json(out, &annotation(id, sighting.frame, category + 1, frame, &sighting))?;
     }
     write!(out, "\n],\"images\":[")?;
-    for (id, t_us) in (1..).zip(images) {
+    for (index, (id, t_us)) in images.into_iter().enumerate() {
         let file_name = format!("{stream}-{t_us}.jpg");
-        separate(out, id > 1)?;
+        separate(out, index > 0)?;
         json(out, &Image { id, file_name, width: frame.width, height: frame.height, t_us })?;
     }
     write!(out, "\n],\"categories\":[")?;

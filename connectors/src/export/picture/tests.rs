@@ -26,6 +26,7 @@ fn sightings(now: Micros) -> Vec<Sighting> {
     let car = Mask::from_cells(lattice, bounds, |x, y| x.abs_diff(40) + y.abs_diff(47) < 15);
     let seen = |t: Micros, object: u32, rect: Rect, mask: Option<Mask>| Sighting {
         t,
+        frame: 1 + t / 100_000,
         track: TrackId(object),
         object: ObjectId(object),
         rect,

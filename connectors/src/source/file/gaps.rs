@@ -60,9 +60,10 @@ impl GapDetector {
         })
     }
 
+    /// Where neither earlier steps nor a duration tell what is usual, nothing is judged.
     fn is_hole(&self, step: u64, duration: u64) -> bool {
         let usual = self.median().max(duration);
-        step > LEAST_NANOS && step > usual.saturating_mul(TIMES)
+        usual > 0 && step > LEAST_NANOS && step > usual.saturating_mul(TIMES)
     }
 
     /// The upper median of the recent steps; 0 where there are none.

@@ -122,6 +122,7 @@ pub struct FileSource {
     stats: SourceStats,
     ready: VecDeque<SourceEvent>,
     end: Option<EndReport>,
+    on_picture: Option<Box<dyn Fn() + Send>>,
 }
 
 impl FileSource {
@@ -147,6 +148,7 @@ impl FileSource {
             stats: SourceStats::default(),
             ready: VecDeque::new(),
             end: None,
+            on_picture: None,
         };
         source.take(&first);
         Ok(source)
@@ -189,6 +191,11 @@ impl FileSource {
         &self.info
     }
 
+    /// Calls `tell` for every picture that is decoded from now on, also where it becomes no frame.
+    pub fn on_picture(&mut self, tell: impl Fn() + Send + 'static) {
+        self.on_picture = Some(Box::new(tell));
+    }
+
     /// How far it has come.
     pub fn stats(&self) -> SourceStats {
         let sightings = &self.pipeline.sightings;
@@ -206,6 +213,9 @@ impl FileSource {
     /// Makes events of one decoded picture.
     fn take(&mut self, sample: &gst::Sample) {
         self.stats.decoded += 1;
+        if let Some(tell) = &self.on_picture {
+            tell();
+        }
         let nanos = match self.clock.stamp(self.stamp_of(sample)) {
             Stamp::At(nanos) => nanos,
             Stamp::Absent => return self.stats.anomalies.frames_without_pts += 1,

@@ -21,6 +21,9 @@ const STALL_SECS: u64 = 30;
 /// Where GStreamer lacks an encoder or multiplexer, gets stuck or fails, or the file cannot be written.
 pub fn encode(scene: &Scene, out: &Path) -> Result<(), SynthError> {
     gst::init().map_err(|e| SynthError::GStreamer(e.to_string()))?;
+    if std::fs::symlink_metadata(out).is_ok_and(|about| !about.is_file()) {
+        return Err(file_error(out, std::io::Error::other("a clip is written to a regular file, and this is none")));
+    }
     let part = part_of(out);
     let written = write_clip(scene, &part).and_then(|()| {
         forget_dates(&part).and_then(|()| std::fs::rename(&part, out)).map_err(|error| file_error(out, error))

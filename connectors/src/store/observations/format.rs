@@ -28,6 +28,7 @@ pub(super) const ROWS_BYTES_MAX: usize = 64 << 20;
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Row {
     t: Micros,
+    frame: u64,
     track: u32,
     left_px16: i32,
     top_px16: i32,
@@ -37,6 +38,15 @@ struct Row {
     visible_milli: Option<u16>,
     merged: bool,
     mask: Option<Mask>,
+}
+
+/// An observation with the number of its frame.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StoredObservation {
+    /// Frames of the stream that were looked at, up to and with this one: 1 for the first.
+    pub frame: u64,
+    /// What was seen in it.
+    pub observation: Observation,
 }
 
 /// Why bytes are no observation segment.
@@ -59,12 +69,13 @@ pub enum FormatError {
     Rows,
 }
 
-/// The row bytes of an observation, appended.
-pub(super) fn append_row(rows: Vec<u8>, observation: &Observation) -> Vec<u8> {
+/// The row bytes of an observation in this frame, appended.
+pub(super) fn append_row(rows: Vec<u8>, frame: u64, observation: &Observation) -> Vec<u8> {
     let px16 = |px: f32| (px * 16.0).round() as i32;
     let milli = |share: f32| (share.clamp(0.0, 1.0) * 1000.0).round() as u16;
     let row = Row {
         t: observation.t,
+        frame,
         track: observation.track.0,
         left_px16: px16(observation.rect.left),
         top_px16: px16(observation.rect.top),
@@ -93,7 +104,7 @@ pub(super) fn seal(rows: &[u8], count: u32) -> std::io::Result<(Vec<u8>, [u8; 32
 }
 
 /// The observations of a file whose rows have this hash, in the order in which they were gathered.
-pub(super) fn unseal(file: &[u8], expected: &[u8; 32]) -> Result<Vec<Observation>, FormatError> {
+pub(super) fn unseal(file: &[u8], expected: &[u8; 32]) -> Result<Vec<StoredObservation>, FormatError> {
     let (header, body) = file.split_at_checked(HEADER_BYTES).ok_or(FormatError::Length)?;
     let number = |at: usize| u32::from_le_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]);
     if header[..8] != MAGIC {
@@ -114,7 +125,7 @@ pub(super) fn unseal(file: &[u8], expected: &[u8; 32]) -> Result<Vec<Observation
     let mut rest = rows.as_slice();
     while !rest.is_empty() {
         let (row, after) = postcard::take_from_bytes::<Row>(rest).map_err(|_| FormatError::Rows)?;
-        observations.push(row.into_observation()?);
+        observations.push(row.into_stored()?);
         rest = after;
     }
     match observations.len() == number(12) as usize {
@@ -128,12 +139,12 @@ fn checksum(header: &[u8], body: &[u8]) -> [u8; 32] {
 }
 
 impl Row {
-    fn into_observation(self) -> Result<Observation, FormatError> {
+    fn into_stored(self) -> Result<StoredObservation, FormatError> {
         if self.mask.as_ref().is_some_and(|mask| !mask.is_well_formed()) {
             return Err(FormatError::Rows);
         }
         let px = |px16: i32| px16 as f32 / 16.0;
-        Ok(Observation {
+        let observation = Observation {
             t: self.t,
             track: TrackId(self.track),
             rect: Rect::new(px(self.left_px16), px(self.top_px16), px(self.width_px16), px(self.height_px16)),
@@ -142,7 +153,8 @@ impl Row {
             visible: self.visible_milli.map(|milli| f32::from(milli) / 1000.0),
             merged: self.merged,
             look: None,
-        })
+        };
+        Ok(StoredObservation { frame: self.frame, observation })
     }
 }
 
@@ -153,7 +165,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn sealed(observations: &[Observation]) -> (Vec<u8>, [u8; 32]) {
-        let rows = observations.iter().fold(Vec::new(), append_row);
+        let rows = observations.iter().fold(Vec::new(), |rows, observation| append_row(rows, 7, observation));
         seal(&rows, observations.len() as u32).expect("memory has room")
     }
 
@@ -161,7 +173,8 @@ mod tests {
     fn observations_on_the_grid_come_back_as_they_were_and_give_the_same_bytes() {
         let observations: Vec<_> = (0..200).map(|n| observation(n.into(), n % 7, n as f32 * 0.0625)).collect();
         let (file, hash) = sealed(&observations);
-        assert_eq!(unseal(&file, &hash).as_ref(), Ok(&observations));
+        let stored = |observation: &Observation| StoredObservation { frame: 7, observation: observation.clone() };
+        assert_eq!(unseal(&file, &hash), Ok(observations.iter().map(stored).collect()));
         assert_eq!(sealed(&observations), (file, hash));
     }
 

@@ -1,6 +1,7 @@
 //! Gathers observations until they make a segment. No disk: a dataflow may hold this.
 
 use super::format::append_row;
+use std::collections::VecDeque;
 use vokg_engine::observation::{Observation, TrackedFrame};
 use vokg_engine::time::{Micros, SECOND_US};
 
@@ -25,7 +26,10 @@ impl ObservationSegment {
     }
 }
 
-/// Gathers the observations of one stream.
+/// Frames whose numbers are kept for sightings that are confirmed later.
+const NUMBERED_FRAMES: usize = 1 << 16;
+
+/// Gathers the observations of one stream, and numbers its frames.
 ///
 /// A sighting that is confirmed later keeps its own time but goes into the segment that is being gathered, so that a
 /// finished segment never has to be opened again.
@@ -33,6 +37,10 @@ impl ObservationSegment {
 pub struct ObservationBuffer {
     gathered: Option<ObservationSegment>,
     window: Micros,
+    /// Frames so far.
+    frames: u64,
+    /// Times of the latest of them.
+    times: VecDeque<Micros>,
 }
 
 impl ObservationBuffer {
@@ -43,6 +51,13 @@ impl ObservationBuffer {
         let full = self.gathered.as_ref().is_some_and(|gathered| gathered.rows.len() >= FULL_BYTES);
         let ready = if full || window != self.window { self.gathered.take() } else { None };
         self.window = window;
+        if !frame.end {
+            self.frames += 1;
+            self.times.push_back(frame.t);
+            if self.times.len() > NUMBERED_FRAMES {
+                self.times.pop_front();
+            }
+        }
         for observation in frame.confirmed.iter().chain(&frame.seen) {
             self.add(observation);
         }
@@ -54,11 +69,18 @@ impl ObservationBuffer {
         self.gathered
     }
 
+    /// The number of the frame at `t`, the earliest whose number is kept or a later one.
+    fn number(&self, t: Micros) -> u64 {
+        let later = self.times.len() - self.times.partition_point(|frame| *frame <= t);
+        self.frames - later as u64
+    }
+
     fn add(&mut self, observation: &Observation) {
         let t = observation.t;
+        let number = self.number(t);
         let empty = || ObservationSegment { rows: Vec::new(), count: 0, first_us: t, last_us: t };
         let gathered = self.gathered.get_or_insert_with(empty);
-        gathered.rows = append_row(std::mem::take(&mut gathered.rows), observation);
+        gathered.rows = append_row(std::mem::take(&mut gathered.rows), number, observation);
         gathered.count += 1;
         gathered.first_us = gathered.first_us.min(t);
         gathered.last_us = gathered.last_us.max(t);

@@ -10,7 +10,7 @@ mod read;
 mod sweep;
 mod write;
 
-pub use format::FormatError;
+pub use format::{FormatError, StoredObservation};
 pub use gather::{ObservationBuffer, ObservationSegment, SEGMENT_US};
 pub use read::Observations;
 pub(super) use sweep::{remove_segments, sweep_segments};

@@ -1,7 +1,7 @@
 //! Reads observations back, in order of time, one or two segments in memory at a time.
 
 use super::SegmentRef;
-use super::format::unseal;
+use super::format::{StoredObservation, unseal};
 use super::write::segment_dir;
 use crate::store::error::ReadError;
 use crate::store::open::Store;
@@ -12,7 +12,6 @@ use std::iter::Peekable;
 use std::ops::Range;
 use std::path::PathBuf;
 use vokg_engine::id::TrackId;
-use vokg_engine::observation::Observation;
 use vokg_engine::time::Micros;
 
 impl Store {
@@ -45,7 +44,7 @@ pub struct Observations {
     /// Segments that are still to be read, the next one last, each with the earliest time in it or any after it.
     unread: Vec<(SegmentRef, Micros)>,
     /// Rows of segments that were read, each in order.
-    read: Vec<Peekable<std::vec::IntoIter<Observation>>>,
+    read: Vec<Peekable<std::vec::IntoIter<StoredObservation>>>,
 }
 
 impl Observations {
@@ -63,24 +62,28 @@ impl Observations {
     /// The reader that has the earliest observation, with its time.
     fn earliest(&mut self) -> Option<(usize, Micros)> {
         let heads = self.read.iter_mut().enumerate();
-        let heads = heads.filter_map(|(index, rows)| rows.peek().map(|row| ((row.t, row.track), index)));
+        let heads = heads.filter_map(|(index, rows)| rows.peek().map(|row| (place(row), index)));
         let ((t, _), index): ((Micros, TrackId), usize) = heads.min()?;
         Some((index, t))
     }
 
-    fn load(&self, segment: &SegmentRef) -> Result<Vec<Observation>, ReadError> {
+    fn load(&self, segment: &SegmentRef) -> Result<Vec<StoredObservation>, ReadError> {
         let path = self.dir.join(segment.file_name());
         let bytes = fs::read(&path).map_err(|source| ReadError::Io { source, path: path.clone() })?;
         let damaged = |error| ReadError::Damaged(format!("{error}: {}", path.display()));
         let mut rows = unseal(&bytes, &segment.hash).map_err(damaged)?;
-        rows.retain(|row| self.range.contains(&row.t));
-        rows.sort_by_key(|row| (row.t, row.track));
+        rows.retain(|row| self.range.contains(&row.observation.t));
+        rows.sort_by_key(place);
         Ok(rows)
     }
 }
 
+fn place(row: &StoredObservation) -> (Micros, TrackId) {
+    (row.observation.t, row.observation.track)
+}
+
 impl Iterator for Observations {
-    type Item = Result<Observation, ReadError>;
+    type Item = Result<StoredObservation, ReadError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
@@ -116,6 +119,7 @@ mod tests {
     use crate::store::StreamBatch;
     use crate::store::history::{begin, open};
     use proptest::prelude::*;
+    use vokg_engine::observation::Observation;
 
     fn batch(stream: StreamId, segment: super::super::ObservationSegment) -> StreamBatch {
         StreamBatch { observations: vec![segment], ..StreamBatch::of_entries(stream, vec![]) }
@@ -136,9 +140,12 @@ mod tests {
                 writer.commit(&[batch(stream, segment)]).expect("the disk has room");
             }
             let range = from..from + length;
+            let number = |t| frames.iter().filter(|frame| frame.t <= t).count() as u64;
             let all = frames.iter().flat_map(|frame| frame.confirmed.iter().chain(&frame.seen));
-            let mut expected: Vec<_> = all.filter(|seen| range.contains(&seen.t)).cloned().collect();
-            expected.sort_by_key(|seen| (seen.t, seen.track));
+            let inside = all.filter(|seen| range.contains(&seen.t));
+            let stored = |seen: &Observation| StoredObservation { frame: number(seen.t), observation: seen.clone() };
+            let mut expected: Vec<_> = inside.map(stored).collect();
+            expected.sort_by_key(place);
             let found: Result<Vec<_>, _> = writer.store().observations(stream, range).expect("it exists").collect();
             prop_assert_eq!(found.expect("the files are whole"), expected);
         }
