@@ -160,7 +160,8 @@ fn draw(bar: &ProgressBar, counters: StreamCounters, seconds: f64) {
     bar.set_position(counters.frames_out);
     let queue = counters.frames_in.saturating_sub(counters.frames_out);
     let eta = eta.map_or(String::new(), |eta| format!(", {eta:.0} s left"));
-    bar.set_message(format!("{fps:.0} fps, {x_realtime:.1}x real time, {queue} in flight{eta}"));
+    let open = counters.interactions_open;
+    bar.set_message(format!("{fps:.0} fps, {x_realtime:.1}x real time, {queue} in flight, {open} relations{eta}"));
 }
 
 fn line(name: &StreamName, counters: StreamCounters, seconds: f64) -> serde_json::Value {
@@ -171,6 +172,7 @@ fn line(name: &StreamName, counters: StreamCounters, seconds: f64) -> serde_json
         "frames": counters.frames_out,
         "frames_expected": counters.frames_expected,
         "in_flight": counters.frames_in.saturating_sub(counters.frames_out),
+        "interactions_open": counters.interactions_open,
         "t_us": counters.t_us,
         "fps": tenth(fps),
         "x_realtime": tenth(x_realtime),

@@ -19,7 +19,7 @@ use vokg_operators::describe::{DescribeConfig, describe};
 use vokg_operators::emit::{EmitConfig, emit};
 use vokg_operators::identify::{IdentifyConfig, identify};
 use vokg_operators::relate::{RelateConfig, Relations, relate};
-use vokg_operators::resolve::{ResolveConfig, objects, resolve};
+use vokg_operators::resolve::{ResolveConfig, degrees, objects, resolve, watch_open};
 use vokg_operators::segment::{StageConfig, encode, segment};
 use vokg_operators::tick::Tick;
 use vokg_operators::track::{TrackConfig, track};
@@ -83,6 +83,8 @@ pub fn dataflow(plan: Plan) -> Build {
             let evidence = relate(tracked.clone(), Relations::new(operators.relate));
             let objects = objects(tracked.clone(), identities.clone(), horizon_us);
             let interactions = resolve(evidence, identities, ticks.clone(), operators.resolve);
+
+            watch_open(degrees(interactions.standing), Arc::clone(&control));
 
             let deltas = own.concat(objects).concat(interactions.deltas);
             let log = emit(deltas, ticks, EmitConfig { correction_horizon_us: horizon_us, ..EmitConfig::default() });

@@ -2,7 +2,7 @@
 
 use crate::time::Micros;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 /// The state of one running stream: counters anybody may read, a request to stop, and the first failure.
 #[derive(Debug, Default)]
@@ -17,6 +17,8 @@ pub struct StreamControl {
     pub frames_expected: AtomicU64,
     /// Media time of the last frame whose deltas have left.
     pub t_us: AtomicU64,
+    /// Ends of the interactions that hold now, two for each.
+    pub open_ends: AtomicI64,
     stop: AtomicBool,
     failure: Mutex<Option<String>>,
 }
@@ -34,6 +36,8 @@ pub struct StreamCounters {
     pub frames_expected: u64,
     /// See [`StreamControl::t_us`].
     pub t_us: Micros,
+    /// Interactions that hold now.
+    pub interactions_open: u64,
 }
 
 impl StreamControl {
@@ -46,6 +50,7 @@ impl StreamControl {
             frames_out: read(&self.frames_out),
             frames_expected: read(&self.frames_expected),
             t_us: read(&self.t_us),
+            interactions_open: u64::try_from(self.open_ends.load(Ordering::Relaxed) / 2).unwrap_or(0),
         }
     }
 

@@ -3,8 +3,11 @@
 use super::join::arrange_locally;
 use differential_dataflow::VecCollection;
 use differential_dataflow::trace::implementations::{ValBuilder, ValSpine};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use vokg_engine::evidence::RelationKind;
 use vokg_engine::id::ObjectId;
+use vokg_engine::runtime::control::StreamControl;
 use vokg_engine::time::Micros;
 
 /// One end of an interaction that stands: stated, not taken back and not sealed.
@@ -47,4 +50,11 @@ pub fn degrees<'s>(
             |batch, key, updates| batch.extend(updates.drain(..).map(|(degree, t, diff)| ((*key, degree), t, diff))),
         )
         .as_collection(|key, degree| (*key, *degree))
+}
+
+/// Keeps the number of interactions that hold now where whoever watches the stream can read it.
+pub fn watch_open(degrees: VecCollection<'_, Micros, ((ObjectId, RelationKind), Degree)>, control: Arc<StreamControl>) {
+    degrees.inspect(move |((_, degree), _, diff)| {
+        control.open_ends.fetch_add(i64::from(degree.open) * *diff as i64, Ordering::Relaxed);
+    });
 }

@@ -24,7 +24,7 @@ mod pair;
 mod pairs;
 mod seal;
 
-pub use degrees::{Degree, Phase, StandingEnd, degrees};
+pub use degrees::{Degree, Phase, StandingEnd, degrees, watch_open};
 pub use objects::Objects;
 
 use crate::tick::{Tick, at_ticks, stamped};
