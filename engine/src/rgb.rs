@@ -25,14 +25,14 @@ impl Frame {
         let scale = (max_side.max(1) as f32 / part.width.max(part.height)).min(1.0);
         let pixels = |extent: f32| ((extent * scale).round() as u32).max(1);
         let size = Size { width: pixels(part.width), height: pixels(part.height) };
-        let matrix = Matrix::of(self.size);
+        let (matrix, pixels_of) = (Matrix::of(self.size), Pixels::of(cpu));
         let columns: Vec<_> =
             (0..size.width).map(|x| share(part.left, part.width, x, size.width, self.size.width)).collect();
         let mut bytes = Vec::with_capacity(size.area() as usize * 3);
         for y in 0..size.height {
             let rows = share(part.top, part.height, y, size.height, self.size.height);
             for columns in &columns {
-                bytes.extend(matrix.rgb(mean_yuv(cpu, columns.clone(), rows.clone())));
+                bytes.extend(matrix.rgb(pixels_of.mean_yuv(columns.clone(), rows.clone())));
             }
         }
         Some(RgbImage { size, bytes })
@@ -46,30 +46,47 @@ fn share(from: f32, extent: f32, index: u32, parts: u32, limit: u32) -> Range<us
     first as usize..edge(index + 1).clamp(first + 1, limit) as usize
 }
 
-fn mean_yuv(frame: &CpuFrame, columns: Range<usize>, rows: Range<usize>) -> [u8; 3] {
-    let count = (columns.len() * rows.len()) as u32;
-    let mut sum = [0u32; 3];
-    for y in rows {
-        for x in columns.clone() {
-            let yuv = yuv(frame, x, y);
-            (0..3).for_each(|channel| sum[channel] += u32::from(yuv[channel]));
-        }
-    }
-    sum.map(|sum| ((sum + count / 2) / count) as u8)
+/// The planes of a frame, each with its stride.
+struct Pixels<'a> {
+    format: PixelFormat,
+    planes: [(&'a [u8], usize); 3],
 }
 
-fn yuv(frame: &CpuFrame, x: usize, y: usize) -> [u8; 3] {
-    let at = |plane: usize, x: usize, y: usize| {
-        let (bytes, stride) = frame.planes.plane(plane);
-        bytes.get(y * stride + x).copied().unwrap_or(128)
-    };
-    let luma = at(0, x, y);
-    match frame.format {
-        PixelFormat::I420 => [luma, at(1, x / 2, y / 2), at(2, x / 2, y / 2)],
-        PixelFormat::Nv12 => [luma, at(1, x / 2 * 2, y / 2), at(1, x / 2 * 2 + 1, y / 2)],
-        PixelFormat::Y42B => [luma, at(1, x / 2, y), at(2, x / 2, y)],
-        PixelFormat::Y444 => [luma, at(1, x, y), at(2, x, y)],
-        PixelFormat::Gray8 => [luma, 128, 128],
+impl<'a> Pixels<'a> {
+    fn of(frame: &'a CpuFrame) -> Self {
+        let last = match frame.format {
+            PixelFormat::Gray8 => 0,
+            PixelFormat::Nv12 => 1,
+            PixelFormat::I420 | PixelFormat::Y42B | PixelFormat::Y444 => 2,
+        };
+        Self { format: frame.format, planes: [0, 1, 2].map(|plane: usize| frame.planes.plane(plane.min(last))) }
+    }
+
+    fn mean_yuv(&self, columns: Range<usize>, rows: Range<usize>) -> [u8; 3] {
+        let count = (columns.len() * rows.len()) as u32;
+        let mut sum = [0u32; 3];
+        for y in rows {
+            for x in columns.clone() {
+                let yuv = self.yuv(x, y);
+                (0..3).for_each(|channel| sum[channel] += u32::from(yuv[channel]));
+            }
+        }
+        sum.map(|sum| ((sum + count / 2) / count) as u8)
+    }
+
+    fn yuv(&self, x: usize, y: usize) -> [u8; 3] {
+        let at = |plane: usize, x: usize, y: usize| {
+            let (bytes, stride) = self.planes[plane];
+            bytes.get(y * stride + x).copied().unwrap_or(128)
+        };
+        let luma = at(0, x, y);
+        match self.format {
+            PixelFormat::I420 => [luma, at(1, x / 2, y / 2), at(2, x / 2, y / 2)],
+            PixelFormat::Nv12 => [luma, at(1, x / 2 * 2, y / 2), at(1, x / 2 * 2 + 1, y / 2)],
+            PixelFormat::Y42B => [luma, at(1, x / 2, y), at(2, x / 2, y)],
+            PixelFormat::Y444 => [luma, at(1, x, y), at(2, x, y)],
+            PixelFormat::Gray8 => [luma, 128, 128],
+        }
     }
 }
 

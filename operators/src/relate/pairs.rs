@@ -277,8 +277,11 @@ fn judge_pair(
     changes: &mut Changes,
 ) {
     let shared = Shared::new(a, b, moment.t, moment.frame, held);
-    let far = slots.is_empty() && shared.is_beyond(relations.gap);
-    for (index, judged) in relations.of(far) {
+    let far = shared.is_beyond(relations.gap);
+    for (index, judged) in relations.of(far && slots.is_empty()) {
+        if far && matches!(judged.reach, Reach::Gap(_)) && slots.iter().all(|slot| slot.relation != index) {
+            continue;
+        }
         let directions: &[bool] = if judged.rule.symmetric { &[true] } else { &[true, false] };
         for &forward in directions {
             let (from, to) = if forward { (a, b) } else { (b, a) };
