@@ -167,7 +167,8 @@ impl Config {
             environment.filter_map(|(name, value)| Some((variable_key(&name)?, value))).collect();
         variables.sort();
         for (key, value) in variables {
-            override_with(&mut table, &key, &value, "environment")?;
+            let name = format!("VOKG_{}", key.replace('.', "__").to_uppercase());
+            override_with(&mut table, &key, &value, &name)?;
         }
         for setting in overrides {
             let Some((key, value)) = setting.split_once('=') else {
@@ -175,7 +176,7 @@ impl Config {
                     "--set {setting}: expected KEY=VALUE, such as track.lost_secs=0.8"
                 )));
             };
-            override_with(&mut table, key.trim(), value.trim(), "--set")?;
+            override_with(&mut table, key.trim(), value.trim(), &format!("--set {}", key.trim()))?;
         }
         let config: Self =
             over_defaults(table).try_into().map_err(|error| Failure::usage(describe(&error, "", "configuration")))?;
@@ -237,7 +238,7 @@ fn override_with(table: &mut Table, key: &str, text: &str, origin: &str) -> Resu
     insert(&mut one, key, value.clone());
     over_defaults(one)
         .try_into::<Config>()
-        .map_err(|error| Failure::usage(describe(&error, "", &format!("{origin} {key}={text}"))))?;
+        .map_err(|error| Failure::usage(describe(&error, "", &format!("{origin}={text}"))))?;
     insert(table, key, value);
     Ok(())
 }
@@ -346,6 +347,8 @@ mod tests {
         assert!(message.contains(":3: ") && message.contains("did you mean `workers`?"), "{message}");
         let message = load("", &[], &["run.wrokers=2"]).expect_err("there is no such key");
         assert!(message.contains("--set run.wrokers=2") && message.contains("did you mean `workers`?"), "{message}");
+        let message = load("", &[("VOKG_RUN__WROKERS", "2")], &[]).expect_err("there is no such key");
+        assert!(message.contains("VOKG_RUN__WROKERS=2") && message.contains("did you mean `workers`?"), "{message}");
     }
 
     #[test]

@@ -67,7 +67,8 @@ impl Reader {
                 source.on_picture(move || {
                     control.activity.fetch_add(1, Ordering::Relaxed);
                 });
-                self.control.frames_expected.store(probe.frames_expected.unwrap_or(0), Ordering::Relaxed);
+                let expected = probe.frames_expected.unwrap_or(0).min(self.file.max_frames.unwrap_or(u64::MAX));
+                self.control.frames_expected.store(expected, Ordering::Relaxed);
                 say(Event::Opened(Box::new(Opened { stream: *stream, probe, feed: receiver, stop })));
                 let end = self.feed(&mut source, &sender, stamp);
                 drop(sender);
