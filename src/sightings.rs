@@ -19,27 +19,51 @@ pub fn objects_by_track(graph: &Graph) -> BTreeMap<TrackId, ObjectId> {
     objects
 }
 
+/// Hands the sightings of a stream to `take`, one at a time, ordered by time and track.
+///
+/// # Errors
+/// Those of `take`, and where the observations cannot be read.
+pub fn with_sightings<T>(
+    store: &Store,
+    stream: &Stream,
+    graph: &Graph,
+    take: impl FnOnce(&mut dyn Iterator<Item = Sighting>) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    const UNREADABLE: &str = "cannot read the observations";
+    let objects = objects_by_track(graph);
+    let mut unreadable = None;
+    let observations = store.observations(stream.id, 0..u64::MAX).context(UNREADABLE)?;
+    let mut sightings = observations.map_while(|stored| match stored {
+        Ok(stored) => Some(sighting(stored, &objects)),
+        Err(error) => {
+            unreadable = Some(error);
+            None
+        }
+    });
+    let taken = take(&mut sightings);
+    drop(sightings);
+    unreadable.map_or(taken, |error| Err(error).context(UNREADABLE))
+}
+
 /// All sightings of a stream, ordered by time and track.
 ///
 /// # Errors
 /// Where the observations cannot be read.
 pub fn sightings(store: &Store, stream: &Stream, graph: &Graph) -> Result<Vec<Sighting>, Failure> {
-    let objects = objects_by_track(graph);
-    let mut sightings = Vec::new();
-    for observation in store.observations(stream.id, 0..u64::MAX).context("cannot read the observations")? {
-        let StoredObservation { frame, observation } = observation.context("cannot read the observations")?;
-        let track = observation.track;
-        sightings.push(Sighting {
-            t: observation.t,
-            frame,
-            track,
-            object: objects.get(&track).copied().unwrap_or(ObjectId::from(track)),
-            rect: observation.rect,
-            score: observation.score,
-            visible: observation.visible,
-            mask: observation.mask,
-        });
+    with_sightings(store, stream, graph, |sightings| Ok(sightings.collect()))
+}
+
+fn sighting(stored: StoredObservation, objects: &BTreeMap<TrackId, ObjectId>) -> Sighting {
+    let StoredObservation { frame, observation } = stored;
+    let track = observation.track;
+    Sighting {
+        t: observation.t,
+        frame,
+        track,
+        object: objects.get(&track).copied().unwrap_or(ObjectId::from(track)),
+        rect: observation.rect,
+        score: observation.score,
+        visible: observation.visible,
+        mask: observation.mask,
     }
-    sightings.sort_by_key(|sighting| (sighting.t, sighting.track));
-    Ok(sightings)
 }

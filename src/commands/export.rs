@@ -4,7 +4,7 @@ use super::{Output, open_store, pick_stream, write_to};
 use crate::cli::{self, Format};
 use crate::exit::{Context, Exit, Failure};
 use crate::say::note;
-use crate::sightings::sightings;
+use crate::sightings::with_sightings;
 use std::io::Write;
 use std::path::Path;
 use vokg_connectors::export::delta_json::DeltaJson;
@@ -51,15 +51,15 @@ pub fn write(
                 Ok(())
             })
         }
-        Format::Mot => {
-            let sightings = sightings(store, stream, &graph)?;
-            write_to(out, |out| mot::write(out, sightings).context("cannot write the boxes"))
-        }
+        Format::Mot => write_to(out, |out| {
+            with_sightings(store, stream, &graph, |seen| mot::write(out, seen).context("cannot write the boxes"))
+        }),
         Format::Coco => {
-            let sightings = sightings(store, stream, &graph)?;
             let Some(own) = own_vertex(&graph) else { return Err(Failure::failed("the stream has no frames")) };
             write_to(out, |out| {
-                coco::write(out, &stream.name, own.size, &graph, sightings).context("cannot write the annotations")
+                with_sightings(store, stream, &graph, |seen| {
+                    coco::write(out, &stream.name, own.size, &graph, seen).context("cannot write the annotations")
+                })
             })
         }
         Format::Json | Format::Graphml | Format::Gexf | Format::Csv | Format::Cypher => {
