@@ -14,7 +14,13 @@ use vokg::report::Status;
 
 const SCENES: [&str; 5] = ["near", "contains", "occludes", "approaches", "street"];
 
-fn digests(clips: &[PathBuf], workers: usize, frames_in_flight: usize, seed: Option<u64>) -> BTreeMap<String, String> {
+/// The digest of each stream, and how often the queue of the committer was full.
+fn digests(
+    clips: &[PathBuf],
+    workers: usize,
+    frames_in_flight: usize,
+    seed: Option<u64>,
+) -> (BTreeMap<String, String>, u64) {
     let mut config = Config::default();
     config.run.workers = workers;
     config.run.frames_in_flight = frames_in_flight;
@@ -27,20 +33,20 @@ fn digests(clips: &[PathBuf], workers: usize, frames_in_flight: usize, seed: Opt
     };
     let data = tempfile::tempdir().unwrap();
     let finished = run(clips, data.path(), &config, &disturbance);
-    assert!(seed.is_none() || finished.commits.refused > 0, "the queue was never full: {:?}", finished.commits);
+    let refused = finished.commits.refused;
     let digest = |report: vokg::report::StreamReport| {
         assert_eq!(report.status, Status::Complete, "{:?}", report.error);
         assert!(report.objects > 0 && !report.interactions.is_empty(), "{} says nothing: {report:?}", report.stream);
         (report.stream.to_string(), report.digest)
     };
-    finished.reports.into_iter().map(digest).collect()
+    (finished.reports.into_iter().map(digest).collect(), refused)
 }
 
 #[test]
 fn timing_workers_credits_and_company_cannot_be_seen_in_the_log() {
     let dir = tempfile::tempdir().unwrap();
     let clips: Vec<_> = SCENES.iter().map(|name| clip(dir.path(), name, Some(11.0)).0).collect();
-    let expected = digests(&clips, 1, 8, None);
+    let (expected, mut refused) = digests(&clips, 1, 8, None);
     assert_eq!(expected.len(), SCENES.len());
     let mut runs = vec![(1, 8, None), (1, 1, Some(1)), (2, 2, Some(2)), (4, 8, Some(3))];
     if std::env::var_os("VOKG_LONG").is_some() {
@@ -48,11 +54,15 @@ fn timing_workers_credits_and_company_cannot_be_seen_in_the_log() {
         runs.extend(all);
     }
     for (workers, frames_in_flight, seed) in runs {
-        let got = digests(&clips, workers, frames_in_flight, seed);
+        let (got, full) = digests(&clips, workers, frames_in_flight, seed);
+        refused += full;
         assert_eq!(got, expected, "{workers} workers, K = {frames_in_flight}, seed {seed:?}");
     }
     for clip in &clips {
-        let alone = digests(std::slice::from_ref(clip), 2, 2, Some(4));
+        let (alone, full) = digests(std::slice::from_ref(clip), 2, 2, Some(4));
+        refused += full;
         assert!(alone.iter().all(|(stream, digest)| expected[stream] == *digest), "{alone:?} differs when alone");
     }
+    println!("the queue was full {refused} times");
+    assert!(refused > 0, "nothing was shown of a full queue");
 }
