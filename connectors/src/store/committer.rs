@@ -13,8 +13,10 @@ use super::commit::{Committed, StreamBatch};
 use super::error::CommitError;
 use super::open::Writer;
 use super::queue::{FlushError, Queue, QueueLimits, SubmitError};
+use super::stream::StreamId;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
@@ -162,11 +164,6 @@ impl CommitHandle {
         self.queue.flush(deadline)
     }
 
-    /// Why nothing is committed any more, if a commit failed.
-    pub fn failure(&self) -> Option<Arc<CommitError>> {
-        self.queue.failure()
-    }
-
     /// What was done so far.
     pub fn counters(&self) -> CommitCounters {
         let (waiting, refused) = self.queue.counts();
@@ -200,17 +197,41 @@ fn commit_all(writer: &Writer, config: CommitterConfig, queue: &Queue, totals: &
         if somebody_waits {
             wake();
         }
-        let result = writer.commit(&batches).map(|committed| totals.add(committed));
+        let count = batches.len() as u64;
+        let mut result = writer.commit(&batches).map(|committed| totals.add(committed));
+        let broken = result.as_ref().is_err_and(CommitError::is_of_one_stream);
+        if broken {
+            result = commit_apart(writer, batches, queue, totals);
+        }
         if let Err(error) = &result {
             tracing::error!(%error, "nothing is committed any more");
         }
         let failed = result.is_err();
-        queue.finish(batches.len() as u64, result);
-        if failed {
+        queue.finish(count, result);
+        if failed || broken {
             wake();
+        }
+        if failed {
             return;
         }
     }
+}
+
+/// Commits each stream in a transaction of its own, and casts out those that break a promise of their log.
+fn commit_apart(writer: &Writer, batches: Vec<StreamBatch>, queue: &Queue, totals: &Totals) -> Result<(), CommitError> {
+    let mut by_stream: BTreeMap<StreamId, Vec<StreamBatch>> = BTreeMap::new();
+    batches.into_iter().for_each(|batch| by_stream.entry(batch.stream).or_default().push(batch));
+    for (stream, batches) in by_stream {
+        match writer.commit(&batches) {
+            Ok(committed) => totals.add(committed),
+            Err(error) if error.is_of_one_stream() => {
+                tracing::error!(%error, "the stream is committed no further");
+                queue.cast_out(stream, error);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 /// Lets nobody wait for a thread that panicked.
@@ -246,7 +267,7 @@ impl Totals {
 #[cfg(test)]
 mod tests {
     use super::super::history::{begin, complete, open, random_batches, random_log};
-    use super::super::{Position, StreamId};
+    use super::super::{Ending, Outcome, Position};
     use super::*;
     use std::sync::mpsc;
     use vokg_engine::record::{Digest, LogEntry};
@@ -323,29 +344,40 @@ mod tests {
     }
 
     #[test]
-    fn after_a_failed_commit_nothing_is_taken_and_what_was_stored_stays() {
+    fn a_stream_that_breaks_a_promise_is_cast_out_and_the_others_go_on() {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let writer = Arc::new(open(dir.path()));
-        let stream = begin(&writer, "clip");
+        let [broken, sound] = ["broken", "sound"].map(|name| begin(&writer, name));
         let (committer, woken) = start(&writer, CommitterConfig::default());
         let handle = committer.handle();
         let log = random_log(1, 20);
-        handle.try_submit(StreamBatch::of_entries(stream, log.clone())).expect("there is room");
+        let submit = |stream, entries: &[LogEntry]| {
+            handle.try_submit(StreamBatch::of_entries(stream, entries.to_vec())).expect("there is room");
+        };
+        submit(broken, &log);
         handle.flush(soon()).expect("the disk has room");
-        let again: Vec<LogEntry> = log.clone();
-        handle.try_submit(StreamBatch::of_entries(stream, again)).expect("there is room");
-        assert!(matches!(handle.flush(soon()), Err(FlushError::Failed(_))));
+        let blocked = writer.begin_write().expect("nothing else writes");
+        submit(broken, &log);
+        submit(sound, &log);
+        submit(broken, &log);
+        drop(blocked);
+        handle.flush(soon()).expect("what is cast out is not waited for");
         woken.recv_timeout(Duration::from_secs(60)).expect("a failure is told of");
-        let late = StreamBatch { outcome: Some(complete()), ..StreamBatch::of_entries(stream, vec![]) };
-        assert!(matches!(handle.try_submit(late), Err(SubmitError::Failed(..))));
-        assert!(handle.failure().expect("a commit failed").to_string().contains("where 1-"));
+
+        let late = StreamBatch { outcome: Some(complete()), ..StreamBatch::of_entries(broken, vec![]) };
+        let refused = handle.try_submit(late).expect_err("it is cast out");
+        assert!(matches!(&refused, SubmitError::Failed(..)) && refused.to_string().contains("where 1-"), "{refused}");
+        let outcome = Outcome { ending: Ending::Failed(refused.to_string()), ..complete() };
+        let ended = StreamBatch { outcome: Some(outcome), ..StreamBatch::of_entries(broken, vec![]) };
+        handle.try_submit(ended).expect("how it ended is taken");
         drop(committer);
-        let entries: Result<Vec<_>, _> = writer.store().entries(stream, None).collect();
-        assert_eq!(entries.expect("it exists"), log);
-        assert_eq!(
-            writer.store().stream(stream).expect("it exists").head.next(),
-            Position { epoch: 1, seq: log.len() as u64 }
-        );
+        for stream in [broken, sound] {
+            let entries: Result<Vec<_>, _> = writer.store().entries(stream, None).collect();
+            assert_eq!(entries.expect("it exists"), log);
+        }
+        let head = writer.store().stream(broken).expect("it exists").head;
+        assert_eq!(head.next(), Position { epoch: 1, seq: log.len() as u64 });
+        assert!(head.outcome.is_some_and(|outcome| !outcome.is_complete()));
     }
 
     #[test]

@@ -138,6 +138,14 @@ pub enum CommitError {
 }
 
 impl CommitError {
+    /// Whether it lies in what one stream submitted. Others can go on.
+    pub(super) fn is_of_one_stream(&self) -> bool {
+        match self {
+            Self::Refused { .. } | Self::NotThere { .. } | Self::Thumbnail { .. } => true,
+            Self::Database(_) | Self::Io { .. } | Self::Read(_) | Self::Panicked => false,
+        }
+    }
+
     pub(super) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self + use<> {
         let path = path.to_owned();
         move |source| Self::Io { doing, source, path }

@@ -2,7 +2,8 @@
 
 use super::commit::StreamBatch;
 use super::error::CommitError;
-use std::collections::VecDeque;
+use super::stream::StreamId;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -21,7 +22,7 @@ pub enum SubmitError {
     /// There is no room. The wake-up that was registered is called once there is.
     #[error("the commit queue is full")]
     Full(Box<StreamBatch>),
-    /// A commit failed: nothing is taken any more. What was committed before stays.
+    /// A commit failed: nothing is taken any more, of any stream or of this one. What was committed before stays.
     #[error("nothing is committed any more: {1}")]
     Failed(Box<StreamBatch>, Arc<CommitError>),
     /// The committer was stopped.
@@ -51,6 +52,8 @@ struct State {
     refused_since_room: bool,
     stopping: bool,
     failure: Option<Arc<CommitError>>,
+    /// Streams that broke a promise of their log. Nothing of them is taken but how they ended.
+    cast_out: BTreeMap<StreamId, Arc<CommitError>>,
 }
 
 /// See the module.
@@ -71,6 +74,10 @@ impl Queue {
         let mut state = self.lock();
         if let Some(failure) = &state.failure {
             return Err(SubmitError::Failed(Box::new(batch), failure.clone()));
+        }
+        let only_ends = batch.entries.is_empty() && batch.outcome.as_ref().is_some_and(|ended| !ended.is_complete());
+        if let Some(broken) = state.cast_out.get(&batch.stream).filter(|_| !only_ends) {
+            return Err(SubmitError::Failed(Box::new(batch), broken.clone()));
         }
         if state.stopping {
             return Err(SubmitError::Stopped(Box::new(batch)));
@@ -121,6 +128,16 @@ impl Queue {
         self.finished.notify_all();
     }
 
+    /// Takes nothing more of a stream but how it ended, and drops what waits of it.
+    pub fn cast_out(&self, stream: StreamId, reason: CommitError) {
+        let mut state = self.lock();
+        let before = state.waiting.len();
+        state.waiting.retain(|(batch, _)| batch.stream != stream);
+        state.waiting_bytes = state.waiting.iter().map(|(_, bytes)| bytes).sum();
+        state.done += (before - state.waiting.len()) as u64;
+        state.cast_out.insert(stream, Arc::new(reason));
+    }
+
     /// Waits until everything taken so far is on disk.
     pub fn flush(&self, deadline: Instant) -> Result<(), FlushError> {
         let mut state = self.lock();
@@ -144,10 +161,6 @@ impl Queue {
     pub fn stop(&self) {
         self.lock().stopping = true;
         self.arrived.notify_all();
-    }
-
-    pub fn failure(&self) -> Option<Arc<CommitError>> {
-        self.lock().failure.clone()
     }
 
     /// Batches that wait, and how often one was refused.
