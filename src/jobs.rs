@@ -53,6 +53,7 @@ pub struct Disturbance {
 }
 
 /// What became of a list of inputs.
+#[derive(Default)]
 pub struct Finished {
     /// One report per input, in their order.
     pub reports: Vec<StreamReport>,
@@ -114,6 +115,11 @@ pub fn run(
         limits: config.limits.to_limits(),
         ..FileConfig::default()
     };
+    if inputs.iter().all(|input| !input.path.exists()) {
+        // No store is made for a slip of the keys.
+        let absent = |input: &Input| StreamReport::not_run(input, &format!("no such file: {}", input.path.display()));
+        return Ok(Finished { reports: inputs.iter().map(absent).collect(), ..Finished::default() });
+    }
     let writer = Writer::open(data_dir, StoreConfig::default()).context("cannot open the store")?;
     let writer = Arc::new(writer);
     let grouping = disturbance.commit_grouping.map_or(Grouping::AllThatWaits, Grouping::Random);

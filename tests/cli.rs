@@ -132,6 +132,16 @@ fn wrong_usage_is_2_and_names_the_way_out() {
 }
 
 #[test]
+fn a_slip_of_the_keys_is_reported_and_leaves_no_store() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let output = vokg(&["run", "no/such/clip.mp4", "--data", text(&data), "--json"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(streams(&output)[0]["error"].as_str().unwrap().starts_with("no such file"), "{output:?}");
+    assert!(!data.exists());
+}
+
+#[test]
 fn two_different_logs_are_told_apart() {
     let dir = tempfile::tempdir().unwrap();
     let (near, _) = clip(dir.path(), "near", Some(4.0));
