@@ -7,7 +7,8 @@
 
 use std::time::{Duration, Instant};
 use timely::container::CapacityContainerBuilder;
-use timely::dataflow::operators::{Input, Probe};
+use timely::dataflow::operators::vec::Map;
+use timely::dataflow::operators::{Concat, Input, Inspect, Probe};
 use timely::dataflow::{InputHandle, ProbeHandle};
 use vokg_engine::geometry::{Rect, Size};
 use vokg_engine::id::{ObjectId, TrackId};
@@ -25,6 +26,8 @@ const FRAME: Size = Size { width: 1920, height: 1080 };
 const FRAME_US: Micros = 40_000;
 const WIDTH_PX: f32 = 40.0;
 const HEIGHT_PX: f32 = 110.0;
+/// Frames at the beginning that are not timed: windows fill and arrangements grow.
+const WARM_UP_FRAMES: usize = 50;
 
 /// Numbers that look random and are the same in every run (xorshift64, Marsaglia, JSS 8(14), 2003).
 struct Chance(u64);
@@ -131,8 +134,6 @@ fn graph_frames(people: u32, frames: u64) -> (Vec<Duration>, usize) {
         let deltas = std::rc::Rc::new(std::cell::Cell::new(0));
         let counted = deltas.clone();
         worker.dataflow(|scope| {
-            use timely::dataflow::operators::vec::Map;
-            use timely::dataflow::operators::{Concat, Inspect};
             let config = RelateConfig::default();
             let rules = Registry::builtin(&config).rules();
             let frames = scope.input_from(&mut tracked);
@@ -180,7 +181,7 @@ fn main() {
         println!("{boxes:>14} | {:>8.0}", tracker_frames_per_second(boxes));
     }
     let (times, deltas) = graph_frames(100, 2_000);
-    let mut ms: Vec<f64> = times.iter().skip(50).map(|time| time.as_secs_f64() * 1e3).collect();
+    let mut ms: Vec<f64> = times.iter().skip(WARM_UP_FRAMES).map(|time| time.as_secs_f64() * 1e3).collect();
     ms.sort_by(f64::total_cmp);
     let quantile = |share: f64| ms[(ms.len() as f64 * share) as usize];
     println!("relate + resolve + emit, 100 moving objects, 1080p25, {deltas} deltas in {} frames", times.len());

@@ -33,13 +33,12 @@ struct Judged {
     reach: Reach,
 }
 
-/// The relations, and which of them can begin between two that are far apart and have no past.
+/// The relations, and how far they reach together.
 struct Judges {
     all: Vec<Judged>,
-    /// Beyond this gap, in sizes, none begins but those of `far`.
+    /// Beyond this gap, in sizes, no relation bound to a gap begins.
     gap: f64,
-    far: Vec<usize>,
-    /// None of `far` begins where neither moves towards the other this fast, in sizes per second.
+    /// Slower than this towards the other, in sizes per second, no relation bound to a speed begins.
     towards: f64,
 }
 
@@ -55,13 +54,12 @@ impl Judges {
             Reach::Towards(_) | Reach::After(_) => None,
         });
         let gap = gaps.fold(0.0, f64::max);
-        let far = (0..all.len()).filter(|index| matches!(all[*index].reach, Reach::Towards(_))).collect();
         let speeds = all.iter().filter_map(|judged| match judged.reach {
             Reach::Towards(speed) => Some(speed),
             Reach::Gap(_) | Reach::After(_) => None,
         });
         let towards = speeds.fold(f64::INFINITY, f64::min);
-        Self { all, gap, far, towards }
+        Self { all, gap, towards }
     }
 
     /// Whether anything can begin between two without a past. Most pairs of a crowd end here, so that there are no roots
@@ -76,18 +74,11 @@ impl Judges {
         }
         let (dx, dy) = (b.centre.0 - a.centre.0, b.centre.1 - a.centre.1);
         let least_square = self.towards * self.towards * size_square * (dx * dx + dy * dy) * GENEROUS;
-        let comes = |along: f64| along >= 0.0 && along * along >= least_square;
-        let along = |pose: &Pose| pose.velocity.map_or(-1.0, |(x, y)| x * dx + y * dy);
-        comes(along(a)) || b.velocity.is_some() && comes(-along(b))
-    }
-
-    /// Those that `far` or close pairs are judged by, in the order of their kinds.
-    fn of(&self, far: bool) -> impl Iterator<Item = (usize, &Judged)> {
-        let count = if far { self.far.len() } else { self.all.len() };
-        (0..count).map(move |nth| {
-            let index = if far { self.far[nth] } else { nth };
-            (index, &self.all[index])
-        })
+        let comes = |pose: &Pose, sign: f64| {
+            let along = pose.velocity.map(|(x, y)| sign * (x * dx + y * dy));
+            along.is_some_and(|along| along >= 0.0 && along * along >= least_square)
+        };
+        comes(a, 1.0) || comes(b, -1.0)
     }
 }
 
@@ -278,7 +269,7 @@ fn judge_pair(
 ) {
     let shared = Shared::new(a, b, moment.t, moment.frame, held);
     let far = shared.is_beyond(relations.gap);
-    for (index, judged) in relations.of(far && slots.is_empty()) {
+    for (index, judged) in relations.all.iter().enumerate() {
         if far && matches!(judged.reach, Reach::Gap(_)) && slots.iter().all(|slot| slot.relation != index) {
             continue;
         }
