@@ -300,7 +300,7 @@ impl Runner<'_> {
                 track: self.config.track.clone(),
                 identify: self.config.identify.clone(),
                 relate: self.config.relate.clone(),
-                resolve: ResolveConfig { rules: registry.rules(), correction_horizon_us: horizon_us },
+                resolve: ResolveConfig { rules: registry.rules().into(), correction_horizon_us: horizon_us },
             },
         };
         let dataflow = self.engine.add(dataflow(plan)).context("cannot build the dataflow")?;

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 use vokg_connectors::store::{Begun, KnownAt, StoreConfig, StreamBatch, StreamId, StreamRequest, Writer};
 use vokg_engine::delta::{Delta, Diff, Edge, Element, ObjectVertex, Vertex, VertexKey};
-use vokg_engine::evidence::RelationKind;
+use vokg_engine::evidence::{Detail, RelationKind};
 use vokg_engine::id::{InteractionId, ObjectId, StreamName, TrackId};
 use vokg_engine::record::{LogEntry, Progress, Record};
 use vokg_engine::time::Micros;
@@ -150,6 +150,7 @@ fn scene_at(step: u64, t: Micros, deltas: &mut Vec<Delta>) {
                 valid_from_us: (begun * step_us).saturating_sub(300_000),
                 valid_to_us: None,
                 confidence_milli: 800,
+                detail: Detail::default(),
                 supersedes: vec![],
             }
         };

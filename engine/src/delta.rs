@@ -4,9 +4,9 @@
 //! a correction. An end is an assertion with an end time; objects that leave are closed, not deleted. There is at
 //! most one delta per (key, t). docs/delta-format.md describes the form at the edge.
 
-use crate::evidence::RelationKind;
+use crate::evidence::{Detail, RelationKind};
 use crate::geometry::Size;
-use crate::id::{InteractionId, ObjectId, StreamName, TrackId};
+use crate::id::{InteractionId, ObjectId, StreamName, TrackId, ZoneId};
 use crate::time::{Micros, TimeSource};
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +21,14 @@ pub enum VertexKey {
     Gap(u32),
     /// The identity changes decided at one time, named by that time.
     Correction(Micros),
+    /// An area or a line.
+    Zone(ZoneId),
+}
+
+impl From<ObjectId> for VertexKey {
+    fn from(object: ObjectId) -> Self {
+        ZoneId::of_object(object).map_or(Self::Object(object), Self::Zone)
+    }
 }
 
 impl VertexKey {
@@ -31,16 +39,18 @@ impl VertexKey {
             Self::Object(_) => "Object",
             Self::Gap(_) => "Gap",
             Self::Correction(_) => "Correction",
+            Self::Zone(_) => "Zone",
         }
     }
 
-    /// The id outside the stream: `cam`, `cam/o/3`, `cam/g/1`, `cam/c/1200000`.
+    /// The id outside the stream: `cam`, `cam/o/3`, `cam/g/1`, `cam/c/1200000`, `cam/z/1`.
     pub fn external(&self, stream: &StreamName) -> String {
         match self {
             Self::Stream => stream.to_string(),
             Self::Object(id) => format!("{stream}/o/{}", id.0),
             Self::Gap(number) => format!("{stream}/g/{number}"),
             Self::Correction(t) => format!("{stream}/c/{t}"),
+            Self::Zone(zone) => format!("{stream}/z/{}", zone.0),
         }
     }
 }
@@ -63,6 +73,8 @@ pub enum Vertex {
     Gap(GapVertex),
     /// Belongs to [`VertexKey::Correction`].
     Correction(CorrectionVertex),
+    /// Belongs to [`VertexKey::Zone`].
+    Zone(ZoneVertex),
 }
 
 /// A stream of video.
@@ -108,6 +120,36 @@ pub struct GapVertex {
     pub reason: String,
 }
 
+/// An area or a line of the configuration.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ZoneVertex {
+    /// What people call it.
+    pub name: String,
+    /// What it is.
+    pub shape: ZoneShape,
+    /// Its corners, x and y in turn, in millionths of the frame's width and height.
+    pub corners_ppm: Vec<u32>,
+}
+
+/// What a zone is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum ZoneShape {
+    /// A polygon one can be in.
+    Area,
+    /// A line one can cross.
+    Line,
+}
+
+impl ZoneShape {
+    /// `area` or `line`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Area => "area",
+            Self::Line => "line",
+        }
+    }
+}
+
 /// Changes of mind about who is who, all those decided at one time.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct CorrectionVertex {
@@ -147,6 +189,8 @@ pub struct Edge {
     pub valid_to_us: Option<Micros>,
     /// Confidence in thousandths, restated when the interval ends.
     pub confidence_milli: u16,
+    /// What else was measured, restated when the interval ends.
+    pub detail: Detail,
     /// Interactions this one replaces after a correction, ascending.
     pub supersedes: Vec<InteractionId>,
 }

@@ -22,6 +22,34 @@ impl RelationKind {
     pub const APPROACHES: Self = Self::literal("APPROACHES");
     /// One thing moves away from another it was near.
     pub const LEAVES: Self = Self::literal("LEAVES");
+    /// One thing goes the way another went a while ago.
+    pub const FOLLOWS: Self = Self::literal("FOLLOWS");
+    /// One thing runs after another that runs away.
+    pub const CHASES: Self = Self::literal("CHASES");
+    /// Two things move side by side.
+    pub const MOVES_WITH: Self = Self::literal("MOVES_WITH");
+    /// One thing takes a smaller one along.
+    pub const CARRIES: Self = Self::literal("CARRIES");
+    /// One thing begins to carry another that lay.
+    pub const PICK_UP: Self = Self::literal("PICK_UP");
+    /// One thing lets another lie.
+    pub const PUT_DOWN: Self = Self::literal("PUT_DOWN");
+    /// Two things come together and stay.
+    pub const MEETS: Self = Self::literal("MEETS");
+    /// One thing lies where another left it and went.
+    pub const ABANDONED: Self = Self::literal("ABANDONED");
+    /// One thing was lost from sight behind another.
+    pub const HIDDEN_BY: Self = Self::literal("HIDDEN_BY");
+    /// The motion of one thing helps to predict that of another.
+    pub const INFLUENCES: Self = Self::literal("INFLUENCES");
+    /// One thing is within an area.
+    pub const IN: Self = Self::literal("IN");
+    /// One thing stays in an area.
+    pub const LOITERS: Self = Self::literal("LOITERS");
+    /// One thing passes over a line.
+    pub const CROSSES: Self = Self::literal("CROSSES");
+    /// An area holds many things.
+    pub const COUNT: Self = Self::literal("COUNT");
 
     /// A kind known at compile time.
     ///
@@ -104,6 +132,17 @@ pub struct EvidenceSpan {
     pub to_us: Option<Micros>,
     /// Mean confidence so far, in thousandths.
     pub confidence_milli: u16,
+    /// What else was measured.
+    pub detail: Detail,
+}
+
+/// What a relation measures beside that it holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Detail {
+    /// How far the first is behind the second (FOLLOWS) or the second answers the first (INFLUENCES), in milliseconds.
+    pub lag_ms: Option<u32>,
+    /// Probability of evidence at least as strong if there were nothing (INFLUENCES), in millionths.
+    pub p_ppm: Option<u32>,
 }
 
 /// How the evidence of one relation becomes intervals, per object pair.
@@ -119,6 +158,38 @@ pub struct IntervalRule {
     pub min_us: Micros,
     /// Intervals separated by less than this are one.
     pub bridge_us: Micros,
+    /// Evidence speaks of the moment this long ago: what is open is known to hold until then.
+    pub delay_us: Micros,
+    /// An interval counts only after one of another relation between the same two objects.
+    pub after: Option<After>,
+    /// Evidence of this relation between the same two objects, in the same direction, is taken out.
+    pub without: Option<RelationKind>,
+    /// It only serves other relations and becomes no interaction.
+    pub internal: bool,
+}
+
+impl IntervalRule {
+    /// A directed relation whose evidence is its intervals.
+    pub const PLAIN: Self = Self {
+        symmetric: false,
+        hold_on_us: 0,
+        hold_off_us: 0,
+        min_us: 0,
+        bridge_us: 0,
+        delay_us: 0,
+        after: None,
+        without: None,
+        internal: false,
+    };
+}
+
+/// An interval that another one needs before it, in either direction where the needing relation is symmetric.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct After {
+    /// Of which relation.
+    pub kind: RelationKind,
+    /// It has begun by the beginning of the other and ended at most this long before it.
+    pub within_us: Micros,
 }
 
 #[cfg(test)]

@@ -53,7 +53,7 @@ impl Vertex {
             Self::Stream(_) => (0, None),
             Self::Object(object) => (object.first_seen_us, (!object.open).then_some(object.last_seen_us + 1)),
             Self::Gap(gap) => (gap.from_us, Some(gap.to_us)),
-            Self::Correction(_) => (0, None),
+            Self::Correction(_) | Self::Zone(_) => (0, None),
         }
     }
 }
@@ -114,7 +114,7 @@ impl Graph {
 mod tests {
     use super::*;
     use crate::delta::ObjectVertex;
-    use crate::evidence::RelationKind;
+    use crate::evidence::{Detail, RelationKind};
     use crate::id::ObjectId;
 
     fn object(n: u32, diff: Diff) -> Delta {
@@ -143,6 +143,7 @@ mod tests {
             valid_from_us: 12,
             valid_to_us: Some(15),
             confidence_milli: 900,
+            detail: Detail::default(),
             supersedes: vec![],
         };
         Delta { t: 20, diff, element: Element::Edge(edge), caused_by: None }

@@ -103,6 +103,34 @@ pub struct TrackId(pub u32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ObjectId(pub u32);
 
+/// An area or a line in the picture, by its number in the configuration: at most [`ZoneId::MAX`].
+///
+/// Evidence speaks of tracks and interactions of objects. A zone is neither, but takes part in both: it is its own track
+/// and its own object, with numbers no thing that was seen can have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ZoneId(pub u32);
+
+impl ZoneId {
+    /// The greatest number.
+    pub const MAX: u32 = 0x00FF_FFFF;
+    const BASE: u32 = 0xFF00_0000;
+
+    /// As an end of evidence.
+    pub fn track(self) -> TrackId {
+        TrackId(Self::BASE | self.0)
+    }
+
+    /// The zone an end of evidence stands for, if it is none that was seen.
+    pub fn of_track(track: TrackId) -> Option<Self> {
+        (track.0 >= Self::BASE).then_some(Self(track.0 & Self::MAX))
+    }
+
+    /// The zone an end of an interaction stands for, if it is none that was seen.
+    pub fn of_object(object: ObjectId) -> Option<Self> {
+        Self::of_track(TrackId(object.0))
+    }
+}
+
 impl From<TrackId> for ObjectId {
     fn from(track: TrackId) -> Self {
         Self(track.0)
@@ -123,6 +151,13 @@ mod tests {
         assert_eq!(StreamName::new("a/b"), Err(StreamNameError::Character("a/b".into(), '/')));
         assert!(StreamName::new(&"x".repeat(129)).is_err());
         assert!(StreamName::new("cam-7_A.mp4").is_ok());
+    }
+
+    #[test]
+    fn a_zone_is_told_from_what_was_seen() {
+        let zone = ZoneId(ZoneId::MAX);
+        assert_eq!((ZoneId::of_track(zone.track()), ZoneId::of_object(zone.track().into())), (Some(zone), Some(zone)));
+        assert_eq!(ZoneId::of_track(TrackId(0xFEFF_FFFF)), None);
     }
 
     #[test]

@@ -95,7 +95,7 @@ impl std::fmt::Display for Digest {
 mod tests {
     use super::*;
     use crate::delta::{Diff, Edge, Element, VertexKey};
-    use crate::evidence::RelationKind;
+    use crate::evidence::{Detail, RelationKind};
     use crate::id::{InteractionId, ObjectId};
     use proptest::prelude::*;
 
@@ -108,6 +108,7 @@ mod tests {
             valid_from_us: 3,
             valid_to_us: None,
             confidence_milli: 800,
+            detail: Detail::default(),
             supersedes: vec![InteractionId(5)],
         };
         Record::Delta(Delta { t, diff: Diff::Assert, element: Element::Edge(edge), caused_by: Some(t) })

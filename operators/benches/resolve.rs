@@ -9,12 +9,12 @@ use timely::container::CapacityContainerBuilder;
 use timely::dataflow::operators::{Input, Probe};
 use timely::dataflow::{InputHandle, ProbeHandle};
 use timely::worker::Worker;
-use vokg_engine::evidence::{EvidenceSpan, IntervalRule, RelationKind};
+use vokg_engine::evidence::{Detail, EvidenceSpan, IntervalRule, RelationKind};
 use vokg_engine::id::{ObjectId, TrackId};
 use vokg_engine::observation::IdentityChange;
 use vokg_engine::time::Micros;
 use vokg_operators::emit::{EmitConfig, emit};
-use vokg_operators::resolve::horizon::Rules;
+use vokg_operators::resolve::Rules;
 use vokg_operators::resolve::{ResolveConfig, resolve};
 use vokg_operators::tick::Tick;
 
@@ -42,7 +42,7 @@ impl Bench {
             t: 0,
         };
         let hold_us = 400_000;
-        let rule = IntervalRule { symmetric: true, hold_on_us: hold_us, hold_off_us: hold_us, min_us: 0, bridge_us: 0 };
+        let rule = IntervalRule { symmetric: true, hold_on_us: hold_us, hold_off_us: hold_us, min_us: 0, bridge_us: 0, ..IntervalRule::PLAIN };
         let config = ResolveConfig::new(Rules::from([(RelationKind::NEAR, rule)]));
         worker.dataflow(|scope| {
             let spans = scope.input_from(&mut bench.spans).as_collection();
@@ -72,7 +72,7 @@ impl Bench {
 
 fn near(number: u32, a: u32, b: u32) -> EvidenceSpan {
     let (kind, a, b) = (RelationKind::NEAR, TrackId(a), TrackId(b));
-    EvidenceSpan { kind, a, b, from_us: 0, number, to_us: None, confidence_milli: 800 }
+    EvidenceSpan { kind, a, b, from_us: 0, number, to_us: None, confidence_milli: 800, detail: Detail::default() }
 }
 
 fn is(track: u32, from: Option<u32>, to: u32) -> IdentityChange {

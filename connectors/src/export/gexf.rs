@@ -51,6 +51,7 @@ fn name(key: &VertexKey, vertex: &Vertex, stream: &str) -> String {
         (VertexKey::Object(id), Vertex::Object(object)) => object_name(*id, object),
         (VertexKey::Gap(number), _) => format!("gap {number}"),
         (VertexKey::Correction(t), _) => format!("correction {:.3}", secs_from_micros(*t)),
+        (VertexKey::Zone(_), Vertex::Zone(zone)) => zone.name.clone(),
         _ => stream.to_owned(),
     }
 }

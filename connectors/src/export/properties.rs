@@ -5,7 +5,8 @@
 //! What is nested in the engine, such as the moves of a correction, becomes lists of equal length.
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
-use vokg_engine::delta::{CorrectionVertex, Edge, GapVertex, ObjectVertex, StreamVertex, Vertex, VertexKey};
+use vokg_engine::delta::{CorrectionVertex, Edge, GapVertex, ObjectVertex, StreamVertex, Vertex, VertexKey, ZoneVertex};
+use vokg_engine::evidence::RelationKind;
 use vokg_engine::id::{ObjectId, StreamName};
 use vokg_engine::time::TimeSource;
 
@@ -22,12 +23,16 @@ pub enum Property {
     Unsigned(u64),
     /// A share in thousandths; a decimal number outside.
     Milli(u16),
+    /// A share in millionths; a decimal number outside.
+    Ppm(u32),
     /// Text.
     Text(String),
     /// Whole numbers.
     Integers(Vec<u32>),
     /// Shares in thousandths; decimal numbers outside.
     Millis(Vec<u16>),
+    /// Shares in millionths; decimal numbers outside.
+    Ppms(Vec<u32>),
     /// Texts.
     Texts(Vec<String>),
 }
@@ -73,6 +78,8 @@ pub const VERTEX_PROPERTIES: &[(&str, PropertyType)] = &[
     ("from_objects", PropertyType::List),
     ("to_objects", PropertyType::List),
     ("scores", PropertyType::List),
+    ("shape", PropertyType::Text),
+    ("corners", PropertyType::List),
 ];
 
 /// Every property of an edge.
@@ -82,6 +89,9 @@ pub const EDGE_PROPERTIES: &[(&str, PropertyType)] = &[
     ("open", PropertyType::Flag),
     ("confidence", PropertyType::Decimal),
     ("supersedes", PropertyType::List),
+    ("lag_ms", PropertyType::Integer),
+    ("p_value", PropertyType::Decimal),
+    ("method", PropertyType::Text),
 ];
 
 impl Properties {
@@ -92,6 +102,7 @@ impl Properties {
             Vertex::Object(v) => of_object(key, v),
             Vertex::Gap(v) => of_gap(v),
             Vertex::Correction(v) => of_correction(stream, key, v),
+            Vertex::Zone(v) => of_zone(v),
         };
         let (from, to) = vertex.valid();
         properties.push(("valid_from_us", Property::Unsigned(from)));
@@ -99,15 +110,20 @@ impl Properties {
         Self(properties)
     }
 
-    /// The properties of an edge.
+    /// The properties of an edge. What only some relations measure is there only where it was measured.
     pub fn of_edge(stream: &StreamName, edge: &Edge) -> Self {
-        Self(vec![
+        let mut properties = vec![
             ("valid_from_us", Property::Unsigned(edge.valid_from_us)),
             ("valid_to_us", optional(edge.valid_to_us, Property::Unsigned)),
             ("open", Property::Flag(edge.valid_to_us.is_none())),
             ("confidence", Property::Milli(edge.confidence_milli)),
             ("supersedes", Property::Texts(edge.supersedes.iter().map(|id| id.external(stream)).collect())),
-        ])
+        ];
+        properties.extend(edge.detail.lag_ms.map(|lag| ("lag_ms", Property::Unsigned(lag.into()))));
+        properties.extend(edge.detail.p_ppm.map(|p| ("p_value", Property::Ppm(p))));
+        let method = (edge.kind == RelationKind::INFLUENCES).then_some("granger");
+        properties.extend(method.map(|method| ("method", Property::Text(method.to_owned()))));
+        Self(properties)
     }
 
     /// The properties as they are asserted: with the id of the correction that caused it as the property `caused_by`.
@@ -164,6 +180,14 @@ fn of_gap(gap: &GapVertex) -> Vec<(&'static str, Property)> {
     vec![("reason", Property::Text(gap.reason.clone()))]
 }
 
+fn of_zone(zone: &ZoneVertex) -> Vec<(&'static str, Property)> {
+    vec![
+        ("name", Property::Text(zone.name.clone())),
+        ("shape", Property::Text(zone.shape.name().to_owned())),
+        ("corners", Property::Ppms(zone.corners_ppm.clone())),
+    ]
+}
+
 fn of_correction(stream: &StreamName, key: &VertexKey, correction: &CorrectionVertex) -> Vec<(&'static str, Property)> {
     let decided = match key {
         VertexKey::Correction(t) => Property::Unsigned(*t),
@@ -194,6 +218,11 @@ pub(crate) fn decimal(milli: u16) -> f64 {
     f64::from(milli) / 1000.0
 }
 
+/// Millionths as a decimal number of at most six digits.
+fn decimal_ppm(ppm: u32) -> f64 {
+    f64::from(ppm) / 1e6
+}
+
 impl Property {
     /// The value as one line of text for formats without types or lists; `None` where absent.
     pub fn flat(&self) -> Option<String> {
@@ -204,9 +233,11 @@ impl Property {
             Self::Integer(number) => number.to_string(),
             Self::Unsigned(number) => number.to_string(),
             Self::Milli(milli) => decimal(*milli).to_string(),
+            Self::Ppm(ppm) => decimal_ppm(*ppm).to_string(),
             Self::Text(text) => text.clone(),
             Self::Integers(numbers) => join(&mut numbers.iter().map(u32::to_string)),
             Self::Millis(millis) => join(&mut millis.iter().map(|milli| decimal(*milli).to_string())),
+            Self::Ppms(ppms) => join(&mut ppms.iter().map(|ppm| decimal_ppm(*ppm).to_string())),
             Self::Texts(texts) => texts.join(";"),
         })
     }
@@ -220,9 +251,11 @@ impl Serialize for Property {
             Self::Integer(number) => serializer.serialize_i64(*number),
             Self::Unsigned(number) => serializer.serialize_u64(*number),
             Self::Milli(milli) => serializer.serialize_f64(decimal(*milli)),
+            Self::Ppm(ppm) => serializer.serialize_f64(decimal_ppm(*ppm)),
             Self::Text(text) => serializer.serialize_str(text),
             Self::Integers(numbers) => serializer.collect_seq(numbers),
             Self::Millis(millis) => serializer.collect_seq(millis.iter().map(|milli| decimal(*milli))),
+            Self::Ppms(ppms) => serializer.collect_seq(ppms.iter().map(|ppm| decimal_ppm(*ppm))),
             Self::Texts(texts) => serializer.collect_seq(texts),
         }
     }
@@ -249,9 +282,9 @@ mod tests {
             Property::Absent => return None,
             Property::Flag(_) => PropertyType::Flag,
             Property::Integer(_) | Property::Unsigned(_) => PropertyType::Integer,
-            Property::Milli(_) => PropertyType::Decimal,
+            Property::Milli(_) | Property::Ppm(_) => PropertyType::Decimal,
             Property::Text(_) => PropertyType::Text,
-            Property::Integers(_) | Property::Millis(_) | Property::Texts(_) => PropertyType::List,
+            Property::Integers(_) | Property::Millis(_) | Property::Ppms(_) | Property::Texts(_) => PropertyType::List,
         })
     }
 

@@ -7,7 +7,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use vokg_engine::delta::{Edge, ObjectVertex, Vertex, VertexKey};
-use vokg_engine::evidence::RelationKind;
+use vokg_engine::evidence::{Detail, RelationKind};
 use vokg_engine::geometry::{Rect, Size};
 use vokg_engine::id::{InteractionId, ObjectId, TrackId};
 use vokg_engine::mask::{CellBounds, Mask};
@@ -42,6 +42,7 @@ fn awkward_graph() -> Graph {
             valid_from_us: 20,
             valid_to_us,
             confidence_milli: 1,
+            detail: Detail::default(),
             supersedes: vec![InteractionId(9), InteractionId(u64::MAX)],
         };
         graph.edges.insert(edge.id, edge);

@@ -60,6 +60,7 @@ fn number(key: &VertexKey) -> String {
         VertexKey::Object(id) => id.0.to_string(),
         VertexKey::Gap(number) => format!("gap {number}"),
         VertexKey::Correction(t) => format!("correction {t}"),
+        VertexKey::Zone(zone) => format!("zone {}", zone.0),
         VertexKey::Stream => "stream".to_owned(),
     }
 }

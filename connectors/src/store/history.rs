@@ -4,7 +4,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 use std::collections::BTreeSet;
 use vokg_engine::delta::{Delta, Diff, Edge, Element, ElementKey, ObjectVertex, Vertex, VertexKey};
-use vokg_engine::evidence::RelationKind;
+use vokg_engine::evidence::{Detail, RelationKind};
 use vokg_engine::graph::Graph;
 use vokg_engine::id::{InteractionId, ObjectId, StreamName, TrackId};
 use vokg_engine::record::{LogEntry, Progress, Record};
@@ -180,6 +180,7 @@ impl History {
             valid_from_us: self.t - back,
             valid_to_us: None,
             confidence_milli: 500,
+            detail: Detail::default(),
             supersedes: vec![],
         };
         self.edges.push(edge.clone());

@@ -124,7 +124,7 @@ fn net(mut said: BTreeMap<Diff, Delta>) -> Option<Delta> {
 mod tests {
     use super::*;
     use vokg_engine::delta::{Edge, Element, ObjectVertex, Vertex, VertexKey};
-    use vokg_engine::evidence::RelationKind;
+    use vokg_engine::evidence::{Detail, RelationKind};
     use vokg_engine::id::{InteractionId, ObjectId};
 
     fn object(t: Micros, n: u32, diff: Diff, first_seen_us: Micros) -> Delta {
@@ -149,6 +149,7 @@ mod tests {
             valid_from_us: 0,
             valid_to_us: None,
             confidence_milli: 0,
+            detail: Detail::default(),
             supersedes: vec![],
         };
         Delta { t, diff, element: Element::Edge(edge), caused_by: None }

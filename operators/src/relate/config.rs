@@ -123,6 +123,7 @@ impl Hold {
             hold_off_us: micros_from_secs(self.off_secs),
             min_us: micros_from_secs(self.min_secs),
             bridge_us: micros_from_secs(self.bridge_secs),
+            ..IntervalRule::PLAIN
         }
     }
 }

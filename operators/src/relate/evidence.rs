@@ -5,7 +5,7 @@
 //! last judged; if the track is back soon enough, it is open again under the same number.
 
 use super::SpanChange;
-use vokg_engine::evidence::{EvidenceSpan, RelationKind};
+use vokg_engine::evidence::{Detail, EvidenceSpan, RelationKind};
 use vokg_engine::id::TrackId;
 use vokg_engine::time::Micros;
 
@@ -21,6 +21,8 @@ pub(super) struct Evidence {
     on_us: Micros,
     confidence_sum: f64,
     confidence_count: u32,
+    lag_sum_us: u64,
+    lag_count: u32,
     believed: bool,
     phase: Phase,
     /// Given when it is first stated, at the end of the frame in which it began.
@@ -46,6 +48,8 @@ impl Evidence {
             on_us: t,
             confidence_sum: confidence,
             confidence_count: 1,
+            lag_sum_us: 0,
+            lag_count: 0,
             believed: false,
             phase: Phase::On,
             number: None,
@@ -117,6 +121,17 @@ impl Evidence {
         self.state(out);
     }
 
+    /// A lag that was measured while it held.
+    pub(super) fn measure(&mut self, lag_us: Micros) {
+        self.lag_sum_us += lag_us;
+        self.lag_count = self.lag_count.saturating_add(1);
+    }
+
+    fn lag_ms(&self) -> Option<u32> {
+        let mean_us = self.lag_sum_us.checked_div(self.lag_count.into())?;
+        Some(u32::try_from((mean_us + 500) / 1000).unwrap_or(u32::MAX))
+    }
+
     fn span(&self, number: u32) -> EvidenceSpan {
         let mean = self.confidence_sum / f64::from(self.confidence_count);
         EvidenceSpan {
@@ -127,6 +142,7 @@ impl Evidence {
             number,
             to_us: self.to_us,
             confidence_milli: (mean * 1000.0).round() as u16,
+            detail: Detail { lag_ms: self.lag_ms(), p_ppm: None },
         }
     }
 

@@ -3,12 +3,8 @@
 //! Automatic corrections move only tracks whose first evidence lies after the settled time. What ended long enough
 //! before it is *sealed*: it stays in the log as it stands and leaves memory without a delta.
 
-use std::collections::BTreeMap;
-use vokg_engine::evidence::{IntervalRule, RelationKind};
+use vokg_engine::evidence::IntervalRule;
 use vokg_engine::time::{Micros, SECOND_US};
-
-/// The rule of each relation.
-pub type Rules = BTreeMap<RelationKind, IntervalRule>;
 
 /// Default reach of automatic corrections: one hour.
 pub const CORRECTION_HORIZON_US: Micros = 3600 * SECOND_US;
@@ -32,7 +28,7 @@ pub fn settled_us(t: Micros, horizon_us: Micros) -> Micros {
 /// that is itself still to become long enough.
 pub(super) fn reach_us(rule: &IntervalRule) -> Micros {
     let pauses = rule.hold_off_us.saturating_add(rule.bridge_us);
-    pauses.saturating_add(rule.hold_on_us).saturating_add(rule.min_us)
+    pauses.saturating_add(rule.hold_on_us).saturating_add(rule.min_us).saturating_add(rule.delay_us)
 }
 
 /// Whether what ended at `to_us` under `rule` is sealed once `settled_us` has been reached.

@@ -4,13 +4,14 @@
 //! rule smooths that in four steps. Spans with pauses shorter than `hold_off` form a *run*; a run shorter than
 //! `hold_on` is chance and dropped; runs less than `bridge` apart are one interval; an interval shorter than `min` is
 //! dropped. An interval ends where its last evidence ended, but that is known only `hold_off` later, so it stays open
-//! until then; a later run within `bridge` opens it again.
+//! until then; a later run within `bridge` opens it again. Evidence that speaks of the past is known to hold only until
+//! `delay` ago.
 //!
 //! The answer depends on the spans and the time alone, never on earlier answers. So recomputing a pair whenever one of
 //! its spans changed or its [`Evaluation::deadline_us`] has come is all there is to keeping interactions up to date.
 
 use std::collections::BTreeSet;
-use vokg_engine::evidence::{EvidenceSpan, IntervalRule};
+use vokg_engine::evidence::{Detail, EvidenceSpan, IntervalRule};
 use vokg_engine::time::Micros;
 
 /// The moment of a decision.
@@ -42,6 +43,8 @@ pub struct Interval {
     pub first_number: u32,
     /// Mean confidence of its spans, weighted by their duration, in thousandths.
     pub confidence_milli: u16,
+    /// What its spans measured: the mean lag, weighted by their duration, and the greatest probability.
+    pub detail: Detail,
     /// Numbers of its spans.
     pub numbers: BTreeSet<u32>,
 }
@@ -51,11 +54,14 @@ pub struct Interval {
 pub struct Evaluation {
     /// In order of time, disjoint.
     pub intervals: Vec<Interval>,
+    /// Those that count for nothing, since what [`IntervalRule::after`] asks for is not before them.
+    pub refused: Vec<Interval>,
     /// The next time at which the same spans give other intervals, if there is one.
     pub deadline_us: Option<Micros>,
 }
 
-/// Evaluates the spans of one relation between two objects at `now`.
+/// Evaluates the spans of one relation between two objects at `now`, as if there were no other relation: what
+/// [`IntervalRule::after`] and [`IntervalRule::without`] ask for is left to [`super::scratch`].
 ///
 /// The order of the spans does not matter. They have begun by `now` and, where closed, ended by then; closed spans
 /// without duration say nothing and are skipped.
@@ -65,7 +71,7 @@ pub struct Evaluation {
 /// use vokg_engine::id::TrackId;
 /// use vokg_operators::resolve::intervals::{Now, eval};
 ///
-/// let rule = IntervalRule { symmetric: true, hold_on_us: 50, hold_off_us: 20, min_us: 50, bridge_us: 100 };
+/// let rule = IntervalRule { symmetric: true, hold_on_us: 50, hold_off_us: 20, min_us: 50, bridge_us: 100, ..IntervalRule::PLAIN };
 /// let near = EvidenceSpan {
 ///     kind: RelationKind::NEAR,
 ///     a: TrackId(1),
@@ -74,6 +80,7 @@ pub struct Evaluation {
 ///     number: 7,
 ///     to_us: None,
 ///     confidence_milli: 800,
+///     detail: Default::default(),
 /// };
 /// // Too short to be believed, but the time at which it will be is known.
 /// let early = eval(&[near], &rule, Now::Frame(1040));
@@ -87,7 +94,7 @@ pub struct Evaluation {
 /// assert_eq!(eval(&ended, &rule, Now::Frame(1090)).intervals[0].to_us, Some(1070));
 /// ```
 pub fn eval(spans: &[EvidenceSpan], rule: &IntervalRule, now: Now) -> Evaluation {
-    let pieces = spans.iter().map(|span| Piece::new(span, now)).collect();
+    let pieces = spans.iter().map(|span| Piece::new(span, rule, now)).collect();
     eval_pieces(pieces, rule, now)
 }
 
@@ -95,8 +102,9 @@ pub fn eval(spans: &[EvidenceSpan], rule: &IntervalRule, now: Now) -> Evaluation
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Piece {
     pub(super) from_us: Micros,
-    /// First moment without evidence, or the present.
+    /// First moment without evidence, or until when it is known to hold.
     pub(super) end_us: Micros,
+    /// It goes on, whatever `end_us` is.
     pub(super) open: bool,
     pub(super) number: u32,
     /// Total duration of the spans.
@@ -105,13 +113,21 @@ pub(super) struct Piece {
     pub(super) confidence_milli_us: u128,
     /// Confidence of the earliest span, which speaks while nothing has lasted.
     pub(super) first_milli: u16,
+    /// Total duration of the spans that measured a lag.
+    pub(super) lagged_us: u64,
+    /// Sum of lag times duration.
+    pub(super) lag_ms_us: u128,
+    /// The greatest probability.
+    pub(super) p_ppm: Option<u32>,
 }
 
 impl Piece {
-    pub(super) fn new(span: &EvidenceSpan, now: Now) -> Self {
+    pub(super) fn new(span: &EvidenceSpan, rule: &IntervalRule, now: Now) -> Self {
         let open = span.to_us.is_none() && matches!(now, Now::Frame(_));
-        let end_us = span.to_us.unwrap_or(now.time()).max(span.from_us);
+        let known_us = if open { now.time().saturating_sub(rule.delay_us) } else { now.time() };
+        let end_us = span.to_us.unwrap_or(known_us).max(span.from_us);
         let seen_us = end_us - span.from_us;
+        let lagged_us = span.detail.lag_ms.map_or(0, |_| seen_us.max(1));
         Self {
             from_us: span.from_us,
             end_us,
@@ -120,6 +136,27 @@ impl Piece {
             seen_us,
             confidence_milli_us: u128::from(seen_us) * u128::from(span.confidence_milli),
             first_milli: span.confidence_milli,
+            lagged_us,
+            lag_ms_us: u128::from(lagged_us) * u128::from(span.detail.lag_ms.unwrap_or(0)),
+            p_ppm: span.detail.p_ppm,
+        }
+    }
+
+    /// The part between two moments within it, under a number of its own.
+    pub(super) fn part(&self, from_us: Micros, end_us: Micros, open: bool, number: u32) -> Self {
+        let length_us = end_us - from_us;
+        let scaled = |sum: u128, over_us: u64| sum * u128::from(length_us) / u128::from(over_us.max(1));
+        Self {
+            from_us,
+            end_us,
+            open,
+            number,
+            seen_us: length_us,
+            confidence_milli_us: scaled(self.confidence_milli_us, self.seen_us),
+            first_milli: self.first_milli,
+            lagged_us: if self.lagged_us > 0 { length_us } else { 0 },
+            lag_ms_us: scaled(self.lag_ms_us, self.lagged_us),
+            p_ppm: self.p_ppm,
         }
     }
 
@@ -129,6 +166,14 @@ impl Piece {
         self.open |= later.open;
         self.seen_us = self.seen_us.saturating_add(later.seen_us);
         self.confidence_milli_us += later.confidence_milli_us;
+        self.lagged_us = self.lagged_us.saturating_add(later.lagged_us);
+        self.lag_ms_us += later.lag_ms_us;
+        self.p_ppm = self.p_ppm.max(later.p_ppm);
+    }
+
+    fn detail(&self) -> Detail {
+        let lag_ms = (self.lag_ms_us + u128::from(self.lagged_us / 2)).checked_div(u128::from(self.lagged_us));
+        Detail { lag_ms: lag_ms.map(|lag| u32::try_from(lag).unwrap_or(u32::MAX)), p_ppm: self.p_ppm }
     }
 
     fn lasts(&self, at_least_us: Micros) -> bool {
@@ -154,14 +199,15 @@ pub(super) fn eval_pieces(mut pieces: Vec<Piece>, rule: &IntervalRule, now: Now)
     let single = |piece: Piece| Run { whole: piece, numbers: BTreeSet::from([piece.number]) };
 
     let mut runs = join(pieces.into_iter().map(single), rule.hold_off_us);
-    // Only the last run can still grow: an open piece reaches the present, and so covers all that follow it.
+    // Only the last run can still grow: an open piece goes on, and so covers all that follow it.
+    let grown_us = |run: &Run, by_us: Micros| run.whole.from_us.saturating_add(by_us).saturating_add(rule.delay_us);
     let growing = runs.last().filter(|run| run.whole.open && !run.whole.lasts(rule.hold_on_us));
-    let held_us = growing.map(|run| run.whole.from_us.saturating_add(rule.hold_on_us));
+    let held_us = growing.map(|run| grown_us(run, rule.hold_on_us));
     runs.retain(|run| run.whole.lasts(rule.hold_on_us));
 
     let mut joined = join(runs.into_iter(), rule.bridge_us);
     let growing = joined.last().filter(|run| run.whole.open && !run.whole.lasts(rule.min_us));
-    let long_enough_us = growing.map(|run| run.whole.from_us.saturating_add(rule.min_us));
+    let long_enough_us = growing.map(|run| grown_us(run, rule.min_us));
     joined.retain(|run| run.whole.lasts(rule.min_us));
 
     let paused = joined.last().filter(|run| !run.whole.open).map(|run| run.whole.end_us);
@@ -171,10 +217,12 @@ pub(super) fn eval_pieces(mut pieces: Vec<Piece>, rule: &IntervalRule, now: Now)
         to_us: (!stays_open(&run.whole, rule, now)).then_some(run.whole.end_us),
         first_number: run.whole.number,
         confidence_milli: run.whole.confidence_milli(),
+        detail: run.whole.detail(),
         numbers: run.numbers,
     });
     Evaluation {
         intervals: intervals.collect(),
+        refused: Vec::new(),
         deadline_us: [held_us, long_enough_us, ends_us].into_iter().flatten().min(),
     }
 }
@@ -204,7 +252,7 @@ fn join(runs: impl Iterator<Item = Run>, pause_us: Micros) -> Vec<Run> {
 
 fn is_joined(earlier: &Piece, later: &Piece, pause_us: Micros) -> bool {
     let pause = later.from_us.saturating_sub(earlier.end_us);
-    pause == 0 || pause < pause_us
+    earlier.open || pause == 0 || pause < pause_us
 }
 
 #[cfg(test)]
@@ -218,14 +266,17 @@ mod tests {
 
     fn span(number: u32, from_us: Micros, to_us: Option<Micros>, confidence_milli: u16) -> EvidenceSpan {
         let (kind, a, b) = (RelationKind::NEAR, TrackId(1), TrackId(2));
-        EvidenceSpan { kind, a, b, from_us, number, to_us, confidence_milli }
+        EvidenceSpan { kind, a, b, from_us, number, to_us, confidence_milli, detail: Detail::default() }
     }
 
     /// The rule said again over one flag per microsecond: (from, to) of each interval.
     fn oracle(spans: &[EvidenceSpan], rule: &IntervalRule, now: Now) -> Vec<(Micros, Option<Micros>)> {
         let mut held = [false; TICKS];
+        let known = if matches!(now, Now::Frame(_)) { now.time() - rule.delay_us } else { now.time() };
+        let ends = spans.iter().filter_map(|span| span.to_us.filter(|to| span.from_us < *to));
+        let last = ends.fold(known, Micros::max);
         for span in spans {
-            let end = span.to_us.unwrap_or(now.time()) as usize;
+            let end = span.to_us.unwrap_or(last) as usize;
             (span.from_us as usize..end).for_each(|tick| held[tick] = true);
         }
         let open = spans.iter().any(|span| span.to_us.is_none());
@@ -236,7 +287,7 @@ mod tests {
         let end_of = |(from, to): (usize, usize)| {
             let (from, to) = (from as Micros, to as Micros);
             let goes_on = match now {
-                Now::Frame(t) => (open && to == t) || t < to + rule.hold_off_us,
+                Now::Frame(t) => (open && to == last) || t < to + rule.hold_off_us,
                 Now::End(_) => false,
             };
             (from, (!goes_on).then_some(to))
@@ -270,17 +321,22 @@ mod tests {
     }
 
     prop_compose! {
-        fn any_rule()(hold_on_us in 0u64..8, hold_off_us in 0u64..8, min_us in 0u64..12, bridge_us in 0u64..12)
-            -> IntervalRule {
-            IntervalRule { symmetric: true, hold_on_us, hold_off_us, min_us, bridge_us }
+        fn any_rule()(
+            hold_on_us in 0u64..8, hold_off_us in 0u64..8, min_us in 0u64..12, bridge_us in 0u64..12,
+            delay_us in 0..=DELAY_MAX_US,
+        ) -> IntervalRule {
+            IntervalRule { hold_on_us, hold_off_us, min_us, bridge_us, delay_us, ..IntervalRule::PLAIN }
         }
     }
 
-    /// Spans that began before `now`; about one in five is open.
+    const DELAY_MAX_US: Micros = 5;
+
+    /// Spans that began before `now`; about one in five is open, if it began so long ago that it is known to hold.
     fn any_spans(now: Micros) -> impl Strategy<Value = Vec<EvidenceSpan>> {
         prop::collection::vec((0..now, 0u64..12, 0u8..5, 0u16..=1000), 0..8).prop_map(move |spans| {
             let make = |(number, (from, length, open, confidence)): (usize, (Micros, Micros, u8, u16))| {
-                let to = (open > 0).then_some((from + length).min(now));
+                let open = open == 0 && from + DELAY_MAX_US < now;
+                let to = (!open).then_some((from + length).min(now));
                 span(number as u32, from, to, confidence)
             };
             spans.into_iter().enumerate().map(make).collect()
@@ -293,7 +349,7 @@ mod tests {
         #[test]
         fn intervals_are_those_of_the_bitmap(
             rule in any_rule(),
-            (now, spans) in (1u64..48).prop_flat_map(|now| (Just(now), any_spans(now))),
+            (now, spans) in (DELAY_MAX_US..48).prop_flat_map(|now| (Just(now), any_spans(now))),
         ) {
             for now in [Now::Frame(now), Now::End(now)] {
                 prop_assert_eq!(shape(&eval(&spans, &rule, now)), oracle(&spans, &rule, now));
@@ -303,7 +359,7 @@ mod tests {
         #[test]
         fn the_deadline_is_the_next_time_of_change(
             rule in any_rule(),
-            (now, spans) in (1u64..24).prop_flat_map(|now| (Just(now), any_spans(now))),
+            (now, spans) in (DELAY_MAX_US..24).prop_flat_map(|now| (Just(now), any_spans(now))),
         ) {
             let at = |t| eval(&spans, &rule, Now::Frame(t));
             let first = at(now);
@@ -327,7 +383,7 @@ mod tests {
     }
 
     const RULE: IntervalRule =
-        IntervalRule { symmetric: true, hold_on_us: 4, hold_off_us: 3, min_us: 4, bridge_us: 10 };
+        IntervalRule { symmetric: true, hold_on_us: 4, hold_off_us: 3, min_us: 4, bridge_us: 10, ..IntervalRule::PLAIN };
 
     #[test]
     fn confidence_is_weighted_by_duration() {

@@ -20,16 +20,21 @@ pub mod intervals;
 mod join;
 mod moves;
 mod objects;
+mod crowd;
+mod cut;
 mod pair;
 mod pairs;
+mod rules;
+pub mod scratch;
 mod seal;
 
 pub use degrees::{Degree, Phase, StandingEnd, degrees, watch_open};
 pub use objects::Objects;
+pub use rules::Rules;
 
 use crate::tick::{Tick, at_ticks, stamped};
 use differential_dataflow::{AsCollection, VecCollection};
-use horizon::{CORRECTION_HORIZON_US, Rules};
+use horizon::CORRECTION_HORIZON_US;
 use pairs::{Change, Pairs};
 use seal::{Input, Row, Standing};
 use timely::dataflow::StreamVec;
@@ -51,8 +56,8 @@ pub struct ResolveConfig {
 
 impl ResolveConfig {
     /// These rules, with the default horizon.
-    pub fn new(rules: Rules) -> Self {
-        Self { rules, correction_horizon_us: CORRECTION_HORIZON_US }
+    pub fn new(rules: impl Into<Rules>) -> Self {
+        Self { rules: rules.into(), correction_horizon_us: CORRECTION_HORIZON_US }
     }
 }
 
@@ -83,11 +88,11 @@ pub struct Interactions<'s> {
 /// use vokg_operators::tick::Tick;
 ///
 /// timely::example(|scope| {
-///     let rule = IntervalRule { symmetric: true, hold_on_us: 0, hold_off_us: 0, min_us: 0, bridge_us: 0 };
+///     let rule = IntervalRule { symmetric: true, hold_on_us: 0, hold_off_us: 0, min_us: 0, bridge_us: 0, ..IntervalRule::PLAIN };
 ///     let config = ResolveConfig::new([(RelationKind::NEAR, rule)].into());
 ///     let near = EvidenceSpan {
 ///         kind: RelationKind::NEAR, a: TrackId(1), b: TrackId(2),
-///         from_us: 0, number: 1, to_us: None, confidence_milli: 800,
+///         from_us: 0, number: 1, to_us: None, confidence_milli: 800, detail: Default::default(),
 ///     };
 ///     let is = |track, object| IdentityChange {
 ///         track: TrackId(track), from: None, to: ObjectId(object), score_milli: 1000, reason: "began",

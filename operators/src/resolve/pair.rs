@@ -1,9 +1,10 @@
 //! One relation between two objects: its evidence, and the interactions stated so far.
 
+use super::cut::cut;
 use super::horizon::is_sealed;
-use super::intervals::{Evaluation, Interval, Now, Piece, eval_pieces};
+use super::intervals::{Interval, Now, Piece};
 use std::collections::{BTreeMap, BTreeSet};
-use vokg_engine::delta::{Edge, VertexKey};
+use vokg_engine::delta::Edge;
 use vokg_engine::evidence::{EvidenceSpan, IntervalRule, RelationKind};
 use vokg_engine::id::{InteractionId, ObjectId};
 use vokg_engine::time::Micros;
@@ -17,6 +18,9 @@ pub(super) struct PairKey {
 }
 
 impl PairKey {
+    /// Before all others.
+    pub(super) const FIRST: Self = Self { kind: RelationKind::literal("A"), a: ObjectId(0), b: ObjectId(0) };
+
     pub(super) fn new(kind: RelationKind, rule: &IntervalRule, a: ObjectId, b: ObjectId) -> Self {
         let (a, b) = if rule.symmetric && b < a { (b, a) } else { (a, b) };
         Self { kind, a, b }
@@ -31,11 +35,12 @@ impl PairKey {
         Edge {
             id,
             kind: self.kind,
-            from: VertexKey::Object(self.a),
-            to: VertexKey::Object(self.b),
+            from: self.a.into(),
+            to: self.b.into(),
             valid_from_us: interval.from_us,
             valid_to_us: interval.to_us,
             confidence_milli: interval.confidence_milli,
+            detail: interval.detail,
             supersedes,
         }
     }
@@ -77,33 +82,79 @@ impl Pair {
         }
         self.spans.remove(&span.number);
         if span.to_us.is_some_and(|to| is_sealed(to, rule, settled_us)) {
-            self.sealed.push(Piece::new(span, Now::End(settled_us)));
+            self.sealed.push(Piece::new(span, rule, Now::End(settled_us)));
         }
     }
 
-    pub(super) fn evaluate(&self, rule: &IntervalRule, now: Now) -> Evaluation {
-        let spans = self.spans.values().map(|span| Piece::new(span, now));
-        eval_pieces(spans.chain(self.sealed.iter().copied()).collect(), rule, now)
+    pub(super) fn pieces(&self, rule: &IntervalRule, now: Now) -> Vec<Piece> {
+        let spans = self.spans.values().map(|span| Piece::new(span, rule, now));
+        spans.chain(self.sealed.iter().copied()).collect()
+    }
+
+    /// The spans that did not leave memory yet, by number.
+    pub(super) fn spans(&self) -> &BTreeMap<u32, EvidenceSpan> {
+        &self.spans
+    }
+
+    /// Has these spans instead of those it had, save for what is sealed.
+    pub(super) fn replace(&mut self, spans: BTreeMap<u32, EvidenceSpan>, rule: &IntervalRule, settled_us: Micros) {
+        self.spans = spans;
+        let is_old = |span: &EvidenceSpan| span.to_us.is_some_and(|to| is_sealed(to, rule, settled_us));
+        let old: Vec<EvidenceSpan> = self.spans.values().filter(|span| is_old(span)).copied().collect();
+        old.iter().for_each(|span| self.remove(span, rule, settled_us));
+    }
+
+    /// The beginning of its earliest evidence.
+    pub(super) fn first_us(&self) -> Option<Micros> {
+        let sealed = self.sealed.iter().map(|piece| piece.from_us);
+        self.spans.values().map(|span| span.from_us).chain(sealed).min()
     }
 
     /// Forgets sealed evidence as far as the intervals allow: what ended in no interval at all; an interval with all
-    /// its evidence; and of an interval that goes on, everything but one piece that stands for its past.
+    /// its evidence; and of an interval that goes on, everything but one piece that stands for its past. What ended at or
+    /// after `needed_us` stays, since another relation looks at it.
+    ///
+    /// Where `holes` are taken out of the evidence, its parts stand for it, and none of them is merged with another.
     ///
     /// Returns the interactions that are sealed with this.
-    pub(super) fn forget(&mut self, intervals: &[(InteractionId, Interval)]) -> Vec<Stated> {
+    pub(super) fn forget(
+        &mut self,
+        intervals: &[&(InteractionId, Interval)],
+        needed_us: Option<Micros>,
+        holes: Option<&[Piece]>,
+        now: Now,
+        rule: &IntervalRule,
+    ) -> Vec<Stated> {
+        let live: BTreeSet<u32> = match holes {
+            None => self.spans.keys().copied().collect(),
+            Some(holes) => {
+                self.sealed = cut(std::mem::take(&mut self.sealed), holes);
+                let spans = self.spans.values().map(|span| Piece::new(span, rule, now)).collect();
+                cut(spans, holes).iter().map(|part| part.number).collect()
+            }
+        };
         let mut sealed = std::mem::take(&mut self.sealed);
         sealed.sort_unstable_by_key(|piece| (piece.from_us, piece.number));
+        let is_needed = |piece: &Piece| needed_us.is_some_and(|needed| piece.end_us >= needed);
+        if sealed.iter().any(is_needed) {
+            self.sealed = sealed;
+            return Vec::new();
+        }
         let mut forgotten = Vec::new();
         for (id, interval) in intervals {
             let mut past = sealed.iter().filter(|piece| interval.numbers.contains(&piece.number));
             let Some(first) = past.next() else { continue };
-            let goes_on = interval.numbers.iter().any(|number| self.spans.contains_key(number));
+            let goes_on = !interval.numbers.is_disjoint(&live);
             if !goes_on {
                 forgotten.extend(self.stated.remove(id));
                 continue;
             }
             let mut whole = *first;
-            past.for_each(|piece| whole.absorb(piece));
+            if holes.is_some() {
+                self.sealed.extend(past);
+            } else {
+                past.for_each(|piece| whole.absorb(piece));
+            }
             self.sealed.push(whole);
         }
         forgotten

@@ -2,17 +2,21 @@
 //!
 //! At each tick the pairs are evaluated whose evidence changed or whose deadline has come, and the difference between
 //! what they say now and what was stated is the answer. A change of shape is +1 on the same id. An id that is gone is
-//! taken back, and whatever now rests on its evidence says that it supersedes it.
+//! taken back, and whatever now rests on its evidence says that it supersedes it. A relation that depends on another is
+//! looked at whenever the other is.
 
 use super::degrees::{Phase, StandingEnd};
-use super::horizon::{Rules, settled_us};
-use super::intervals::{Interval, Now};
+use super::crowd::crowded;
+use super::horizon::{reach_us, settled_us};
+use super::intervals::{Interval, Now, Piece};
 use super::pair::{Pair, PairKey, Stated};
+use super::rules::Rules;
+use super::scratch::{Evidence, evaluate};
 use crate::tick::Tick;
 use std::collections::{BTreeMap, BTreeSet};
 use vokg_engine::delta::{Delta, Diff, Edge, Element};
-use vokg_engine::evidence::EvidenceSpan;
-use vokg_engine::id::{InteractionId, ObjectId, TrackId};
+use vokg_engine::evidence::{EvidenceSpan, IntervalRule, RelationKind};
+use vokg_engine::id::{InteractionId, ObjectId, TrackId, ZoneId};
 use vokg_engine::time::Micros;
 
 /// A change that concerns pairs.
@@ -39,50 +43,130 @@ pub(super) struct Pairs {
     horizon_us: Micros,
     pairs: BTreeMap<PairKey, Pair>,
     deadlines: BTreeSet<(Micros, PairKey)>,
+    /// Crowds before this time are counted once and for all.
+    cut_us: Micros,
+    heirs: Heirs,
 }
+
+/// Which pairs state an interaction that supersedes another: when that one comes back, they must not say so any more.
+#[derive(Debug, Default)]
+struct Heirs(BTreeSet<(InteractionId, PairKey, InteractionId)>);
+
+impl Heirs {
+    fn enter(&mut self, key: &PairKey, edge: &Edge) {
+        self.0.extend(edge.supersedes.iter().map(|old| (*old, *key, edge.id)));
+    }
+
+    fn leave(&mut self, key: &PairKey, edge: &Edge) {
+        edge.supersedes.iter().for_each(|old| _ = self.0.remove(&(*old, *key, edge.id)));
+    }
+
+    fn of(&self, born: &BTreeSet<InteractionId>) -> BTreeSet<PairKey> {
+        let heirs = |old: &InteractionId| {
+            let from = (*old, PairKey::FIRST, InteractionId(0));
+            self.0.range(from..).take_while(move |(id, ..)| id == old).map(|(_, key, _)| *key).collect::<Vec<_>>()
+        };
+        born.iter().flat_map(heirs).collect()
+    }
+}
+
+/// Which interaction rested on a span of a relation.
+type Retracted = BTreeMap<(RelationKind, u32), InteractionId>;
 
 /// A pair under evaluation.
 struct Touched {
     key: PairKey,
     intervals: Vec<(InteractionId, Interval)>,
+    /// Intervals that count for nothing but whose evidence is kept like that of others.
+    refused: Vec<(InteractionId, Interval)>,
     /// Some of its evidence hangs on a track that was corrected at this tick.
     moved: bool,
 }
 
 impl Pairs {
     pub(super) fn new(rules: Rules, horizon_us: Micros) -> Self {
-        Self { rules, horizon_us, pairs: BTreeMap::new(), deadlines: BTreeSet::new() }
+        Self { rules, horizon_us, pairs: BTreeMap::new(), deadlines: BTreeSet::new(), cut_us: 0, heirs: Heirs::default() }
     }
 
     /// Decides at one tick, from all changes up to it.
     pub(super) fn tick(&mut self, tick: &Tick, changes: Vec<Change>) -> Outcome {
         let now = if tick.end { Now::End(tick.t) } else { Now::Frame(tick.t) };
-        let touched = self.absorb(tick, changes);
-        let evaluated: Vec<Touched> =
+        let settled_us = settled_us(tick.t, self.horizon_us);
+        let touched = self.absorb(tick, changes, settled_us);
+        let touched = self.with_relatives(touched);
+        self.count(&touched, now, settled_us);
+        let mut evaluated: Vec<Touched> =
             touched.into_iter().filter_map(|(key, moved)| self.evaluate(key, moved, now)).collect();
         let mut outcome = Outcome::default();
         let retracted = self.retract(tick.t, &evaluated, &mut outcome);
         let born = self.born(&evaluated);
+        let known: BTreeSet<PairKey> = evaluated.iter().map(|touched| touched.key).collect();
+        let heirs = self.heirs.of(&born).into_iter().filter(|key| !known.contains(key));
+        let moved = evaluated.iter().any(|touched| touched.moved);
+        let heirs: Vec<Touched> = heirs.filter_map(|key| self.evaluate(key, moved, now)).collect();
+        evaluated.extend(heirs);
         for pair in &evaluated {
             self.state(tick.t, pair, &retracted, &born, &mut outcome);
         }
-        for Touched { key, intervals, .. } in &evaluated {
-            self.forget(key, intervals, &mut outcome);
+        // Those that look at others first: what they still need stays.
+        let (looking, others): (Vec<&Touched>, Vec<&Touched>) =
+            evaluated.iter().partition(|touched| !self.rules.providers(&touched.key).is_empty());
+        for touched in looking.into_iter().chain(others) {
+            self.forget(touched, now, &mut outcome);
         }
         outcome
     }
 
+    /// With the pairs that depend on those touched or that they depend on; a correction of the one corrects the other.
+    fn with_relatives(&self, touched: BTreeMap<PairKey, bool>) -> BTreeMap<PairKey, bool> {
+        let mut all = touched.clone();
+        for (key, moved) in touched {
+            for (dependent, _) in self.rules.dependents(&key) {
+                if self.pairs.contains_key(&dependent) {
+                    *all.entry(dependent).or_default() |= moved;
+                }
+            }
+            for (provider, _) in self.rules.providers(&key) {
+                if self.pairs.contains_key(&provider) {
+                    all.entry(provider).or_default();
+                }
+            }
+            if let Some(counter) = self.rules.counter(&key) {
+                *all.entry(counter).or_default() |= moved;
+            }
+        }
+        all
+    }
+
+    /// Counts anew who is in the zones of which somebody's stay was touched.
+    fn count(&mut self, touched: &BTreeMap<PairKey, bool>, now: Now, settled_us: Micros) {
+        for counter in touched.keys().filter(|key| key.kind == RelationKind::COUNT) {
+            let zone = ZoneId::of_object(counter.b);
+            let crowd = zone.and_then(|zone| Some((zone, self.rules.crowd_of(zone)?)));
+            let (Some((zone, crowd)), Some(rule)) = (crowd, self.rules.of(counter.kind, counter.b)) else { continue };
+            let rule = *rule;
+            let stays = self.pairs.keys().filter(|key| key.kind == RelationKind::IN && key.b == counter.b);
+            let inside: Vec<Interval> =
+                stays.flat_map(|key| evaluate(&*self, &self.rules, key, now).intervals).collect();
+            let cut_us = self.cut_us;
+            let pair = self.pairs.entry(*counter).or_default();
+            let spans = crowded(&inside, crowd, zone.track(), pair.spans(), cut_us);
+            pair.replace(spans, &rule, settled_us);
+        }
+        let inside = self.rules.of_kind(RelationKind::IN).map(reach_us);
+        self.cut_us = self.cut_us.max(inside.map_or(0, |reach| settled_us.saturating_sub(reach)));
+    }
+
     /// Takes in the changes and names the pairs to look at: those changed, those due, and at the end all.
-    fn absorb(&mut self, tick: &Tick, changes: Vec<Change>) -> BTreeMap<PairKey, bool> {
-        let settled_us = settled_us(tick.t, self.horizon_us);
+    fn absorb(&mut self, tick: &Tick, changes: Vec<Change>, settled_us: Micros) -> BTreeMap<PairKey, bool> {
         let mut moved = BTreeSet::new();
         let mut net: BTreeMap<(PairKey, EvidenceSpan), isize> = BTreeMap::new();
         for change in changes {
             match change {
                 Change::Moved(track) => _ = moved.insert(track),
                 Change::Evidence(a, b, span, diff) => {
-                    let Some(rule) = self.rules.get(&span.kind) else { continue };
-                    *net.entry((PairKey::new(span.kind, rule, a, b), span)).or_default() += diff;
+                    let Some(key) = self.rules.key(span.kind, a, b) else { continue };
+                    *net.entry((key, span)).or_default() += diff;
                 }
             }
         }
@@ -101,7 +185,7 @@ impl Pairs {
         }
         // All −1 before all +1: a span restated under its number must not be lost.
         for ((key, span), _) in net.iter().filter(|(_, diff)| **diff < 0) {
-            if let (Some(pair), Some(rule)) = (self.pairs.get_mut(key), self.rules.get(&key.kind)) {
+            if let (Some(pair), Some(rule)) = (self.pairs.get_mut(key), self.rules.of(key.kind, key.b)) {
                 pair.remove(span, rule, settled_us);
             }
         }
@@ -120,23 +204,31 @@ impl Pairs {
 
     fn evaluate(&mut self, key: PairKey, moved: bool, now: Now) -> Option<Touched> {
         self.take_deadline(&key);
-        let rule = self.rules.get(&key.kind)?;
-        let pair = self.pairs.get_mut(&key)?;
-        let evaluation = pair.evaluate(rule, now);
-        pair.deadline_us = evaluation.deadline_us;
+        let internal = self.rules.of(key.kind, key.b)?.internal;
+        if !self.pairs.contains_key(&key) {
+            return None;
+        }
+        if internal {
+            return Some(Touched { key, intervals: Vec::new(), refused: Vec::new(), moved });
+        }
+        let evaluation = evaluate(&*self, &self.rules, &key, now);
+        self.pairs.get_mut(&key)?.deadline_us = evaluation.deadline_us;
         self.deadlines.extend(evaluation.deadline_us.map(|t| (t, key)));
         let identify = |interval: Interval| (key.id(interval.first_number), interval);
-        Some(Touched { key, intervals: evaluation.intervals.into_iter().map(identify).collect(), moved })
+        let intervals = evaluation.intervals.into_iter().map(identify).collect();
+        let refused = evaluation.refused.into_iter().map(identify).collect();
+        Some(Touched { key, intervals, refused, moved })
     }
 
     /// Takes back what the touched pairs no longer say. Returns which interaction each of its spans belonged to.
-    fn retract(&mut self, t: Micros, touched: &[Touched], outcome: &mut Outcome) -> BTreeMap<u32, InteractionId> {
+    fn retract(&mut self, t: Micros, touched: &[Touched], outcome: &mut Outcome) -> Retracted {
         let mut retracted = BTreeMap::new();
-        for Touched { key, intervals, moved } in touched {
+        for Touched { key, intervals, moved, .. } in touched {
             let Some(pair) = self.pairs.get_mut(key) else { continue };
             let said: BTreeSet<_> = intervals.iter().map(|(id, _)| *id).collect();
             for (id, stated) in pair.stated.extract_if(.., |id, _| !said.contains(id)) {
-                retracted.extend(stated.numbers.iter().map(|number| (*number, id)));
+                self.heirs.leave(key, &stated.edge);
+                retracted.extend(stated.numbers.iter().map(|number| ((key.kind, *number), id)));
                 outcome.stands(key, &stated.edge, -1);
                 outcome.push(t, Diff::Retract, stated.edge, *moved);
             }
@@ -158,8 +250,8 @@ impl Pairs {
     fn state(
         &mut self,
         t: Micros,
-        Touched { key, intervals, moved }: &Touched,
-        retracted: &BTreeMap<u32, InteractionId>,
+        Touched { key, intervals, moved, .. }: &Touched,
+        retracted: &Retracted,
         born: &BTreeSet<InteractionId>,
         outcome: &mut Outcome,
     ) {
@@ -168,12 +260,16 @@ impl Pairs {
             let before = pair.stated.get(id).map(|stated| &stated.edge);
             // What came back into being is no longer superseded.
             let kept = before.iter().flat_map(|edge| &edge.supersedes).filter(|id| !born.contains(id)).copied();
-            let gained = interval.numbers.iter().filter_map(|number| retracted.get(number)).copied();
+            let gained = interval.numbers.iter().filter_map(|number| retracted.get(&(key.kind, *number))).copied();
             let supersedes: BTreeSet<_> = kept.chain(gained).collect();
             let edge = key.edge(*id, interval, supersedes.into_iter().collect());
             let is_news = before.is_none_or(|before| is_news(before, &edge));
             if is_news {
-                before.into_iter().for_each(|before| outcome.stands(key, before, -1));
+                for before in before {
+                    outcome.stands(key, before, -1);
+                    self.heirs.leave(key, before);
+                }
+                self.heirs.enter(key, &edge);
                 outcome.stands(key, &edge, 1);
                 outcome.push(t, Diff::Assert, edge.clone(), *moved);
                 pair.stated.insert(*id, Stated { edge, numbers: interval.numbers.clone() });
@@ -183,10 +279,23 @@ impl Pairs {
         }
     }
 
-    fn forget(&mut self, key: &PairKey, intervals: &[(InteractionId, Interval)], outcome: &mut Outcome) {
+    fn forget(&mut self, touched: &Touched, now: Now, outcome: &mut Outcome) {
+        let key = &touched.key;
+        let Some(rule) = self.rules.of(key.kind, key.b) else { return };
+        let hole = rule.without.and_then(|kind| self.rules.key(kind, key.a, key.b));
+        let hole = hole.and_then(|hole| Some((hole, self.rules.of(hole.kind, hole.b)?)));
+        let holes = hole.map(|(hole, rule)| self.pieces(&hole, rule, now));
+        let needs = self.rules.dependents(key).into_iter().filter_map(|(dependent, back_us)| {
+            Some(self.pairs.get(&dependent)?.first_us()?.saturating_sub(back_us))
+        });
+        let needed_us = needs.min();
         let Some(pair) = self.pairs.get_mut(key) else { return };
-        let sealed = pair.forget(intervals);
-        sealed.iter().for_each(|stated| outcome.stands(key, &stated.edge, -1));
+        let intervals: Vec<_> = touched.intervals.iter().chain(&touched.refused).collect();
+        let sealed = pair.forget(&intervals, needed_us, holes.as_deref(), now, rule);
+        for stated in &sealed {
+            outcome.stands(key, &stated.edge, -1);
+            self.heirs.leave(key, &stated.edge);
+        }
         if pair.is_empty() {
             self.take_deadline(key);
             self.pairs.remove(key);
@@ -200,11 +309,18 @@ impl Pairs {
     }
 }
 
-/// Whether a value is worth stating: the confidence of what still holds is a running value and is not.
+impl Evidence for Pairs {
+    fn pieces(&self, key: &PairKey, rule: &IntervalRule, now: Now) -> Vec<Piece> {
+        self.pairs.get(key).map(|pair| pair.pieces(rule, now)).unwrap_or_default()
+    }
+}
+
+/// Whether a value is worth stating: what was measured of what still holds is a running value and is not.
 fn is_news(before: &Edge, now: &Edge) -> bool {
     let running = before.valid_to_us.is_none() && now.valid_to_us.is_none();
-    let confidence_milli = if running { before.confidence_milli } else { now.confidence_milli };
-    *before != Edge { confidence_milli, ..now.clone() }
+    let (confidence_milli, detail) =
+        if running { (before.confidence_milli, before.detail) } else { (now.confidence_milli, now.detail) };
+    *before != Edge { confidence_milli, detail, ..now.clone() }
 }
 
 impl Outcome {
@@ -214,7 +330,8 @@ impl Outcome {
 
     fn stands(&mut self, key: &PairKey, edge: &Edge, diff: isize) {
         let phase = if edge.valid_to_us.is_none() { Phase::Open } else { Phase::Ended };
-        self.standing.extend([key.a, key.b].map(|object| (((object, key.kind), phase), diff)));
+        let ends: &[ObjectId] = if key.a == key.b { &[key.a] } else { &[key.a, key.b] };
+        self.standing.extend(ends.iter().map(|object| (((*object, key.kind), phase), diff)));
     }
 
     fn push(&mut self, t: Micros, diff: Diff, edge: Edge, moved: bool) {

@@ -4,12 +4,13 @@
 //! fills the memory. A closed span leaves when it is sealed (see [`super::horizon`]). The identity of a track stands
 //! only while some span refers to it; it is remembered beside the rows until the track has ended and is sealed too.
 
-use super::horizon::{Rules, reach_us, settled_us};
+use super::horizon::{reach_us, settled_us};
 use super::moves::net_moves;
+use super::rules::Rules;
 use crate::tick::Tick;
 use std::collections::{BTreeMap, BTreeSet};
 use vokg_engine::evidence::EvidenceSpan;
-use vokg_engine::id::{ObjectId, TrackId};
+use vokg_engine::id::{ObjectId, TrackId, ZoneId};
 use vokg_engine::observation::IdentityChange;
 use vokg_engine::time::Micros;
 
@@ -42,10 +43,17 @@ pub(super) struct Standing {
 }
 
 /// What is known about one track.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Standpoint {
     object: Option<ObjectId>,
     spans: usize,
+}
+
+impl Standpoint {
+    /// A track whose object is not known yet. A zone is its own object from the start.
+    fn new(track: TrackId) -> Self {
+        Self { object: ZoneId::of_track(track).map(|_| track.into()), spans: 0 }
+    }
 }
 
 impl Standing {
@@ -79,7 +87,7 @@ impl Standing {
     }
 
     fn has_rule(&self, span: &EvidenceSpan) -> bool {
-        let known = self.rules.contains_key(&span.kind);
+        let known = self.rules.of_track(span.kind, span.b).is_some();
         if !known {
             tracing::error!(kind = %span.kind, "evidence of a relation without an interval rule is ignored");
         }
@@ -88,7 +96,7 @@ impl Standing {
 
     fn identify(&mut self, moves: &[IdentityChange], rows: &mut Vec<Row>) {
         for change in moves {
-            let track = self.tracks.entry(change.track).or_default();
+            let track = self.tracks.entry(change.track).or_insert_with(|| Standpoint::new(change.track));
             let before = track.object.replace(change.to);
             if track.spans > 0 && before != Some(change.to) {
                 rows.extend(before.map(|object| Row::Identity(change.track, object, -1)));
@@ -102,7 +110,7 @@ impl Standing {
 
     fn arrive(&mut self, span: EvidenceSpan, rows: &mut Vec<Row>) {
         for end in [span.a, span.b] {
-            let track = self.tracks.entry(end).or_default();
+            let track = self.tracks.entry(end).or_insert_with(|| Standpoint::new(end));
             track.spans += 1;
             if track.spans == 1 {
                 rows.extend(track.object.map(|object| Row::Identity(end, object, 1)));
@@ -128,7 +136,7 @@ impl Standing {
     }
 
     fn sealed_after(&self, span: &EvidenceSpan) -> Option<Micros> {
-        Some(span.to_us?.saturating_add(reach_us(self.rules.get(&span.kind)?)))
+        Some(span.to_us?.saturating_add(reach_us(self.rules.of_track(span.kind, span.b)?)))
     }
 
     fn seal(&mut self, settled_us: Micros, rows: &mut Vec<Row>) {

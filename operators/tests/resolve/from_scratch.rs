@@ -1,6 +1,6 @@
 //! Incremental equals from scratch: after every frame, on random histories.
 
-use crate::history::{Frame, History, NO_HORIZON, Plan, history, rules};
+use crate::history::{Frame, History, NO_HORIZON, Plan, ground, history, rules};
 use crate::oracle::{Expected, Oracle};
 use crate::run::{Way, logs};
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,7 +20,7 @@ pub fn check(history: &History, log: &[Closed]) {
             deltas.entry(delta.t).or_default().push(delta);
         }
     }
-    let (mut graph, mut oracle, mut before) = (Graph::default(), Oracle::default(), Expected::new());
+    let (mut graph, mut oracle, mut before) = (ground(), Oracle::default(), Expected::new());
     for frame in history {
         let t = frame.t();
         let now = if frame.tracked.end { Now::End(t) } else { Now::Frame(t) };
@@ -60,8 +60,9 @@ fn check_successors(graph: &Graph, decided: &[&Delta], before: &Expected, after:
     };
     let retracted: BTreeSet<InteractionId> = edges(Diff::Retract).map(|edge| edge.id).collect();
     let asserted: BTreeMap<InteractionId, _> = edges(Diff::Assert).map(|edge| (edge.id, edge)).collect();
-    for (id, (_, numbers)) in after {
-        let heirs_of = retracted.iter().filter(|old| !before[old].1.is_disjoint(numbers));
+    for (id, (edge, numbers)) in after {
+        let is_heir = |old: &InteractionId| before[old].0.kind == edge.kind && !before[old].1.is_disjoint(numbers);
+        let heirs_of = retracted.iter().filter(|old| is_heir(old));
         let gained: BTreeSet<InteractionId> = heirs_of.copied().collect();
         match asserted.get(id) {
             None => assert!(gained.is_empty(), "{id:?} does not say that it supersedes {gained:?}"),

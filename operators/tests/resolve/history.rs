@@ -2,12 +2,15 @@
 
 use crate::dice::Dice;
 use std::collections::{BTreeMap, BTreeSet};
-use vokg_engine::evidence::{EvidenceSpan, IntervalRule, RelationKind};
+use vokg_engine::delta::{Vertex, VertexKey, ZoneShape, ZoneVertex};
+use vokg_engine::evidence::{After, Detail, EvidenceSpan, IntervalRule, RelationKind};
 use vokg_engine::geometry::Rect;
-use vokg_engine::id::{ObjectId, TrackId};
+use vokg_engine::graph::Graph;
+use vokg_engine::id::{ObjectId, TrackId, ZoneId};
 use vokg_engine::observation::{IdentityChange, Observation, TrackedFrame};
 use vokg_engine::time::Micros;
-use vokg_operators::resolve::horizon::{Rules, settled_us};
+use vokg_operators::resolve::Rules;
+use vokg_operators::resolve::horizon::settled_us;
 
 /// One frame, or the end.
 #[derive(Clone, Debug)]
@@ -36,13 +39,51 @@ pub fn rules() -> Rules {
         hold_off_us: hold_off * 1000,
         min_us: min * 1000,
         bridge_us: bridge * 1000,
+        ..IntervalRule::PLAIN
     };
-    Rules::from([
+    let after = |kind, within_ms: Micros| Some(After { kind, within_us: within_ms * 1000 });
+    let mut rules = Rules::from([
         (RelationKind::NEAR, rule(true, 100, 80, 100, 200)),
         (RelationKind::CONTAINS, rule(false, 60, 40, 150, 40)),
         (RelationKind::LEAVES, rule(false, 0, 90, 0, 0)),
-    ])
+        (RelationKind::FOLLOWS, IntervalRule { delay_us: 70_000, ..rule(false, 40, 60, 60, 100) }),
+        (RelationKind::MEETS, IntervalRule { after: after(RelationKind::LEAVES, 150), ..rule(true, 60, 60, 0, 0) }),
+        (BESIDE, IntervalRule { internal: true, ..rule(false, 0, 0, 0, 0) }),
+        (RelationKind::ABANDONED, IntervalRule { without: Some(BESIDE), ..rule(false, 120, 40, 0, 0) }),
+        (RelationKind::IN, rule(false, 30, 30, 0, 0)),
+        (RelationKind::LOITERS, rule(false, 30, 30, 0, 0)),
+        (RelationKind::COUNT, rule(false, 30, 30, 0, 0)),
+    ]);
+    for zone in ZONES {
+        rules.dwell(zone, 200_000);
+        rules.crowd(zone, 1 + zone.0);
+    }
+    rules
 }
+
+/// Evidence that only serves ABANDONED.
+const BESIDE: RelationKind = RelationKind::literal("BESIDE");
+const ZONES: [ZoneId; 2] = [ZoneId(1), ZoneId(2)];
+
+/// The graph before the first frame: the zones.
+pub fn ground() -> Graph {
+    let vertex = ZoneVertex { name: String::new(), shape: ZoneShape::Area, corners_ppm: vec![] };
+    let vertices = ZONES.map(|zone| (VertexKey::Zone(zone), Vertex::Zone(vertex.clone())));
+    Graph { vertices: vertices.into(), ..Graph::default() }
+}
+
+/// What is stated of tracks.
+const KINDS: [RelationKind; 9] = [
+    RelationKind::NEAR,
+    RelationKind::CONTAINS,
+    RelationKind::LEAVES,
+    RelationKind::FOLLOWS,
+    RelationKind::MEETS,
+    BESIDE,
+    RelationKind::ABANDONED,
+    RelationKind::IN,
+    RelationKind::LOITERS,
+];
 
 /// What a random history is like.
 #[derive(Clone, Copy, Debug)]
@@ -101,7 +142,7 @@ impl World {
         self.see(&mut tracked);
         self.end_some(&mut tracked);
         self.identify();
-        for _ in 0..4 {
+        for _ in 0..8 {
             self.revise_evidence();
         }
         for _ in 0..2 {
@@ -237,9 +278,11 @@ impl World {
     fn revise_evidence(&mut self) {
         let in_view = self.in_view();
         let (Some(a), Some(b)) = (self.dice.pick(&in_view), self.dice.pick(&in_view)) else { return };
-        let kinds = [RelationKind::NEAR, RelationKind::CONTAINS, RelationKind::LEAVES];
-        let Some(kind) = self.dice.pick(&kinds) else { return };
-        let (a, b) = if kind == RelationKind::NEAR && b < a { (b, a) } else { (a, b) };
+        let Some(kind) = self.dice.pick(&KINDS) else { return };
+        let of_zone = [RelationKind::IN, RelationKind::LOITERS].contains(&kind);
+        let b = self.dice.pick(&ZONES).filter(|_| of_zone).map_or(b, ZoneId::track);
+        let symmetric = [RelationKind::NEAR, RelationKind::MEETS].contains(&kind);
+        let (a, b) = if symmetric && b < a { (b, a) } else { (a, b) };
         if a == b {
             return;
         }
@@ -252,10 +295,11 @@ impl World {
         let revised = match last.to_us {
             None if roll < 40 => {
                 let back_us = self.dice.below(30_000) * self.dice.below(2);
-                Some(EvidenceSpan { to_us: Some((self.t - back_us).max(last.from_us)), ..last })
+                Some(EvidenceSpan { to_us: Some(self.t.saturating_sub(back_us).max(last.from_us)), ..last })
             }
             None if roll < 50 => Some(EvidenceSpan { confidence_milli: self.dice.below(1001) as u16, ..last }),
-            None if roll < 55 => None,
+            // What is settled is not withdrawn: others rest on it.
+            None if roll < 55 && last.from_us >= self.settled_us() => None,
             None => return,
             Some(_) if recent && roll < 15 => Some(EvidenceSpan { to_us: None, ..last }),
             Some(_) if recent && roll < 18 => None,
@@ -270,7 +314,9 @@ impl World {
         let back_us = self.dice.below(60_000);
         let from_us = self.t.saturating_sub(back_us).max(not_before_us).max(self.settled_us());
         let confidence_milli = self.dice.below(1001) as u16;
-        let span = EvidenceSpan { kind, a, b, from_us, number: self.numbers, to_us: None, confidence_milli };
+        let lag_ms = (kind == RelationKind::FOLLOWS).then(|| self.dice.below(900) as u32);
+        let detail = Detail { lag_ms, p_ppm: None };
+        let span = EvidenceSpan { kind, a, b, from_us, number: self.numbers, to_us: None, confidence_milli, detail };
         self.spans.insert(self.numbers, span);
         for id in [a, b] {
             self.tracks.entry(id).and_modify(|track| track.first_evidence_us = track.first_evidence_us.min(from_us));

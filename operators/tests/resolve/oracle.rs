@@ -3,11 +3,12 @@
 use crate::history::{Frame, rules};
 use std::collections::{BTreeMap, BTreeSet};
 use vokg_engine::delta::{Edge, ObjectVertex, Vertex, VertexKey};
-use vokg_engine::evidence::EvidenceSpan;
+use vokg_engine::evidence::{Detail, EvidenceSpan};
 use vokg_engine::graph::Graph;
-use vokg_engine::id::{InteractionId, ObjectId, TrackId};
+use vokg_engine::id::{InteractionId, ObjectId, TrackId, ZoneId};
 use vokg_engine::time::Micros;
-use vokg_operators::resolve::intervals::{Now, eval};
+use vokg_operators::resolve::intervals::Now;
+use vokg_operators::resolve::scratch::interactions;
 
 /// Everything stated so far, without any answer.
 #[derive(Clone, Debug, Default)]
@@ -38,27 +39,23 @@ impl Oracle {
     }
 
     pub fn edges(&self, now: Now) -> Expected {
-        let rules = rules();
-        let mut pairs: BTreeMap<_, Vec<EvidenceSpan>> = BTreeMap::new();
-        for span in self.spans.values() {
-            let (Some(a), Some(b)) = (self.object_of.get(&span.a), self.object_of.get(&span.b)) else { continue };
-            let swap = rules[&span.kind].symmetric && b < a;
-            let (a, b) = if swap { (b, a) } else { (a, b) };
-            if a != b {
-                pairs.entry((span.kind, *a, *b)).or_default().push(*span);
-            }
-        }
+        let object = |track: TrackId| match ZoneId::of_track(track) {
+            Some(_) => Some(track.into()),
+            None => self.object_of.get(&track).copied(),
+        };
+        let spans = self.spans.values().filter_map(|span| Some((object(span.a)?, object(span.b)?, *span)));
         let mut expected = Expected::new();
-        for ((kind, a, b), spans) in pairs {
-            for interval in eval(&spans, &rules[&kind], now).intervals {
+        for ((kind, a, b), intervals) in interactions(spans, &rules(), now) {
+            for interval in intervals {
                 let edge = Edge {
                     id: InteractionId::of(kind, a, b, interval.first_number),
                     kind,
-                    from: VertexKey::Object(a),
-                    to: VertexKey::Object(b),
+                    from: a.into(),
+                    to: b.into(),
                     valid_from_us: interval.from_us,
                     valid_to_us: interval.to_us,
                     confidence_milli: interval.confidence_milli,
+                    detail: interval.detail,
                     supersedes: vec![],
                 };
                 assert!(expected.insert(edge.id, (edge, interval.numbers)).is_none());
@@ -91,9 +88,13 @@ impl Oracle {
         let mut expected: BTreeMap<_, _> = expected.iter().map(|(id, (edge, _))| (*id, edge.clone())).collect();
         edges.values_mut().for_each(|edge| edge.supersedes.clear());
         for edge in edges.values_mut().chain(expected.values_mut()).filter(|edge| edge.valid_to_us.is_none()) {
-            edge.confidence_milli = 0;
+            (edge.confidence_milli, edge.detail) = (0, Detail::default());
         }
-        assert_eq!(edges, expected, "edges at {now:?}");
+        let only = |these: &BTreeMap<InteractionId, Edge>, those: &BTreeMap<InteractionId, Edge>| -> Vec<Edge> {
+            these.iter().filter(|(id, edge)| those.get(id) != Some(edge)).map(|(_, edge)| edge.clone()).collect()
+        };
+        let (stated, missing) = (only(&edges, &expected), only(&expected, &edges));
+        assert!(stated.is_empty() && missing.is_empty(), "at {now:?} stated {stated:#?}, must be {missing:#?}");
 
         let mut objects = BTreeMap::new();
         for (key, vertex) in &graph.vertices {

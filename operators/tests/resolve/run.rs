@@ -16,7 +16,7 @@ use vokg_engine::observation::{IdentityChange, TrackedFrame};
 use vokg_engine::record::Digest;
 use vokg_engine::time::Micros;
 use vokg_operators::emit::{Closed, EmitConfig, emit};
-use vokg_operators::resolve::horizon::Rules;
+use vokg_operators::resolve::Rules;
 use vokg_operators::resolve::{ResolveConfig, objects, resolve};
 use vokg_operators::tick::Tick;
 

@@ -4,7 +4,7 @@ use crate::history::{History, NO_HORIZON, Plan, history, rules};
 use crate::oracle::Oracle;
 use differential_dataflow::AsCollection;
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::InputHandle;
@@ -51,8 +51,13 @@ fn degree_updates(history: History) -> Vec<Update> {
 fn counted(oracle: &Oracle, now: Now) -> Degrees {
     let mut degrees = Degrees::new();
     for (edge, _) in oracle.edges(now).values() {
-        for end in [edge.from, edge.to] {
-            let VertexKey::Object(object) = end else { panic!("an interaction ends at {end:?}") };
+        let ends: BTreeSet<VertexKey> = [edge.from, edge.to].into();
+        for end in ends {
+            let object = match end {
+                VertexKey::Object(object) => object,
+                VertexKey::Zone(zone) => zone.track().into(),
+                end => panic!("an interaction ends at {end:?}"),
+            };
             let degree = degrees.entry((object, edge.kind)).or_default();
             degree.total += 1;
             degree.open += u32::from(edge.valid_to_us.is_none());

@@ -14,7 +14,7 @@ use vokg_engine::id::{InteractionId, ObjectId, TrackId};
 use vokg_engine::observation::{IdentityChange, Observation, TrackedFrame};
 use vokg_engine::record::{LogEntry, Record};
 use vokg_engine::time::{Micros, SECOND_US};
-use vokg_operators::resolve::horizon::Rules;
+use vokg_operators::resolve::Rules;
 
 /// What happens in a story.
 #[derive(Clone, Copy)]
@@ -33,7 +33,7 @@ use Event::{Confirmed, Ended, Is, Near};
 /// NEAR with the default holds of 0.4 s; whether pauses are bridged differs between the stories.
 fn rules(bridge_us: Micros) -> Rules {
     let hold_us = 400_000;
-    let near = IntervalRule { symmetric: true, hold_on_us: hold_us, hold_off_us: hold_us, min_us: 0, bridge_us };
+    let near = IntervalRule { symmetric: true, hold_on_us: hold_us, hold_off_us: hold_us, min_us: 0, bridge_us, ..IntervalRule::PLAIN };
     Rules::from([(RelationKind::NEAR, near)])
 }
 
@@ -65,6 +65,7 @@ fn story(events: &[(u64, Event)], last_ms: u64) -> History {
                     number,
                     to_us: to_ms.map(|ms| ms * 1000),
                     confidence_milli: 800,
+                    detail: Default::default(),
                 };
                 frame.spans.extend(spans.insert(number, span).map(|before| (before, -1)));
                 frame.spans.push((span, 1));

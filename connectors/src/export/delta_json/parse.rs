@@ -9,11 +9,11 @@ use serde::Deserialize;
 use serde_json::Value;
 use vokg_engine::delta::{
     CorrectionVertex, Delta, Diff, Edge, Element, GapVertex, IdentityMove, ObjectVertex, StreamVertex, Vertex,
-    VertexKey,
+    VertexKey, ZoneShape, ZoneVertex,
 };
-use vokg_engine::evidence::RelationKind;
+use vokg_engine::evidence::{Detail, RelationKind};
 use vokg_engine::geometry::Size;
-use vokg_engine::id::{InteractionId, ObjectId, StreamName, TrackId};
+use vokg_engine::id::{InteractionId, ObjectId, StreamName, TrackId, ZoneId};
 use vokg_engine::record::{LogEntry, Progress, Record};
 use vokg_engine::time::{Micros, TimeSource};
 
@@ -158,11 +158,20 @@ struct CorrectionMembers {
 }
 
 #[derive(Deserialize)]
+struct ZoneMembers {
+    name: String,
+    shape: String,
+    corners: Vec<f64>,
+}
+
+#[derive(Deserialize)]
 struct EdgeMembers {
     valid_from_us: Micros,
     valid_to_us: Option<Micros>,
     confidence: f64,
     supersedes: Vec<String>,
+    lag_ms: Option<u32>,
+    p_value: Option<f64>,
 }
 
 /// Reads one line, with or without its line feed. Members that this version does not know are skipped.
@@ -276,6 +285,16 @@ fn parse_vertex(stream: &StreamName, key: &VertexKey, properties: &Value) -> Res
             let m = CorrectionMembers::deserialize(properties)?;
             Vertex::Correction(CorrectionVertex { moves: parse_moves(stream, &m)?, reason: m.reason })
         }
+        VertexKey::Zone(_) => {
+            let m = ZoneMembers::deserialize(properties)?;
+            let shapes = [ZoneShape::Area, ZoneShape::Line];
+            let shape = shapes.into_iter().find(|shape| shape.name() == m.shape);
+            Vertex::Zone(ZoneVertex {
+                shape: shape.ok_or_else(|| impossible("shape", &m.shape))?,
+                name: m.name,
+                corners_ppm: m.corners.into_iter().map(|share| ppm("corners", share)).collect::<Result<_, _>>()?,
+            })
+        }
     })
 }
 
@@ -310,6 +329,7 @@ fn parse_edge(stream: &StreamName, rel_type: &str, cud: &CudMembers, properties:
         valid_from_us: m.valid_from_us,
         valid_to_us: m.valid_to_us,
         confidence_milli: milli("confidence", m.confidence)?,
+        detail: Detail { lag_ms: m.lag_ms, p_ppm: m.p_value.map(|p| ppm("p_value", p)).transpose()? },
         supersedes: m.supersedes.iter().map(|id| interaction_id(stream, id)).collect::<Result<_, _>>()?,
     })
 }
@@ -322,6 +342,7 @@ fn vertex_key(stream: &StreamName, id: &str) -> Result<VertexKey, ParseError> {
         "o" => number.parse().ok().map(|n| VertexKey::Object(ObjectId(n))),
         "g" => number.parse().ok().map(VertexKey::Gap),
         "c" => number.parse().ok().map(VertexKey::Correction),
+        "z" => number.parse().ok().filter(|n| *n <= ZoneId::MAX).map(|n| VertexKey::Zone(ZoneId(n))),
         _ => None,
     });
     key.ok_or_else(|| impossible("vokg_id", id))
@@ -352,6 +373,12 @@ fn milli(member: &'static str, share: f64) -> Result<u16, ParseError> {
     let thousandths = (share * 1000.0).round();
     let fits = (0.0..=f64::from(u16::MAX)).contains(&thousandths);
     if fits { Ok(thousandths as u16) } else { Err(impossible(member, share)) }
+}
+
+fn ppm(member: &'static str, share: f64) -> Result<u32, ParseError> {
+    let millionths = (share * 1e6).round();
+    let fits = (0.0..=f64::from(u32::MAX)).contains(&millionths);
+    if fits { Ok(millionths as u32) } else { Err(impossible(member, share)) }
 }
 
 fn impossible(member: &'static str, value: impl ToString) -> ParseError {

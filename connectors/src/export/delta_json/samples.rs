@@ -6,12 +6,12 @@ use proptest::option;
 use proptest::prelude::*;
 use vokg_engine::delta::{
     CorrectionVertex, Delta, Diff, Edge, Element, GapVertex, IdentityMove, ObjectVertex, StreamVertex, Vertex,
-    VertexKey,
+    VertexKey, ZoneShape, ZoneVertex,
 };
-use vokg_engine::evidence::RelationKind;
+use vokg_engine::evidence::{Detail, RelationKind};
 use vokg_engine::geometry::Size;
 use vokg_engine::graph::Graph;
-use vokg_engine::id::{InteractionId, ObjectId, StreamName, TrackId};
+use vokg_engine::id::{InteractionId, ObjectId, StreamName, TrackId, ZoneId};
 use vokg_engine::record::{Digest, LogEntry, Progress, Record};
 use vokg_engine::time::{Micros, TimeSource};
 
@@ -56,6 +56,7 @@ fn near(a: u32, b: u32, number: u32, to: Option<Micros>, supersedes: Vec<Interac
         valid_from_us: 1_000_000,
         valid_to_us: to,
         confidence_milli: 812,
+        detail: Detail::default(),
         supersedes,
     }
 }
@@ -211,7 +212,13 @@ fn any_vertex() -> impl Strategy<Value = (VertexKey, Vertex)> {
     let correction = (any_time(), vec(any_move(), 0..4), any_text()).prop_map(|(t, moves, reason)| {
         (VertexKey::Correction(t), Vertex::Correction(CorrectionVertex { moves, reason }))
     });
-    prop_oneof![stream, any_object(), gap, correction]
+    let shapes = prop_oneof![Just(ZoneShape::Area), Just(ZoneShape::Line)];
+    let zone = (0..=ZoneId::MAX, any_text(), shapes, vec(0u32..=1_000_000, 4..9)).prop_map(
+        |(id, name, shape, corners_ppm)| {
+            (VertexKey::Zone(ZoneId(id)), Vertex::Zone(ZoneVertex { name, shape, corners_ppm }))
+        },
+    );
+    prop_oneof![stream, any_object(), gap, correction, zone]
 }
 
 fn any_object() -> impl Strategy<Value = (VertexKey, Vertex)> {
@@ -233,11 +240,12 @@ fn any_move() -> impl Strategy<Value = IdentityMove> {
 }
 
 fn any_edge() -> impl Strategy<Value = Edge> {
-    let kinds = prop_oneof![Just(RelationKind::NEAR), Just(RelationKind::literal("A_9"))];
+    let kinds = prop_oneof![Just(RelationKind::NEAR), Just(RelationKind::INFLUENCES), Just(RelationKind::literal("A_9"))];
     let ids = vec(any::<u64>().prop_map(InteractionId), 0..3);
     let ends = (any_vertex(), any_vertex());
-    (any::<u64>(), kinds, ends, any_time(), option::of(any_time()), 0u16..=1000, ids).prop_map(
-        |(id, kind, (from, to), valid_from_us, valid_to_us, confidence_milli, supersedes)| Edge {
+    let measures = (0u16..=1000, option::of(any::<u32>()), option::of(0u32..=1_000_000));
+    (any::<u64>(), kinds, ends, any_time(), option::of(any_time()), measures, ids).prop_map(
+        |(id, kind, (from, to), valid_from_us, valid_to_us, (confidence_milli, lag_ms, p_ppm), supersedes)| Edge {
             id: InteractionId(id),
             kind,
             from: from.0,
@@ -245,6 +253,7 @@ fn any_edge() -> impl Strategy<Value = Edge> {
             valid_from_us,
             valid_to_us,
             confidence_milli,
+            detail: Detail { lag_ms, p_ppm },
             supersedes,
         },
     )

@@ -2,11 +2,11 @@
 
 use super::super::seal::{Input, Row, Standing};
 use super::*;
-use vokg_engine::evidence::{IntervalRule, RelationKind};
+use vokg_engine::evidence::{Detail, IntervalRule, RelationKind};
 use vokg_engine::time::SECOND_US;
 
 const RULE: IntervalRule =
-    IntervalRule { symmetric: true, hold_on_us: 100_000, hold_off_us: 150_000, min_us: 0, bridge_us: 200_000 };
+    IntervalRule { symmetric: true, hold_on_us: 100_000, hold_off_us: 150_000, min_us: 0, bridge_us: 200_000, ..IntervalRule::PLAIN };
 
 fn rules() -> Rules {
     Rules::from([(RelationKind::NEAR, RULE)])
@@ -14,7 +14,7 @@ fn rules() -> Rules {
 
 fn near(number: u32, from_us: Micros, to_us: Option<Micros>) -> EvidenceSpan {
     let (kind, a, b) = (RelationKind::NEAR, TrackId(1), TrackId(2));
-    EvidenceSpan { kind, a, b, from_us, number, to_us, confidence_milli: 500 }
+    EvidenceSpan { kind, a, b, from_us, number, to_us, confidence_milli: 500, detail: Detail::default() }
 }
 
 fn evidence(rows: Vec<Row>) -> Vec<Change> {
