@@ -42,7 +42,14 @@ impl Bench {
             t: 0,
         };
         let hold_us = 400_000;
-        let rule = IntervalRule { symmetric: true, hold_on_us: hold_us, hold_off_us: hold_us, min_us: 0, bridge_us: 0, ..IntervalRule::PLAIN };
+        let rule = IntervalRule {
+            symmetric: true,
+            hold_on_us: hold_us,
+            hold_off_us: hold_us,
+            min_us: 0,
+            bridge_us: 0,
+            ..IntervalRule::PLAIN
+        };
         let config = ResolveConfig::new(Rules::from([(RelationKind::NEAR, rule)]));
         worker.dataflow(|scope| {
             let spans = scope.input_from(&mut bench.spans).as_collection();

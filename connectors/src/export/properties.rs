@@ -5,7 +5,9 @@
 //! What is nested in the engine, such as the moves of a correction, becomes lists of equal length.
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
-use vokg_engine::delta::{CorrectionVertex, Edge, GapVertex, ObjectVertex, StreamVertex, Vertex, VertexKey, ZoneVertex};
+use vokg_engine::delta::{
+    CorrectionVertex, Edge, GapVertex, ObjectVertex, StreamVertex, Vertex, VertexKey, ZoneVertex,
+};
 use vokg_engine::evidence::RelationKind;
 use vokg_engine::id::{ObjectId, StreamName};
 use vokg_engine::time::TimeSource;

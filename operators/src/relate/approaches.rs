@@ -4,6 +4,7 @@ use super::config::HeadingConfig;
 use super::pair::{End, Pair};
 use super::relation::{Judgement, Reach, Relation, confidence};
 use vokg_engine::evidence::{IntervalRule, RelationKind};
+use vokg_engine::time::Micros;
 
 /// The first track moves towards the second, which is still or comes towards it. Directed; two that walk up to each
 /// other approach both ways.
@@ -11,6 +12,8 @@ pub struct Approaches {
     bounds: HeadingConfig,
 }
 
+/// How far back velocities speak of: half of their window.
+pub(super) const VELOCITY_DELAY_US: Micros = 250_000;
 /// At this speed along the line nobody doubts the direction, in sizes per second.
 pub(super) const CERTAIN_SPEED: f64 = 1.0;
 
@@ -27,7 +30,7 @@ impl Relation for Approaches {
     }
 
     fn rule(&self) -> IntervalRule {
-        self.bounds.hold.rule(false)
+        IntervalRule { delay_us: VELOCITY_DELAY_US, ..self.bounds.hold.rule(false) }
     }
 
     fn reach(&self) -> Reach {
@@ -55,7 +58,7 @@ impl Relation for Approaches {
 impl Approaches {
     /// Whether the other waits or comes.
     fn is_met(&self, pair: &Pair<'_>) -> bool {
-        let still = pair.speed(End::B).is_some_and(|speed| speed < self.bounds.still_speed);
+        let still = pair.steady_speed(End::B).is_some_and(|speed| speed < self.bounds.still_speed);
         still || pair.along(End::B).is_some_and(|speed| speed <= 0.0)
     }
 }
@@ -87,7 +90,7 @@ mod tests {
         let frames = clip(7.0, |s| at((20.0 * s.clamp(1.0, 5.0), 0.0), (140.0, 0.0)));
         let spans = held(approaches(), &frames);
         let [(1, 2, from, Some(to))] = spans[..] else { panic!("{spans:?}") };
-        assert!((1040..1400).contains(&from) && (5000..5500).contains(&to), "{from} {to}");
+        assert!((900..1250).contains(&from) && (4850..5300).contains(&to), "{from} {to}");
     }
 
     #[test]

@@ -6,6 +6,9 @@
 use super::pose::Pose;
 use super::relation::Reach;
 
+/// Slower than this nobody moves, in sizes per second.
+const MOVING_SPEED: f64 = 0.15;
+
 /// The candidates of one frame, as indices into its poses.
 #[derive(Debug, Default)]
 pub(super) struct Candidates {
@@ -28,8 +31,9 @@ impl Reaches {
     pub(super) fn new(gap: f64, reaches: impl Iterator<Item = Reach>) -> Self {
         reaches.fold(Self { gap, speed: None }, |all, reach| match reach {
             Reach::Gap(gap) => Self { gap: all.gap.max(gap), ..all },
-            // What was held is judged whether it is a candidate or not.
-            Reach::After(_) => all,
+            // What was held is judged whether it is a candidate or not; what was left meets everybody.
+            Reach::After(_) | Reach::Left => all,
+            Reach::Moving(_) | Reach::Behind(_) => Self { speed: Some(all.speed.unwrap_or(MOVING_SPEED)), ..all },
             Reach::Towards(speed) => Self { speed: Some(all.speed.map_or(speed, |least| least.min(speed))), ..all },
         })
     }
@@ -81,10 +85,10 @@ fn close_pairs(poses: &[Pose], gap: f64) -> Vec<(usize, usize)> {
 
 /// Those that are fast enough beside the smallest, where a size is shortest.
 fn moving(poses: &[Pose], speed: Option<f64>) -> Vec<usize> {
-    let Some(speed) = speed else { return Vec::new() };
+    let speed = speed.unwrap_or(f64::INFINITY);
     let smallest_px = poses.iter().map(|pose| pose.size_px).fold(f64::INFINITY, f64::min);
     let moves = |pose: &Pose| pose.speed_px >= speed * (pose.size_px * smallest_px).sqrt();
-    (0..poses.len()).filter(|i| moves(&poses[*i])).collect()
+    (0..poses.len()).filter(|i| poses[*i].left || moves(&poses[*i])).collect()
 }
 
 #[cfg(test)]

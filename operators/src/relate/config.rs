@@ -25,6 +25,18 @@ pub struct RelateConfig {
     pub approaches: HeadingConfig,
     /// Bounds of LEAVES, as speeds and directions away from the other.
     pub leaves: LeavesConfig,
+    /// Bounds of FOLLOWS.
+    pub follows: FollowsConfig,
+    /// Bounds of CHASES.
+    pub chases: ChasesConfig,
+    /// Bounds of MOVES_WITH.
+    pub moves_with: MovesWithConfig,
+    /// Bounds of CARRIES, PICK_UP and PUT_DOWN.
+    pub carries: CarriesConfig,
+    /// Bounds of MEETS.
+    pub meets: MeetsConfig,
+    /// Bounds of ABANDONED.
+    pub abandoned: AbandonedConfig,
 }
 
 impl RelateConfig {
@@ -33,7 +45,7 @@ impl RelateConfig {
     /// # Errors
     /// The names and values of the two.
     pub fn refuse_crossed_bounds(&self) -> Result<(), String> {
-        let Self { near, contains, occludes, approaches, leaves, .. } = self;
+        let Self { near, contains, occludes, approaches, leaves, follows, chases, abandoned, .. } = self;
         let heading = &leaves.heading;
         let at_most = [
             ("near.on_gap", near.on_gap, "near.off_gap", near.off_gap),
@@ -42,6 +54,9 @@ impl RelateConfig {
             ("occludes.on_gap", occludes.on_gap, "occludes.off_gap", occludes.off_gap),
             ("approaches.off_speed", approaches.off_speed, "approaches.on_speed", approaches.on_speed),
             ("leaves.heading.off_speed", heading.off_speed, "leaves.heading.on_speed", heading.on_speed),
+            ("follows.least_distance", follows.least_distance, "follows.most_distance", follows.most_distance),
+            ("chases.off_share", chases.off_share, "chases.on_share", chases.on_share),
+            ("abandoned.off_distance", abandoned.off_distance, "abandoned.on_distance", abandoned.on_distance),
         ];
         let crossed = at_most.into_iter().find(|(_, low, _, high)| low > high);
         crossed.map_or(Ok(()), |(name, low, other, high)| {
@@ -60,6 +75,9 @@ pub struct MeasureConfig {
     /// The velocity of a track is the least-squares slope over this long, in seconds, and over at least three sightings.
     #[schemars(range(min = 0.05, max = 60.0))]
     pub velocity_secs: f64,
+    /// The steady velocity, for what must not flicker with noise, is the slope over this long, in seconds.
+    #[schemars(range(min = 0.05, max = 60.0))]
+    pub steady_secs: f64,
     /// No velocity before those sightings span this long, in seconds.
     #[schemars(range(min = 0.0, max = 600.0))]
     pub velocity_span_secs: f64,
@@ -82,6 +100,7 @@ impl Default for MeasureConfig {
         Self {
             size_secs: 2.0,
             velocity_secs: 0.5,
+            steady_secs: 1.0,
             velocity_span_secs: 0.2,
             interpolate_secs: 0.5,
             replay_secs: 2.0,
@@ -251,5 +270,227 @@ pub struct LeavesConfig {
 impl Default for LeavesConfig {
     fn default() -> Self {
         Self { heading: HeadingConfig::default(), near_within_secs: 2.0 }
+    }
+}
+
+/// Bounds of FOLLOWS.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct FollowsConfig {
+    /// Mean distance between the way of the one and that of the other a lag before, in sizes.
+    #[schemars(range(min = 0.0, max = 100.0))]
+    pub path_error: f64,
+    /// Over this long, in seconds.
+    #[schemars(range(min = 0.1, max = 2.0))]
+    pub window_secs: f64,
+    /// The shortest lag, in seconds.
+    #[schemars(range(min = 0.1, max = 4.0))]
+    pub least_lag_secs: f64,
+    /// The longest lag, in seconds.
+    #[schemars(range(min = 0.1, max = 4.0))]
+    pub most_lag_secs: f64,
+    /// Both move at least this fast, in sizes per second.
+    #[schemars(range(min = 0.0, max = 100.0))]
+    pub speed: f64,
+    /// Least cosine between the movement of either and the line from the one to the other.
+    #[schemars(range(min = -1.0, max = 1.0))]
+    pub cos: f64,
+    /// Least distance of the centres, in sizes.
+    #[schemars(range(min = 0.0, max = 100.0))]
+    pub least_distance: f64,
+    /// Greatest distance of the centres, in sizes.
+    #[schemars(range(min = 0.0, max = 100.0))]
+    pub most_distance: f64,
+    /// How long.
+    pub hold: Hold,
+}
+
+impl Default for FollowsConfig {
+    fn default() -> Self {
+        Self {
+            path_error: 0.35,
+            window_secs: 1.5,
+            least_lag_secs: 0.3,
+            most_lag_secs: 4.0,
+            speed: 0.25,
+            cos: 0.3,
+            least_distance: 0.4,
+            most_distance: 8.0,
+            hold: Hold { min_secs: 1.0, bridge_secs: 1.0, ..Hold::new(0.2, 0.4) },
+        }
+    }
+}
+
+/// Bounds of CHASES.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ChasesConfig {
+    /// Greatest angle between the movement of the first and the line to the second, in degrees.
+    #[schemars(range(min = 0.0, max = 180.0))]
+    pub angle_degrees: f64,
+    /// Greatest angle between the movement of the second and that line, in degrees.
+    #[schemars(range(min = 0.0, max = 180.0))]
+    pub flight_angle_degrees: f64,
+    /// Both move at least this fast, in sizes per second.
+    #[schemars(range(min = 0.0, max = 100.0))]
+    pub speed: f64,
+    /// Greatest distance of the centres, in sizes.
+    #[schemars(range(min = 0.0, max = 100.0))]
+    pub most_distance: f64,
+    /// Judged over this long, in seconds.
+    #[schemars(range(min = 0.1, max = 4.0))]
+    pub window_secs: f64,
+    /// Begins when at least this share of the window shows a chase.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub on_share: f64,
+    /// Ends when less than this share does.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub off_share: f64,
+    /// How long.
+    pub hold: Hold,
+}
+
+impl Default for ChasesConfig {
+    fn default() -> Self {
+        Self {
+            angle_degrees: 30.0,
+            flight_angle_degrees: 75.0,
+            speed: 1.3,
+            most_distance: 6.0,
+            window_secs: 0.8,
+            on_share: 0.8,
+            off_share: 0.5,
+            hold: Hold { min_secs: 1.5, bridge_secs: 1.0, ..Hold::new(0.0, 0.3) },
+        }
+    }
+}
+
+/// Bounds of MOVES_WITH.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct MovesWithConfig {
+    /// Both move at least this fast, in sizes per second.
+    #[schemars(range(min = 0.0, max = 100.0))]
+    pub speed: f64,
+    /// The velocities differ by at most this share of the greater speed ...
+    #[schemars(range(min = 0.0, max = 100.0))]
+    pub drift_share: f64,
+    /// ... and this, in sizes per second.
+    #[schemars(range(min = 0.0, max = 100.0))]
+    pub drift_speed: f64,
+    /// Greatest distance of the centres, in sizes.
+    #[schemars(range(min = 0.0, max = 100.0))]
+    pub most_distance: f64,
+    /// Greatest cosine, in either sense, between the movement and the line between both.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub most_cos: f64,
+    /// How long.
+    pub hold: Hold,
+}
+
+impl Default for MovesWithConfig {
+    fn default() -> Self {
+        Self {
+            speed: 0.25,
+            drift_share: 0.2,
+            drift_speed: 0.1,
+            most_distance: 2.0,
+            most_cos: 0.5,
+            hold: Hold { min_secs: 1.0, ..Hold::new(0.6, 0.4) },
+        }
+    }
+}
+
+/// Bounds of CARRIES, and of PICK_UP and PUT_DOWN, its beginning and end.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct CarriesConfig {
+    /// What is carried has at most this share of the area.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub area_ratio: f64,
+    /// Greatest gap, in sizes.
+    #[schemars(range(min = 0.0, max = 100.0))]
+    pub gap: f64,
+    /// Both move at least this fast, in sizes per second.
+    #[schemars(range(min = 0.0, max = 100.0))]
+    pub speed: f64,
+    /// The velocities differ by at most this share of the greater speed ...
+    #[schemars(range(min = 0.0, max = 100.0))]
+    pub drift_share: f64,
+    /// ... and this, in sizes per second.
+    #[schemars(range(min = 0.0, max = 100.0))]
+    pub drift_speed: f64,
+    /// All bounds are this much wider once it holds.
+    #[schemars(range(min = 1.0, max = 10.0))]
+    pub slack: f64,
+    /// Below this speed a thing lies, in sizes per second.
+    #[schemars(range(min = 0.0, max = 100.0))]
+    pub still_speed: f64,
+    /// PICK_UP and PUT_DOWN last this long, in seconds.
+    #[schemars(range(min = 0.0, max = 600.0))]
+    pub handling_secs: f64,
+    /// How long.
+    pub hold: Hold,
+}
+
+impl Default for CarriesConfig {
+    fn default() -> Self {
+        Self {
+            area_ratio: 0.5,
+            gap: 0.1,
+            speed: 0.2,
+            drift_share: 0.25,
+            drift_speed: 0.1,
+            slack: 1.3,
+            still_speed: 0.25,
+            handling_secs: 1.0,
+            hold: Hold::new(0.5, 0.4),
+        }
+    }
+}
+
+/// Bounds of MEETS.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct MeetsConfig {
+    /// Greatest gap, in sizes.
+    #[schemars(range(min = 0.0, max = 100.0))]
+    pub gap: f64,
+    /// Both are slower than this, in sizes per second.
+    #[schemars(range(min = 0.0, max = 100.0))]
+    pub still_speed: f64,
+    /// One approached the other at most this long before, in seconds.
+    #[schemars(range(min = 0.0, max = 600.0))]
+    pub approach_within_secs: f64,
+    /// How long.
+    pub hold: Hold,
+}
+
+impl Default for MeetsConfig {
+    fn default() -> Self {
+        Self { gap: 0.75, still_speed: 0.25, approach_within_secs: 2.0, hold: Hold::new(1.5, 0.6) }
+    }
+}
+
+/// Bounds of ABANDONED.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct AbandonedConfig {
+    /// Whoever left it is away at this distance of the centres, in sizes, ...
+    #[schemars(range(min = 0.0, max = 100.0))]
+    pub on_distance: f64,
+    /// ... or out of sight, and back within this distance.
+    #[schemars(range(min = 0.0, max = 100.0))]
+    pub off_distance: f64,
+    /// Below this speed a thing lies, in sizes per second.
+    #[schemars(range(min = 0.0, max = 100.0))]
+    pub still_speed: f64,
+    /// How long.
+    pub hold: Hold,
+}
+
+impl Default for AbandonedConfig {
+    fn default() -> Self {
+        Self { on_distance: 3.0, off_distance: 2.0, still_speed: 0.25, hold: Hold::new(10.0, 1.0) }
     }
 }

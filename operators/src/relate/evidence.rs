@@ -38,12 +38,19 @@ enum Phase {
 }
 
 impl Evidence {
-    pub(super) fn begin(kind: RelationKind, a: TrackId, b: TrackId, t: Micros, confidence: f64) -> Self {
+    /// Judged to hold at `t`, and said to hold since `from_us`.
+    pub(super) fn begin(
+        kind: RelationKind,
+        (a, b): (TrackId, TrackId),
+        t: Micros,
+        from_us: Micros,
+        confidence: f64,
+    ) -> Self {
         Self {
             kind,
             a,
             b,
-            from_us: t,
+            from_us,
             to_us: None,
             on_us: t,
             confidence_sum: confidence,
@@ -75,6 +82,19 @@ impl Evidence {
         self.kind
     }
 
+    /// The first moment a next one of its kind can begin.
+    pub(super) fn until_us(&self) -> Micros {
+        self.to_us.unwrap_or(self.on_us)
+    }
+
+    pub(super) fn is_believed(&self) -> bool {
+        self.believed
+    }
+
+    pub(super) fn is_on(&self) -> bool {
+        self.phase == Phase::On
+    }
+
     pub(super) fn is_over(&self) -> bool {
         self.phase == Phase::Over
     }
@@ -104,7 +124,7 @@ impl Evidence {
     /// It no longer holds at `t`. A paused one has ended where it paused.
     pub(super) fn end(&mut self, t: Micros, out: &mut Vec<SpanChange>) {
         if self.phase == Phase::On {
-            self.to_us = Some(t);
+            self.to_us = Some(t.max(self.from_us));
             self.state(out);
         }
         self.phase = Phase::Over;
@@ -172,7 +192,7 @@ mod tests {
     #[test]
     fn it_is_stated_when_it_begins_is_believed_and_ends() {
         let mut out = Vec::new();
-        let mut evidence = Evidence::begin(RelationKind::NEAR, TrackId(1), TrackId(2), 100, 1.0);
+        let mut evidence = Evidence::begin(RelationKind::NEAR, (TrackId(1), TrackId(2)), 100, 100, 1.0);
         assert!(evidence.unstated().is_some());
         evidence.number(5, &mut out);
         assert_eq!(changes(&mut out), [(1, None, 1000)]);
@@ -190,7 +210,7 @@ mod tests {
     #[test]
     fn a_pause_closes_where_it_was_last_judged_and_a_return_opens_it_again() {
         let mut out = Vec::new();
-        let mut evidence = Evidence::begin(RelationKind::NEAR, TrackId(1), TrackId(2), 100, 1.0);
+        let mut evidence = Evidence::begin(RelationKind::NEAR, (TrackId(1), TrackId(2)), 100, 100, 1.0);
         evidence.number(5, &mut out);
         evidence.hold(130, 1.0, 1000, &mut out);
         evidence.pause(&mut out);

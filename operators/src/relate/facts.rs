@@ -5,7 +5,9 @@ use super::mot::{Frames, sightings};
 use super::relation::Registry;
 use super::{RelateConfig, Relations};
 use crate::mot::{FrameRate, MotError};
-use crate::resolve::intervals::{Now, eval};
+use crate::resolve::Rules;
+use crate::resolve::intervals::Now;
+use crate::resolve::scratch::interactions;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use vokg_engine::evidence::{EvidenceSpan, RelationKind};
@@ -63,14 +65,11 @@ pub fn facts_of(frames: &Frames, rate: FrameRate, size: Option<Size>, config: &R
             };
         }
     }
-    let mut by_pair: BTreeMap<(RelationKind, TrackId, TrackId), Vec<EvidenceSpan>> = BTreeMap::new();
-    for span in spans.into_values() {
-        by_pair.entry((span.kind, span.a, span.b)).or_default().push(span);
-    }
-    let rules = Registry::builtin(config).rules();
+    let rules = Rules::from(Registry::builtin(config).rules());
+    let spans = spans.into_values().map(|span| (span.a.into(), span.b.into(), span));
     let mut facts = Vec::new();
-    for ((kind, a, b), spans) in by_pair {
-        let intervals = eval(&spans, &rules[&kind], Now::End(end_us)).intervals;
+    for ((kind, a, b), intervals) in interactions(spans, &rules, Now::End(end_us)) {
+        let (a, b) = (TrackId(a.0), TrackId(b.0));
         facts.extend(intervals.into_iter().map(|interval| Fact {
             kind,
             a,

@@ -1,6 +1,6 @@
 //! LEAVES: a thing moves away from another it was near.
 
-use super::approaches::CERTAIN_SPEED;
+use super::approaches::{CERTAIN_SPEED, VELOCITY_DELAY_US};
 use super::config::{HeadingConfig, LeavesConfig};
 use super::pair::{End, Pair};
 use super::relation::{Judgement, Reach, Relation, confidence};
@@ -21,7 +21,7 @@ impl Leaves {
 
     /// Whether the other waits or goes as well.
     fn is_let_go(&self, pair: &Pair<'_>) -> bool {
-        let still = pair.speed(End::B).is_some_and(|speed| speed < self.bounds.still_speed);
+        let still = pair.steady_speed(End::B).is_some_and(|speed| speed < self.bounds.still_speed);
         still || pair.along(End::B).is_some_and(|speed| speed >= 0.0)
     }
 }
@@ -32,7 +32,7 @@ impl Relation for Leaves {
     }
 
     fn rule(&self) -> IntervalRule {
-        self.bounds.hold.rule(false)
+        IntervalRule { delay_us: VELOCITY_DELAY_US, ..self.bounds.hold.rule(false) }
     }
 
     fn reach(&self) -> Reach {
@@ -83,7 +83,7 @@ mod tests {
     fn one_leaves_what_it_was_near() {
         let spans = spans(0.4);
         let [(2, 1, from, Some(3960))] = spans[..] else { panic!("{spans:?}") };
-        assert!((1040..1400).contains(&from), "{from}");
+        assert!((900..1250).contains(&from), "{from}");
     }
 
     #[test]

@@ -7,17 +7,24 @@
 //! Three files to read first: [`relation`](Relation) says what a relation is, `near.rs` is the simplest one, and
 //! [`Relations`] judges them all. docs/operators.md tells how to add one.
 
+mod abandoned;
 mod approaches;
 mod border;
 mod candidates;
+mod carries;
+mod chases;
 mod config;
 mod contains;
 mod evidence;
 pub mod facts;
+mod follows;
+mod handling;
 mod kinematics;
 mod leaves;
 mod mask_gap;
+mod meets;
 pub mod mot;
+mod moves_with;
 mod near;
 mod occludes;
 mod pair;
@@ -29,9 +36,11 @@ mod relations;
 mod scenes;
 #[cfg(test)]
 mod testing;
+mod trail;
 
 pub use config::{
-    ContainsConfig, HeadingConfig, Hold, LeavesConfig, MeasureConfig, NearConfig, OccludesConfig, RelateConfig,
+    AbandonedConfig, CarriesConfig, ChasesConfig, ContainsConfig, FollowsConfig, HeadingConfig, Hold, LeavesConfig,
+    MeasureConfig, MeetsConfig, MovesWithConfig, NearConfig, OccludesConfig, RelateConfig,
 };
 pub use pair::{End, Pair};
 pub use pairs::MEMORY_US;

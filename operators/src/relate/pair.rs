@@ -1,9 +1,11 @@
 //! The quantities relations are judged by: two tracks in one frame, in sizes and seconds.
 
 use super::mask_gap::mask_gap;
-use super::pose::Pose;
+use super::pose::{Motion, Pose};
 use super::relation::Reach;
+use super::trail::Trail;
 use std::cell::OnceCell;
+use std::collections::BTreeMap;
 use vokg_engine::evidence::RelationKind;
 use vokg_engine::geometry::{Rect, Size};
 use vokg_engine::id::TrackId;
@@ -39,12 +41,34 @@ pub(super) struct Shared<'a> {
     distance_px: f64,
     box_gap_px: f64,
     gap: OnceCell<f64>,
-    held: &'a [(RelationKind, Micros)],
+    held: &'a [Held],
+    motions: &'a BTreeMap<TrackId, Motion>,
+}
+
+/// What is known of one relation between two tracks, as of the frames before.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Held {
+    pub(super) kind: RelationKind,
+    /// From the smaller track to the greater.
+    pub(super) forward: bool,
+    /// When it last held.
+    pub(super) on_us: Micros,
+    /// It still does.
+    pub(super) on: bool,
+    /// It has held long enough.
+    pub(super) believed: bool,
 }
 
 impl<'a> Shared<'a> {
-    /// `held` tells when relations between the two last held, in either direction.
-    pub(super) fn new(a: &Pose, b: &Pose, t: Micros, frame: Option<Size>, held: &'a [(RelationKind, Micros)]) -> Self {
+    /// `held` tells what held between the two, in either direction; `motions` has what is known of every live track.
+    pub(super) fn new(
+        a: &Pose,
+        b: &Pose,
+        t: Micros,
+        frame: Option<Size>,
+        held: &'a [Held],
+        motions: &'a BTreeMap<TrackId, Motion>,
+    ) -> Self {
         let line = (b.centre.0 - a.centre.0, b.centre.1 - a.centre.1);
         Self {
             t,
@@ -55,6 +79,7 @@ impl<'a> Shared<'a> {
             box_gap_px: f64::from(a.rect.gap(&b.rect)),
             gap: OnceCell::new(),
             held,
+            motions,
         }
     }
 
@@ -63,18 +88,33 @@ impl<'a> Shared<'a> {
         self.box_gap_px > gap * self.size_px
     }
 
-    /// Whether a relation that starts from `from`, one of the two, can hold.
-    pub(super) fn reached(&self, reach: Reach, from: &Pose) -> bool {
+    /// Whether a relation from the one to the other can hold.
+    pub(super) fn reached(&self, reach: Reach, from: &Pose, to: &Pose) -> bool {
         match reach {
             Reach::Gap(gap) => self.box_gap_px <= gap * self.size_px,
-            Reach::After(kind) => self.held.iter().any(|(held, _)| *held == kind),
+            Reach::After(kind) => self.held.iter().any(|held| held.kind == kind),
+            Reach::Left => to.left,
+            Reach::Moving(gap) => {
+                self.box_gap_px <= gap * self.size_px && from.velocity.is_some() && to.velocity.is_some()
+            }
+            Reach::Behind(gap) => self.box_gap_px <= gap * self.size_px && is_behind(from, to),
             // Without a velocity the relation itself decides.
             Reach::Towards(speed) => from.velocity.is_none() || from.speed_px >= speed * self.size_px,
         }
     }
 }
 
+/// Whether the one moves towards the other and that one away from it.
+pub(super) fn is_behind(from: &Pose, to: &Pose) -> bool {
+    let (dx, dy) = (to.centre.0 - from.centre.0, to.centre.1 - from.centre.1);
+    let along = |pose: &Pose| pose.velocity.is_some_and(|(x, y)| x * dx + y * dy > 0.0);
+    along(from) && along(to)
+}
+
 impl<'a> Pair<'a> {
+    /// How far back the steady velocities speak of: half of their window.
+    pub const STEADY_DELAY_US: Micros = 500_000;
+
     pub(super) fn new(a: &'a Pose, b: &'a Pose, shared: &'a Shared<'a>) -> Self {
         let sign = if a.track <= b.track { 1.0 } else { -1.0 };
         Self { a, b, shared, sign }
@@ -201,10 +241,92 @@ impl<'a> Pair<'a> {
         self.pose(end).visible
     }
 
+    /// Where a track was over the last seconds.
+    pub(super) fn trail(&self, end: End) -> &Trail {
+        self.shared.motions.get(&self.track(end)).map_or(Trail::NONE, Motion::trail)
+    }
+
+    /// A track's own size in pixels: the running median of the square root of its area.
+    pub fn own_size_px(&self, end: End) -> f64 {
+        self.pose(end).size_px
+    }
+
+    /// Whether the border of the frame cuts nothing off a track.
+    pub fn whole(&self, end: End) -> bool {
+        self.pose(end).whole
+    }
+
+    /// How long ago a track was first seen.
+    pub fn age_us(&self, end: End) -> Micros {
+        self.shared.t.saturating_sub(self.pose(end).first_us)
+    }
+
+    /// How long ago a track last stood, 0 if it does; `None` if it never did.
+    pub fn still_us_ago(&self, end: End) -> Option<Micros> {
+        Some(self.shared.t.saturating_sub(self.pose(end).stood_us?))
+    }
+
+    /// Speed of a track in sizes per second over a longer window, which noise disturbs less.
+    pub fn steady_speed(&self, end: End) -> Option<f64> {
+        let (x, y) = self.pose(end).steady?;
+        Some((x * x + y * y).sqrt() / self.shared.size_px)
+    }
+
+    /// The smaller of both steady speeds.
+    pub fn steady_least(&self) -> Option<f64> {
+        Some(self.steady_speed(End::A)?.min(self.steady_speed(End::B)?))
+    }
+
+    /// The greater of both steady speeds, 0 where there is none.
+    pub fn steady_most(&self) -> f64 {
+        let speed = |end| self.steady_speed(end).unwrap_or(0.0);
+        speed(End::A).max(speed(End::B))
+    }
+
+    /// How much both steady velocities differ, in sizes per second.
+    pub fn steady_drift(&self) -> Option<f64> {
+        let (a, b) = (self.a.steady?, self.b.steady?);
+        let (dx, dy) = (a.0 - b.0, a.1 - b.1);
+        Some((dx * dx + dy * dy).sqrt() / self.shared.size_px)
+    }
+
+    /// Cosine of the angle between a track's steady velocity and the line from A to B.
+    pub fn steady_heading(&self, end: End) -> Option<f64> {
+        let (x, y) = self.pose(end).steady?;
+        let (dx, dy) = self.shared.line;
+        let speed = (x * x + y * y).sqrt() * self.shared.distance_px;
+        (speed > 0.0).then(|| self.sign * (x * dx + y * dy) / speed)
+    }
+
+    fn is_mine(&self, held: &Held, kind: RelationKind) -> bool {
+        held.kind == kind && held.forward == (self.sign > 0.0)
+    }
+
+    /// Whether the relation `kind` held from A to B in the frame before, for long enough to be believed.
+    pub fn holds(&self, kind: RelationKind) -> bool {
+        self.shared.held.iter().any(|held| self.is_mine(held, kind) && held.on && held.believed)
+    }
+
+    /// The same in either direction.
+    pub fn holds_either_way(&self, kind: RelationKind) -> bool {
+        self.shared.held.iter().any(|held| held.kind == kind && held.on && held.believed)
+    }
+
+    /// Whether the relation `kind` held from A to B long enough to be believed, and ended at most `us` ago.
+    pub fn ended_within(&self, kind: RelationKind, us: Micros) -> bool {
+        let ended = |held: &Held| !held.on && held.believed && held.on_us + us >= self.shared.t;
+        self.shared.held.iter().any(|held| self.is_mine(held, kind) && ended(held))
+    }
+
+    /// Whether the relation `kind` held from A to B at most `us` ago.
+    pub fn held_towards(&self, kind: RelationKind, us: Micros) -> bool {
+        self.shared.held.iter().any(|held| self.is_mine(held, kind) && held.on_us + us >= self.shared.t)
+    }
+
     /// Whether the relation `kind` held between the two, in either direction, at most `us` ago. Remembered for
     /// [`MEMORY_US`](super::MEMORY_US).
     pub fn held_within(&self, kind: RelationKind, us: Micros) -> bool {
-        self.shared.held.iter().any(|(held, on_us)| *held == kind && on_us + us >= self.shared.t)
+        self.shared.held.iter().any(|held| held.kind == kind && held.on_us + us >= self.shared.t)
     }
 }
 
@@ -228,7 +350,8 @@ mod tests {
     #[test]
     fn quantities_are_in_sizes_and_turn_with_the_pair() {
         let (a, b) = (moving(1, 0.0, 0.0, 40.0, 0.0), moving(2, 100.0, 0.0, 0.0, 10.0));
-        let shared = Shared::new(&a, &b, 1_000_000, None, &[]);
+        let motions = BTreeMap::new();
+        let shared = Shared::new(&a, &b, 1_000_000, None, &[], &motions);
         let (there, back) = (Pair::new(&a, &b, &shared), Pair::new(&b, &a, &shared));
         let close = |x: Option<f64>, y: f64| assert!((x.unwrap() - y).abs() < 1e-5, "{x:?} {y}");
         assert_eq!((there.distance(), there.gap(), back.gap()), (5.0, 4.0, 4.0));
@@ -244,18 +367,23 @@ mod tests {
     #[test]
     fn what_held_is_remembered_to_the_microsecond() {
         let (a, b) = (moving(1, 0.0, 0.0, 0.0, 0.0), moving(2, 100.0, 0.0, 0.0, 0.0));
-        let held = [(RelationKind::NEAR, 400_000)];
-        let shared = Shared::new(&a, &b, 1_000_000, None, &held);
+        let near = Held { kind: RelationKind::NEAR, forward: true, on_us: 400_000, on: false, believed: true };
+        let (held, motions) = ([near], BTreeMap::new());
+        let shared = Shared::new(&a, &b, 1_000_000, None, &held, &motions);
         let pair = Pair::new(&a, &b, &shared);
         assert!(pair.held_within(RelationKind::NEAR, 600_000));
         assert!(!pair.held_within(RelationKind::NEAR, 599_999));
         assert!(!pair.held_within(RelationKind::LEAVES, 600_000));
+        assert!(pair.ended_within(RelationKind::NEAR, 600_000) && !pair.holds(RelationKind::NEAR));
+        let back = Pair::new(&b, &a, &shared);
+        assert!(!back.ended_within(RelationKind::NEAR, 600_000) && back.held_within(RelationKind::NEAR, 600_000));
     }
 
     #[test]
     fn coinciding_centres_have_no_direction() {
         let (a, b) = (moving(1, 5.0, 5.0, 9.0, 0.0), moving(2, 5.0, 5.0, 0.0, 0.0));
-        let shared = Shared::new(&a, &b, 1_000_000, None, &[]);
+        let motions = BTreeMap::new();
+        let shared = Shared::new(&a, &b, 1_000_000, None, &[], &motions);
         let pair = Pair::new(&a, &b, &shared);
         assert_eq!((pair.along(End::A), pair.heading(End::A)), (None, None));
         assert_eq!((pair.share_inside(), pair.gap()), (1.0, 0.0));

@@ -3,10 +3,10 @@
 use super::SpanChange;
 use super::candidates::Reaches;
 use super::evidence::Evidence;
-use super::pair::{Pair, Shared};
-use super::pose::Pose;
+use super::pair::{Held, Pair, Shared, is_behind};
+use super::pose::{Motion, Pose};
 use super::relation::{Judgement, Reach, Registry, Relation};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use vokg_engine::evidence::{EvidenceSpan, IntervalRule, RelationKind};
 use vokg_engine::geometry::Size;
 use vokg_engine::id::TrackId;
@@ -23,6 +23,8 @@ pub(super) struct Pairs {
     relations: Judges,
     evidence: BTreeMap<Key, Vec<Slot>>,
     last_number: u32,
+    /// How often evidence outlived a track; from the first on, all pairs are looked at in every frame.
+    lone: usize,
 }
 
 /// A relation with what is asked of it for every pair.
@@ -40,6 +42,10 @@ struct Judges {
     gap: f64,
     /// Slower than this towards the other, in sizes per second, no relation bound to a speed begins.
     towards: f64,
+    /// Further apart than this, in sizes, no relation between two that move begins, ...
+    moving: f64,
+    /// ... and none between one behind the other.
+    behind: f64,
 }
 
 impl Judges {
@@ -49,17 +55,17 @@ impl Judges {
             Judged { relation, kind, rule, reach }
         };
         let all: Vec<Judged> = registry.into_relations().into_iter().map(judged).collect();
-        let gaps = all.iter().filter_map(|judged| match judged.reach {
-            Reach::Gap(gap) => Some(gap),
-            Reach::Towards(_) | Reach::After(_) => None,
-        });
-        let gap = gaps.fold(0.0, f64::max);
-        let speeds = all.iter().filter_map(|judged| match judged.reach {
-            Reach::Towards(speed) => Some(speed),
-            Reach::Gap(_) | Reach::After(_) => None,
-        });
-        let towards = speeds.fold(f64::INFINITY, f64::min);
-        Self { all, gap, towards }
+        let (mut gap, mut towards, mut moving, mut behind) = (0.0f64, f64::INFINITY, 0.0f64, 0.0f64);
+        for judged in &all {
+            match judged.reach {
+                Reach::Gap(reach) => gap = gap.max(reach),
+                Reach::Towards(speed) => towards = towards.min(speed),
+                Reach::Moving(reach) => moving = moving.max(reach),
+                Reach::Behind(reach) => behind = behind.max(reach),
+                Reach::After(_) | Reach::Left => {}
+            }
+        }
+        Self { all, gap, towards, moving, behind }
     }
 
     /// Whether anything can begin between two without a past. Most pairs of a crowd end here, so that there are no roots
@@ -69,7 +75,11 @@ impl Judges {
         let size_square = a.size_px * b.size_px;
         let (x, y) = a.rect.apart(&b.rect);
         let gap_square = f64::from(x) * f64::from(x) + f64::from(y) * f64::from(y);
-        if gap_square * GENEROUS <= self.gap * self.gap * size_square {
+        let within = |gap: f64| gap_square * GENEROUS <= gap * gap * size_square;
+        if within(self.gap) || a.left || b.left || within(self.moving) && a.speed_px > 0.0 && b.speed_px > 0.0 {
+            return true;
+        }
+        if within(self.behind) && (is_behind(a, b) || is_behind(b, a)) {
             return true;
         }
         let (dx, dy) = (b.centre.0 - a.centre.0, b.centre.1 - a.centre.1);
@@ -87,6 +97,25 @@ struct Slot {
     relation: usize,
     forward: bool,
     evidence: Evidence,
+}
+
+impl Judged {
+    /// How long it must have been judged to hold until it is believed.
+    fn believed_us(&self) -> Micros {
+        self.rule.hold_on_us + self.rule.delay_us
+    }
+}
+
+impl Slot {
+    fn held(&self) -> Held {
+        let Self { forward, evidence, .. } = self;
+        let (kind, on_us) = (evidence.kind(), evidence.on_us());
+        Held { kind, forward: *forward, on_us, on: evidence.is_on(), believed: evidence.is_believed() }
+    }
+
+    fn ends(&self, (a, b): Key) -> (TrackId, TrackId) {
+        if self.forward { (a, b) } else { (b, a) }
+    }
 }
 
 /// What one frame changes.
@@ -115,6 +144,7 @@ pub(super) struct Moment<'a> {
     pub(super) poses: &'a [Pose],
     /// Longest pause evidence survives.
     pub(super) pause_us: Micros,
+    pub(super) motions: &'a BTreeMap<TrackId, Motion>,
 }
 
 impl Moment<'_> {
@@ -125,7 +155,7 @@ impl Moment<'_> {
 
 impl Pairs {
     pub(super) fn new(registry: Registry) -> Self {
-        Self { relations: Judges::new(registry), evidence: BTreeMap::new(), last_number: 0 }
+        Self { relations: Judges::new(registry), evidence: BTreeMap::new(), last_number: 0, lone: 0 }
     }
 
     /// Pairs with evidence that holds, is paused or is remembered.
@@ -172,7 +202,7 @@ impl Pairs {
                 while known.next_if(|(other, _)| **other < key).is_some() {}
                 if let Some((_, slots)) = known.next_if(|(other, _)| **other == key) {
                     held.clear();
-                    held.extend(slots.iter().map(|slot| (slot.evidence.kind(), slot.evidence.on_us())));
+                    held.extend(slots.iter().map(Slot::held));
                     judge_pair(&self.relations, slots, &held, (a, b), moment, changes);
                     if slots.is_empty() {
                         emptied.push(key);
@@ -193,16 +223,46 @@ impl Pairs {
         }
     }
 
-    /// Pauses evidence of the pairs `involved` of which not both are seen.
+    /// The tracks that lie where others left them.
+    pub(super) fn left(&self) -> BTreeSet<TrackId> {
+        let on = |slot: &&Slot| slot.evidence.kind() == RelationKind::ABANDONED && !slot.evidence.is_over();
+        let left = |(key, slots): (&Key, &Vec<Slot>)| slots.iter().find(on).map(|slot| slot.ends(*key).1);
+        match self.relations.all.iter().any(|judged| judged.reach == Reach::Left) {
+            true => self.evidence.iter().filter_map(left).collect(),
+            false => BTreeSet::new(),
+        }
+    }
+
+    /// Whether evidence goes on with a track that is gone.
+    pub(super) fn has_lone(&self) -> bool {
+        self.lone > 0
+    }
+
+    /// Pauses evidence of the pairs `involved` of which not both are seen; some goes on without its first track.
     pub(super) fn pause_unseen(
         &mut self,
         moment: Moment<'_>,
         involved: impl Fn(TrackId, TrackId) -> bool,
         changes: &mut Changes,
     ) {
-        for ((a, b), slots) in &mut self.evidence {
-            if involved(*a, *b) && (moment.find(*a).is_none() || moment.find(*b).is_none()) {
-                slots.iter_mut().for_each(|slot| slot.evidence.pause(&mut changes.stated));
+        for (key, slots) in &mut self.evidence {
+            let (a, b) = (moment.find(key.0), moment.find(key.1));
+            if !involved(key.0, key.1) || a.is_some() && b.is_some() {
+                continue;
+            }
+            for slot in slots {
+                let to = if slot.forward { b } else { a };
+                let alone = to.map(|at| &moment.poses[at]).filter(|_| !slot.evidence.is_over());
+                let relation = &self.relations.all[slot.relation];
+                let judgement = alone.and_then(|pose| relation.relation.judge_alone(pose.own_speed()));
+                match judgement {
+                    Some(Judgement::On(confidence)) => {
+                        let confidence = confidence * alone.map_or(1.0, |pose| pose.score);
+                        slot.evidence.hold(moment.t, confidence, relation.believed_us(), &mut changes.stated);
+                    }
+                    Some(Judgement::Off) => end(&mut slot.evidence, moment.t, relation.rule.delay_us, changes),
+                    _ => slot.evidence.pause(&mut changes.stated),
+                }
             }
         }
     }
@@ -214,14 +274,31 @@ impl Pairs {
     }
 
     /// Forgets the pairs of a track that is gone; what held ended when it was last judged.
+    /// What goes on without its first track stays until its second is gone.
     pub(super) fn forget(&mut self, track: TrackId, changes: &mut Changes) {
-        self.evidence.retain(|(a, b), slots| {
-            let stays = *a != track && *b != track;
-            if !stays {
-                slots.iter_mut().for_each(|slot| slot.evidence.pause(&mut changes.stated));
+        let relations = &self.relations.all;
+        let mut lone = 0;
+        self.evidence.retain(|key, slots| {
+            if key.0 != track && key.1 != track {
+                return true;
             }
-            stays
+            let outlives = |slot: &Slot| {
+                slot.ends(*key).0 == track
+                    && !slot.evidence.is_over()
+                    && relations[slot.relation].relation.judge_alone(None).is_some()
+            };
+            let before = slots.len();
+            slots.retain_mut(|slot| {
+                let stays = outlives(slot);
+                if !stays {
+                    slot.evidence.pause(&mut changes.stated);
+                }
+                stays
+            });
+            lone += usize::from(before > 0 && !slots.is_empty());
+            !slots.is_empty()
         });
+        self.lone += lone;
     }
 
     /// Ends everything at `t`; what is paused has ended where it paused.
@@ -229,6 +306,7 @@ impl Pairs {
         let slots = self.evidence.values_mut().flatten();
         slots.for_each(|slot| slot.evidence.end(t, &mut changes.stated));
         self.evidence.clear();
+        self.lone = 0;
     }
 
     /// Numbers and states the spans that began, in the order (begin, kind, a, b), whenever they were noticed.
@@ -262,12 +340,12 @@ impl Pairs {
 fn judge_pair(
     relations: &Judges,
     slots: &mut Vec<Slot>,
-    held: &[(RelationKind, Micros)],
+    held: &[Held],
     (a, b): (&Pose, &Pose),
     moment: Moment<'_>,
     changes: &mut Changes,
 ) {
-    let shared = Shared::new(a, b, moment.t, moment.frame, held);
+    let shared = Shared::new(a, b, moment.t, moment.frame, held, moment.motions);
     let far = shared.is_beyond(relations.gap);
     for (index, judged) in relations.all.iter().enumerate() {
         if far && matches!(judged.reach, Reach::Gap(_)) && slots.iter().all(|slot| slot.relation != index) {
@@ -278,39 +356,58 @@ fn judge_pair(
             let (from, to) = if forward { (a, b) } else { (b, a) };
             let at = slots.iter().position(|slot| slot.relation == index && slot.forward == forward);
             let was_on = at.is_some_and(|at| slots[at].evidence.continues(moment.t, moment.pause_us));
-            let judgement = match was_on || shared.reached(judged.reach, from) {
+            let judgement = match was_on || shared.reached(judged.reach, from, to) {
                 true => judged.relation.judge(&Pair::new(from, to, &shared), was_on),
                 false => Judgement::Off,
             };
             let known = at.map(|at| &mut slots[at].evidence);
-            match (judgement, known) {
-                (Judgement::Off, None) | (Judgement::Unclear, None) => {}
-                (Judgement::Unclear, Some(known)) => known.pause(&mut changes.stated),
-                (Judgement::Off, Some(known)) => end(known, moment.t, changes),
-                (Judgement::On(confidence), Some(known)) if was_on => {
-                    let confidence = confidence * a.score.min(b.score);
-                    known.hold(moment.t, confidence, judged.rule.hold_on_us, &mut changes.stated);
+            let (confidence, lag_us) = match (judgement, known) {
+                (Judgement::Off, None) | (Judgement::Unclear, None) => continue,
+                (Judgement::Unclear, Some(known)) => {
+                    known.pause(&mut changes.stated);
+                    continue;
                 }
-                (Judgement::On(confidence), known) => {
-                    let confidence = confidence * a.score.min(b.score);
-                    let begun = Evidence::begin(judged.kind, from.track, to.track, moment.t, confidence);
+                (Judgement::Off, Some(known)) => {
+                    end(known, moment.t, judged.rule.delay_us, changes);
+                    continue;
+                }
+                (Judgement::On(confidence), _) => (confidence * a.score.min(b.score), None),
+                (Judgement::OnWithLag(confidence, lag_us), _) => (confidence * a.score.min(b.score), Some(lag_us)),
+            };
+            let evidence = match at {
+                Some(at) if was_on => {
+                    let known = &mut slots[at].evidence;
+                    known.hold(moment.t, confidence, judged.believed_us(), &mut changes.stated);
+                    known
+                }
+                at => {
+                    let before = at.map_or(0, |at| slots[at].evidence.until_us());
+                    let earliest = a.since_us.max(b.since_us).max(before);
+                    let from_us = moment.t.saturating_sub(judged.rule.delay_us).max(earliest).min(moment.t);
+                    let ends = (from.track, to.track);
+                    let begun = Evidence::begin(judged.kind, ends, moment.t, from_us, confidence);
                     changes.begun.push((a.track, b.track));
-                    match known {
-                        Some(known) => end(&mut std::mem::replace(known, begun), moment.t, changes),
+                    let at = at.unwrap_or(slots.len());
+                    match slots.get_mut(at) {
+                        Some(slot) => {
+                            end(&mut std::mem::replace(&mut slot.evidence, begun), moment.t, 0, changes);
+                        }
                         None => slots.push(Slot { relation: index, forward, evidence: begun }),
                     }
+                    &mut slots[at].evidence
                 }
-            }
+            };
+            lag_us.into_iter().for_each(|lag_us| evidence.measure(lag_us));
         }
     }
     slots.retain(|slot| !slot.evidence.is_over() || slot.evidence.on_us() + MEMORY_US >= moment.t);
 }
 
 /// Ends evidence; what ends within a replay, before it had a number, is kept to be stated.
-fn end(evidence: &mut Evidence, t: Micros, changes: &mut Changes) {
+fn end(evidence: &mut Evidence, t: Micros, delay_us: Micros, changes: &mut Changes) {
     if evidence.is_over() {
         return;
     }
-    evidence.end(t, &mut changes.stated);
+    evidence.end(t.saturating_sub(delay_us), &mut changes.stated);
     changes.over.extend(evidence.unstated());
 }

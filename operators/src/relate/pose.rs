@@ -3,6 +3,7 @@
 use super::border::Edges;
 use super::config::MeasureConfig;
 use super::kinematics::{AmodalArea, SizeMedian, Velocity, VelocityWindow};
+use super::trail::Trail;
 use std::sync::Arc;
 use vokg_engine::geometry::{Rect, Size};
 use vokg_engine::id::TrackId;
@@ -24,12 +25,22 @@ pub(super) struct Pose {
     /// Pixels per second.
     pub(super) velocity: Option<(f64, f64)>,
     pub(super) speed_px: f64,
+    /// Pixels per second, over a longer window.
+    pub(super) steady: Option<(f64, f64)>,
+    /// When the track was first seen.
+    pub(super) first_us: Micros,
+    /// Since when it has been seen without a long pause.
+    pub(super) since_us: Micros,
+    /// When it last stood, by its own size.
+    pub(super) stood_us: Option<Micros>,
+    /// It lies where another left it.
+    pub(super) left: bool,
     pub(super) score: f64,
     pub(super) visible: Option<f64>,
     pub(super) mask: Option<Arc<Mask>>,
     /// The box is this track's alone.
     pub(super) measured: bool,
-    whole: bool,
+    pub(super) whole: bool,
 }
 
 /// The windows of one live track.
@@ -37,18 +48,33 @@ pub(super) struct Pose {
 pub(super) struct Motion {
     size: SizeMedian,
     velocity: Velocity,
+    steady: Velocity,
     area: AmodalArea,
+    trail: Trail,
+    first_us: Option<Micros>,
+    since_us: Micros,
+    last_us: Micros,
+    stood_us: Option<Micros>,
 }
+
+/// Below this speed a thing stands, in its own sizes per second.
+const STANDING_SPEED: f64 = 0.25;
 
 /// The windows' lengths in microseconds.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Windows {
     size_us: Micros,
     velocity: VelocityWindow,
+    steady: VelocityWindow,
     border_share: f64,
 }
 
 impl Pose {
+    /// Speed over the longer window, in own sizes per second.
+    pub(super) fn own_speed(&self) -> Option<f64> {
+        self.steady.map(|velocity| speed(velocity) / self.size_px)
+    }
+
     /// The size of a pair in pixels: the geometric mean of both sizes.
     pub(super) fn pair_size_px(&self, other: &Self) -> f64 {
         (self.size_px * other.size_px).sqrt()
@@ -64,12 +90,22 @@ impl Windows {
                 span_us: micros_from_secs(config.velocity_span_secs),
                 pause_us: micros_from_secs(config.interpolate_secs),
             },
+            steady: VelocityWindow {
+                length_us: micros_from_secs(config.steady_secs),
+                span_us: micros_from_secs(config.velocity_span_secs),
+                pause_us: micros_from_secs(config.interpolate_secs),
+            },
             border_share: config.border_share,
         }
     }
 }
 
 impl Motion {
+    /// Where the track was.
+    pub(super) fn trail(&self) -> &Trail {
+        &self.trail
+    }
+
     /// Takes the next sighting and tells what is known with it. How much of it can be seen is left to
     /// [`Motion::look`], since that depends on what is around it.
     ///
@@ -79,18 +115,34 @@ impl Motion {
         if !seen.merged {
             self.size.push(seen.t, f64::from(seen.rect.scale()), edges.whole(), windows.size_us);
             self.velocity.push(seen.t, edges, &windows.velocity);
+            self.steady.push(seen.t, edges, &windows.steady);
+            self.trail.push(seen.t, &seen.rect, windows.velocity.pause_us);
         }
+        let first_us = *self.first_us.get_or_insert(seen.t);
+        if first_us == seen.t || self.last_us + windows.velocity.pause_us < seen.t {
+            self.since_us = seen.t;
+        }
+        self.last_us = seen.t;
         let velocity = self.velocity.at(seen.t, &windows.velocity);
+        let steady = self.steady.at(seen.t, &windows.steady);
         let size_px = if self.size.median() > 0.0 { self.size.median() } else { f64::from(seen.rect.scale()) };
         let size_px = size_px.max(SIZE_MIN_PX);
         let (x, y) = seen.rect.centre();
+        if steady.is_some_and(|v| speed(v) < STANDING_SPEED * size_px) {
+            self.stood_us = Some(seen.t);
+        }
         Pose {
             track: seen.track,
             rect: seen.rect,
             centre: (f64::from(x), f64::from(y)),
             size_px,
             velocity,
-            speed_px: velocity.map_or(0.0, |(x, y)| (x * x + y * y).sqrt()),
+            speed_px: velocity.map_or(0.0, speed),
+            steady,
+            first_us,
+            since_us: self.since_us,
+            stood_us: self.stood_us,
+            left: false,
             score: f64::from(seen.score).clamp(0.0, 1.0),
             visible: seen.visible.map(|visible| visible_in_frame(visible, &seen.rect, frame)),
             mask: seen.mask.clone().map(Arc::new),
@@ -116,6 +168,10 @@ impl Motion {
         }
         pose.visible = Some(1.0);
     }
+}
+
+fn speed((x, y): (f64, f64)) -> f64 {
+    (x * x + y * y).sqrt()
 }
 
 /// A given visible share counts what the border of the frame cuts off as invisible, but no thing hides that.

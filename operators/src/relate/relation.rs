@@ -3,15 +3,23 @@
 //! One more relation is a type with this trait in a file of its own and one line in [`Registry::builtin`]; outside
 //! these crates it is the same type and a call of [`Registry::add`].
 
+use super::abandoned::{Abandoned, Beside};
 use super::approaches::Approaches;
+use super::carries::Carries;
+use super::chases::Chases;
 use super::config::RelateConfig;
 use super::contains::Contains;
+use super::follows::Follows;
+use super::handling::{PickUp, PutDown};
 use super::leaves::Leaves;
+use super::meets::Meets;
+use super::moves_with::MovesWith;
 use super::near::Near;
 use super::occludes::Occludes;
 use super::pair::Pair;
 use std::collections::BTreeMap;
 use vokg_engine::evidence::{IntervalRule, RelationKind};
+use vokg_engine::time::Micros;
 
 /// What a frame says about a relation.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -20,6 +28,8 @@ pub enum Judgement {
     Off,
     /// It holds, with this confidence from 0 to 1 before the scores of the tracks are considered.
     On(f64),
+    /// It holds with this confidence, and one was this far behind the other.
+    OnWithLag(f64, Micros),
     /// The frame cannot tell, for instance because a box covers more than its track. Like a missing sighting: what held
     /// goes on if the relation holds again soon, and else ended when it was last judged.
     Unclear,
@@ -32,8 +42,14 @@ pub enum Reach {
     Gap(f64),
     /// Pairs at any distance whose first track moves towards the second at least this fast, in sizes per second.
     Towards(f64),
+    /// Pairs whose tracks both move, and whose boxes are at most this far apart, in sizes.
+    Moving(f64),
+    /// Pairs so far apart whose first track moves towards the second, and the second away from the first.
+    Behind(f64),
     /// Pairs between which this relation held in the last [`MEMORY_US`](super::MEMORY_US), in either direction.
     After(RelationKind),
+    /// Pairs whose second track lies where another left it.
+    Left,
 }
 
 /// A relation between two tracks.
@@ -52,6 +68,12 @@ pub trait Relation: Send {
     ///
     /// A symmetric relation is asked once, with the smaller track first; a directed one is asked both ways.
     fn judge(&self, pair: &Pair<'_>, was_on: bool) -> Judgement;
+
+    /// Whether it goes on while the first track is out of sight, given the speed of the second in its own sizes per second.
+    /// `None`, as by default: it is paused like anything that is not seen.
+    fn judge_alone(&self, _speed: Option<f64>) -> Option<Judgement> {
+        None
+    }
 }
 
 /// The relations that are judged, in the order of their kinds.
@@ -64,11 +86,20 @@ impl Registry {
     /// The relations that ship with vokg.
     pub fn builtin(config: &RelateConfig) -> Self {
         let mut registry = Self::default();
+        registry.add(Box::new(Abandoned::new(&config.abandoned)));
         registry.add(Box::new(Approaches::new(&config.approaches)));
+        registry.add(Box::new(Beside::new(&config.abandoned)));
+        registry.add(Box::new(Carries::new(&config.carries)));
+        registry.add(Box::new(Chases::new(&config.chases)));
         registry.add(Box::new(Contains::new(&config.contains)));
+        registry.add(Box::new(Follows::new(&config.follows)));
         registry.add(Box::new(Leaves::new(&config.leaves)));
+        registry.add(Box::new(Meets::new(&config.meets)));
+        registry.add(Box::new(MovesWith::new(&config.moves_with)));
         registry.add(Box::new(Near::new(&config.near)));
         registry.add(Box::new(Occludes::new(&config.occludes)));
+        registry.add(Box::new(PickUp::new(&config.carries)));
+        registry.add(Box::new(PutDown::new(&config.carries)));
         registry
     }
 

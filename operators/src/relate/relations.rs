@@ -119,8 +119,12 @@ impl Relations {
                 motion.look(pose, frame.t, frame.size, crowded);
             }
         }
-        let moment = Moment { t: frame.t, frame: frame.size, poses: &poses, pause_us };
-        if self.tracks.len() > poses.len() {
+        let left = self.pairs.left();
+        poses.iter_mut().for_each(|pose| pose.left = left.contains(&pose.track));
+        let candidates =
+            if left.is_empty() { candidates } else { Candidates::new(&poses, self.pairs.reaches(self.crowd_gap)) };
+        let moment = Moment { t: frame.t, frame: frame.size, poses: &poses, pause_us, motions: &self.tracks };
+        if self.tracks.len() > poses.len() || self.pairs.has_lone() {
             self.pairs.pause_unseen(moment, |_, _| true, changes);
         }
         self.pairs.judge(moment, |_, _| true, |i, row| candidates.row(i, row), changes);
@@ -153,7 +157,7 @@ impl Relations {
                     past.poses.insert(at, pose);
                 }
             }
-            let moment = Moment { t: past.t, frame: past.frame, poses: &past.poses, pause_us };
+            let moment = Moment { t: past.t, frame: past.frame, poses: &past.poses, pause_us, motions: &self.tracks };
             let involved = |a: TrackId, b: TrackId| is_new(a) || is_new(b);
             self.pairs.pause_unseen(moment, involved, changes);
             let row = |i: usize, row: &mut Vec<usize>| {

@@ -382,8 +382,14 @@ mod tests {
         }
     }
 
-    const RULE: IntervalRule =
-        IntervalRule { symmetric: true, hold_on_us: 4, hold_off_us: 3, min_us: 4, bridge_us: 10, ..IntervalRule::PLAIN };
+    const RULE: IntervalRule = IntervalRule {
+        symmetric: true,
+        hold_on_us: 4,
+        hold_off_us: 3,
+        min_us: 4,
+        bridge_us: 10,
+        ..IntervalRule::PLAIN
+    };
 
     #[test]
     fn confidence_is_weighted_by_duration() {

@@ -14,14 +14,14 @@
 //! A decision falls at the first tick at or after its deadline, with that frame's evidence. Nothing holds a capability
 //! for the future: a deadline is a row in an ordered set, and ticks are data.
 
+mod crowd;
+mod cut;
 mod degrees;
 pub mod horizon;
 pub mod intervals;
 mod join;
 mod moves;
 mod objects;
-mod crowd;
-mod cut;
 mod pair;
 mod pairs;
 mod rules;

@@ -5,8 +5,8 @@
 //! taken back, and whatever now rests on its evidence says that it supersedes it. A relation that depends on another is
 //! looked at whenever the other is.
 
-use super::degrees::{Phase, StandingEnd};
 use super::crowd::crowded;
+use super::degrees::{Phase, StandingEnd};
 use super::horizon::{reach_us, settled_us};
 use super::intervals::{Interval, Now, Piece};
 use super::pair::{Pair, PairKey, Stated};
@@ -85,7 +85,14 @@ struct Touched {
 
 impl Pairs {
     pub(super) fn new(rules: Rules, horizon_us: Micros) -> Self {
-        Self { rules, horizon_us, pairs: BTreeMap::new(), deadlines: BTreeSet::new(), cut_us: 0, heirs: Heirs::default() }
+        Self {
+            rules,
+            horizon_us,
+            pairs: BTreeMap::new(),
+            deadlines: BTreeSet::new(),
+            cut_us: 0,
+            heirs: Heirs::default(),
+        }
     }
 
     /// Decides at one tick, from all changes up to it.
@@ -285,9 +292,10 @@ impl Pairs {
         let hole = rule.without.and_then(|kind| self.rules.key(kind, key.a, key.b));
         let hole = hole.and_then(|hole| Some((hole, self.rules.of(hole.kind, hole.b)?)));
         let holes = hole.map(|(hole, rule)| self.pieces(&hole, rule, now));
-        let needs = self.rules.dependents(key).into_iter().filter_map(|(dependent, back_us)| {
-            Some(self.pairs.get(&dependent)?.first_us()?.saturating_sub(back_us))
-        });
+        let needs =
+            self.rules.dependents(key).into_iter().filter_map(|(dependent, back_us)| {
+                Some(self.pairs.get(&dependent)?.first_us()?.saturating_sub(back_us))
+            });
         let needed_us = needs.min();
         let Some(pair) = self.pairs.get_mut(key) else { return };
         let intervals: Vec<_> = touched.intervals.iter().chain(&touched.refused).collect();

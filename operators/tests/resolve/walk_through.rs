@@ -33,7 +33,14 @@ use Event::{Confirmed, Ended, Is, Near};
 /// NEAR with the default holds of 0.4 s; whether pauses are bridged differs between the stories.
 fn rules(bridge_us: Micros) -> Rules {
     let hold_us = 400_000;
-    let near = IntervalRule { symmetric: true, hold_on_us: hold_us, hold_off_us: hold_us, min_us: 0, bridge_us, ..IntervalRule::PLAIN };
+    let near = IntervalRule {
+        symmetric: true,
+        hold_on_us: hold_us,
+        hold_off_us: hold_us,
+        min_us: 0,
+        bridge_us,
+        ..IntervalRule::PLAIN
+    };
     Rules::from([(RelationKind::NEAR, near)])
 }
 

@@ -240,7 +240,8 @@ fn any_move() -> impl Strategy<Value = IdentityMove> {
 }
 
 fn any_edge() -> impl Strategy<Value = Edge> {
-    let kinds = prop_oneof![Just(RelationKind::NEAR), Just(RelationKind::INFLUENCES), Just(RelationKind::literal("A_9"))];
+    let kinds =
+        prop_oneof![Just(RelationKind::NEAR), Just(RelationKind::INFLUENCES), Just(RelationKind::literal("A_9"))];
     let ids = vec(any::<u64>().prop_map(InteractionId), 0..3);
     let ends = (any_vertex(), any_vertex());
     let measures = (0u16..=1000, option::of(any::<u32>()), option::of(0u32..=1_000_000));

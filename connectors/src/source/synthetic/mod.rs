@@ -33,6 +33,6 @@ mod wardrobe;
 pub use config::{SynthConfig, SynthError};
 
 pub use encode::encode;
-pub use scenes::{SCENES, SceneEntry, random_scene, scene, scene_names};
+pub use scenes::{EPISODES, Episode, SCENES, SceneEntry, episode_scene, random_scene, scene, scene_names};
 pub use stage::Scene;
 pub use truth::Truth;

@@ -143,6 +143,12 @@ impl Scene {
         self.plan_px((place.0, place.1 - (lift + height / 2.0) * depth_scale(place.1)))
     }
 
+    /// Where an actor's still body stands for a camera that looks straight ahead, in pixels.
+    pub fn body_feet_px(&self, actor: &Actor, secs: f64) -> (f64, f64) {
+        let (place, lift, _) = actor.course.at(secs);
+        self.plan_px((place.0, place.1 - lift * depth_scale(place.1)))
+    }
+
     /// Everyone who can be seen at a moment, the farthest first, with shapes and whole box.
     pub fn figures(&self, secs: f64) -> Vec<Figure> {
         let mut figures: Vec<(f64, Figure)> = self

@@ -5,8 +5,14 @@ use super::*;
 use vokg_engine::evidence::{Detail, IntervalRule, RelationKind};
 use vokg_engine::time::SECOND_US;
 
-const RULE: IntervalRule =
-    IntervalRule { symmetric: true, hold_on_us: 100_000, hold_off_us: 150_000, min_us: 0, bridge_us: 200_000, ..IntervalRule::PLAIN };
+const RULE: IntervalRule = IntervalRule {
+    symmetric: true,
+    hold_on_us: 100_000,
+    hold_off_us: 150_000,
+    min_us: 0,
+    bridge_us: 200_000,
+    ..IntervalRule::PLAIN
+};
 
 fn rules() -> Rules {
     Rules::from([(RelationKind::NEAR, RULE)])

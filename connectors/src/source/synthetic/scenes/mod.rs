@@ -1,6 +1,7 @@
 //! The scenes by name. A new scene is a function and a line in [`SCENES`].
 
 mod cast;
+mod episodes;
 mod relations;
 mod seeded;
 mod street;
@@ -10,6 +11,8 @@ mod zones;
 use super::config::{SynthConfig, SynthError};
 use super::stage::Scene;
 use cast::Cast;
+pub use episodes::{EPISODES, Episode};
+use seeded::Dice;
 
 /// A scene one can ask for.
 pub struct SceneEntry {
@@ -124,7 +127,17 @@ pub fn random_scene(seed: u64, config: &SynthConfig) -> Result<Scene, SynthError
     staged(&format!("seed-{seed}"), &config, RANDOM_SECS, seeded::seeded)
 }
 
-fn staged(name: &str, config: &SynthConfig, secs: f64, write: fn(&mut Cast)) -> Result<Scene, SynthError> {
+/// A happening in a scene made up from a seed.
+///
+/// # Errors
+/// Where the configuration is out of range.
+pub fn episode_scene(episode: &Episode, seed: u64, config: &SynthConfig) -> Result<Scene, SynthError> {
+    let config = SynthConfig { seed, ..config.clone() };
+    let mut dice = Dice::new(seed);
+    staged(episode.name, &config, episode.secs, |cast| (episode.write)(cast, &mut dice))
+}
+
+fn staged(name: &str, config: &SynthConfig, secs: f64, write: impl FnOnce(&mut Cast)) -> Result<Scene, SynthError> {
     let (rate, frame_count) = config.checked(secs)?;
     let mut cast = Cast::new(config.size, rate.secs(frame_count), config.seed);
     write(&mut cast);

@@ -11,7 +11,7 @@ use rand_chacha::rand_core::{RngCore, SeedableRng};
 const EPISODE_SECS: f64 = 14.0;
 
 pub fn seeded(cast: &mut Cast) {
-    let mut dice = Dice(ChaCha8Rng::seed_from_u64(cast.seed ^ 0x5eed));
+    let mut dice = Dice::new(cast.seed);
     cast.scenery = [Scenery::Street, Scenery::Plaza, Scenery::Park][dice.below(3)];
     let bands: &[f64] =
         if cast.scenery == Scenery::Street { &[280.0, 424.0, 552.0, 684.0] } else { &[330.0, 500.0, 670.0] };
@@ -95,14 +95,20 @@ fn walk(cast: &mut Cast, dice: &mut Dice, start: f64, y: f64) {
     }
 }
 
-struct Dice(ChaCha8Rng);
+/// Random numbers that repeat.
+pub(super) struct Dice(ChaCha8Rng);
 
 impl Dice {
-    fn below(&mut self, n: u32) -> usize {
+    /// Those of a seed.
+    pub(super) fn new(seed: u64) -> Self {
+        Self(ChaCha8Rng::seed_from_u64(seed ^ 0x5eed))
+    }
+
+    pub(super) fn below(&mut self, n: u32) -> usize {
         (self.0.next_u32() % n) as usize
     }
 
-    fn within(&mut self, low: f64, high: f64) -> f64 {
+    pub(super) fn within(&mut self, low: f64, high: f64) -> f64 {
         low + (high - low) * f64::from(self.0.next_u32()) / f64::from(u32::MAX)
     }
 }

@@ -11,6 +11,9 @@ const ABANDONED: Rule = Rule::holds(10.0, 1.0);
 const APPROACH_BEFORE_US: Micros = 2_000_000;
 const STILL: f64 = 0.25;
 
+/// How long PICK_UP and PUT_DOWN last.
+const HANDLING_US: Micros = 1_000_000;
+
 /// Reads APPROACHES and CARRIES from what was found so far and adds to it.
 pub fn judge(sight: &Sight<'_>, facts: &mut Vec<TruthInteraction>) {
     let mut found = Vec::new();
@@ -20,6 +23,10 @@ pub fn judge(sight: &Sight<'_>, facts: &mut Vec<TruthInteraction>) {
             let mut met = MEETS.intervals(&sight.times, (0..sight.frames()).map(|k| meeting(sight, a, b, k)));
             met.retain(|meeting| approached(facts, ids, meeting));
             tell(&mut found, "MEETS", ids, &met);
+        }
+        for carrying in facts.iter().filter(|x| x.kind == "CARRIES" && (x.a, x.b) == ids) {
+            tell(&mut found, "PICK_UP", ids, &picked_up(sight, (a, b), carrying));
+            tell(&mut found, "PUT_DOWN", ids, &put_down(sight, (a, b), carrying));
         }
         let carried = facts.iter().filter(|x| x.kind == "CARRIES" && (x.a, x.b) == ids).map(|x| x.to_us).min();
         if let Some(since) = carried {
@@ -44,8 +51,30 @@ fn approached(facts: &[TruthInteraction], (a, b): (u32, u32), meeting: &Interval
     })
 }
 
+/// The beginning of a carrying whose thing lay until then.
+fn picked_up(sight: &Sight<'_>, pair: (usize, usize), carrying: &TruthInteraction) -> Vec<Interval> {
+    let lay = carrying.from_us >= HANDLING_US && lies(sight, pair, carrying.from_us - HANDLING_US);
+    lay.then(|| Interval { from: carrying.from_us, to: carrying.from_us + HANDLING_US }).into_iter().collect()
+}
+
+/// The end of a carrying whose thing lies from then on.
+fn put_down(sight: &Sight<'_>, pair: (usize, usize), carrying: &TruthInteraction) -> Vec<Interval> {
+    let lies = lies(sight, pair, carrying.to_us + HANDLING_US / 2);
+    lies.then(|| Interval { from: carrying.to_us, to: carrying.to_us + HANDLING_US }).into_iter().collect()
+}
+
+/// Whether the second of a pair is seen and still at a moment.
+fn lies(sight: &Sight<'_>, (owner, thing): (usize, usize), at: Micros) -> bool {
+    let frame = sight.times.partition_point(|t| *t <= at).saturating_sub(1);
+    let both = (frame < sight.frames()).then(|| sight.see_both(owner, thing, frame)).flatten();
+    both.is_some_and(|(i, j)| length(sight.velocity(thing, frame)) / pair_scale(i, j) < STILL)
+}
+
+/// Out of sight is away as well.
 fn left_behind(sight: &Sight<'_>, (owner, thing): (usize, usize), frame: usize, since: Micros) -> Sign {
-    let Some((i, j)) = sight.see_both(owner, thing, frame) else { return Sign::Off };
+    let Some(j) = sight.see(thing, frame) else { return Sign::Off };
+    let last_seen = (0..=frame).rev().find_map(|k| sight.see(owner, k));
+    let Some(i) = last_seen else { return Sign::Off };
     let scale = pair_scale(i, j);
     let (p, q) = (sight.centre(owner, frame as i64), sight.centre(thing, frame as i64));
     let distance = length((p.0 - q.0, p.1 - q.1)) / scale;

@@ -109,7 +109,8 @@ fn was_near(sight: &Sight<'_>, a: usize, b: usize, frame: usize) -> bool {
     (first..=frame).any(|k| sight.see_both(a, b, k).is_some_and(|(i, j)| gap(i, j) <= 0.5))
 }
 
-/// The first is where the second was a while ago, for the best choice of the while.
+/// The first is where the second was a while ago, for the best choice of the while: with its middle or with its feet, since
+/// things of unlike heights share the ground.
 fn follows(sight: &Sight<'_>, (a, b): (usize, usize), frame: usize, m: &Pair) -> bool {
     let (cos_i, cos_j) = m.cosines();
     if m.slower() < 0.25 || cos_i < 0.3 || cos_j < 0.3 || !(0.4..=8.0).contains(&m.distance) {
@@ -118,13 +119,14 @@ fn follows(sight: &Sight<'_>, (a, b): (usize, usize), frame: usize, m: &Pair) ->
     let half = sight.frames_in(FOLLOW_WINDOW_SECS) / 2;
     let step = sight.frames_in(0.1).max(1);
     let offsets = || (-half..=half).step_by(step as usize);
-    let lag_error = |lag: i64| {
+    let error = |lag: i64, place: fn(&Sight<'_>, usize, i64) -> Vector| {
         let apart = |k: i64| {
-            let (p, q) = (sight.centre(a, frame as i64 + k), sight.centre(b, frame as i64 + k - lag));
+            let (p, q) = (place(sight, a, frame as i64 + k), place(sight, b, frame as i64 + k - lag));
             length((p.0 - q.0, p.1 - q.1)) / m.scale
         };
         offsets().map(apart).sum::<f64>() / offsets().count() as f64
     };
+    let lag_error = |lag: i64| error(lag, Sight::centre).min(error(lag, Sight::feet));
     let lags = sight.frames_in(0.3).max(1)..=sight.frames_in(4.0);
     lags.step_by(step as usize).any(|lag| lag_error(lag) <= 0.35)
 }
@@ -161,8 +163,7 @@ pub fn drop_explained(facts: &mut Vec<TruthInteraction>, kind: &str, explained_b
     let mut pieces = Vec::new();
     for fact in weaker {
         let mut free = vec![(fact.from_us, fact.to_us)];
-        let stronger =
-            |x: &&TruthInteraction| (x.a, x.b) == (fact.a, fact.b) && explained_by.contains(&x.kind.as_str());
+        let stronger = |x: &&TruthInteraction| is_same_pair(x, &fact) && explained_by.contains(&x.kind.as_str());
         for x in kept.iter().filter(stronger) {
             free = free.into_iter().flat_map(|part| without(part, (x.from_us, x.to_us))).collect();
         }
@@ -171,6 +172,11 @@ pub fn drop_explained(facts: &mut Vec<TruthInteraction>, kind: &str, explained_b
     }
     kept.extend(pieces);
     *facts = kept;
+}
+
+/// Of one pair; carrying explains what the carried seems to do as well.
+fn is_same_pair(x: &TruthInteraction, fact: &TruthInteraction) -> bool {
+    (x.a, x.b) == (fact.a, fact.b) || x.kind == "CARRIES" && (x.b, x.a) == (fact.a, fact.b)
 }
 
 fn without(part: (Micros, Micros), hole: (Micros, Micros)) -> Vec<(Micros, Micros)> {

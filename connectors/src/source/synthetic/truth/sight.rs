@@ -32,6 +32,7 @@ pub struct Sight<'a> {
     /// By actor, then frame.
     sightings: Vec<Vec<Option<Sighting>>>,
     centres: Vec<Vec<Vector>>,
+    feet: Vec<Vec<Vector>>,
 }
 
 /// Places are also known this long before and after the clip, for windows that reach beyond it.
@@ -61,8 +62,13 @@ impl<'a> Sight<'a> {
             (-beyond..i64::from(frames) + beyond).map(at).collect()
         });
         let centres = centres.collect();
+        let feet = scene.actors.iter().map(|actor| {
+            let at = |k: i64| scene.body_feet_px(actor, k as f64 / scene.rate.fps());
+            (-beyond..i64::from(frames) + beyond).map(at).collect()
+        });
+        let feet = feet.collect();
         let times = (0..=frames).map(|index| scene.rate.time_us(index)).collect();
-        Self { scene, times, sightings, centres }
+        Self { scene, times, sightings, centres, feet }
     }
 
     /// Number of frames.
@@ -97,7 +103,15 @@ impl<'a> Sight<'a> {
 
     /// Middle of the body in a frame, seen or not; far beyond the clip the nearest known place.
     pub fn centre(&self, actor: usize, frame: i64) -> Vector {
-        let row = &self.centres[actor];
+        self.place(&self.centres[actor], frame)
+    }
+
+    /// Where the body stands in a frame, as [`Sight::centre`].
+    pub fn feet(&self, actor: usize, frame: i64) -> Vector {
+        self.place(&self.feet[actor], frame)
+    }
+
+    fn place(&self, row: &[Vector], frame: i64) -> Vector {
         let beyond = (row.len() as i64 - self.frames() as i64) / 2;
         row[(frame + beyond).clamp(0, row.len() as i64 - 1) as usize]
     }

@@ -1,0 +1,151 @@
+//! FOLLOWS: a thing goes the way another went a while ago.
+//!
+//! The definition is that of a trajectory repeated after a lag (Li, Wu, Crofoot, "Mining following relationships in
+//! movement data", ICDM 2013, section 3): the mean distance between the way of the one and that of the other a lag before,
+//! at the best of the possible lags.
+
+use super::config::FollowsConfig;
+use super::pair::{End, Pair};
+use super::relation::{Judgement, Reach, Relation, confidence};
+use super::trail::{Point, STEP_US, Trail};
+use vokg_engine::evidence::{IntervalRule, RelationKind};
+use vokg_engine::time::{Micros, micros_from_secs};
+
+/// The first track goes where the second was. Directed. Not while it chases or carries the other, or is carried: that says
+/// more.
+pub struct Follows {
+    bounds: FollowsConfig,
+    window: u64,
+    lags: std::ops::RangeInclusive<u64>,
+}
+
+impl Follows {
+    /// FOLLOWS with these bounds.
+    pub fn new(bounds: &FollowsConfig) -> Self {
+        let steps = |secs: f64| (micros_from_secs(secs) / STEP_US).max(1);
+        Self {
+            bounds: bounds.clone(),
+            window: steps(bounds.window_secs),
+            lags: steps(bounds.least_lag_secs)..=steps(bounds.most_lag_secs),
+        }
+    }
+
+    /// Whether both move one behind the other at such a distance, over the window.
+    fn in_line(&self, pair: &Pair<'_>, now: u64) -> Option<bool> {
+        let (a, b) = (pair.trail(End::A), pair.trail(End::B));
+        let (va, vb) = (a.velocity(now, self.window)?, b.velocity(now, self.window)?);
+        let middle = now - self.window / 2;
+        let (p, q) = (a.at(middle)?.centre, b.at(middle)?.centre);
+        let (dx, dy) = (q.0 - p.0, q.1 - p.1);
+        let length = |(x, y): (f64, f64)| (x * x + y * y).sqrt();
+        let (distance, size) = (length((dx, dy)), pair.size_px());
+        let heads = |v: (f64, f64)| {
+            let speed = length(v);
+            speed >= self.bounds.speed * size && v.0 * dx + v.1 * dy >= self.bounds.cos * speed * distance
+        };
+        let far = self.bounds.least_distance * size..=self.bounds.most_distance * size;
+        Some(far.contains(&distance) && heads(va) && heads(vb))
+    }
+
+    /// Mean distance between the ways at a lag, in pixels, over every `stride`th step of the window: of the centres or of
+    /// the feet, whichever fits better, since things of unlike heights share the ground.
+    fn error(&self, a: &Trail, b: &Trail, now: u64, lag: u64, stride: usize) -> Option<f64> {
+        let (mut centres, mut feet, mut count) = (0.0, 0.0, 0.0);
+        for back in (0..=self.window).step_by(stride) {
+            let (p, q) = (a.at(now.checked_sub(back)?)?, b.at(now.checked_sub(back + lag)?)?);
+            let apart = |y: fn(&Point) -> f64| {
+                let (dx, dy) = (p.centre.0 - q.centre.0, y(p) - y(q));
+                (dx * dx + dy * dy).sqrt()
+            };
+            centres += apart(|point| point.centre.1);
+            feet += apart(|point| point.bottom);
+            count += 1.0;
+        }
+        Some(centres.min(feet) / count)
+    }
+
+    /// The least error and its lag. A coarse look at all lags finds the neighbourhood.
+    fn best(&self, a: &Trail, b: &Trail, now: u64) -> Option<(f64, u64)> {
+        let coarse = (self.window / 2).max(1) as usize;
+        let least = |lags: std::ops::RangeInclusive<u64>, stride: usize| {
+            let errors = lags.filter_map(|lag| Some((self.error(a, b, now, lag, stride)?, lag)));
+            errors.min_by(|x, y| x.0.total_cmp(&y.0).then(x.1.cmp(&y.1)))
+        };
+        let (_, about) = least(self.lags.clone(), coarse)?;
+        least((about - 1).max(*self.lags.start())..=(about + 1).min(*self.lags.end()), 1)
+    }
+}
+
+impl Relation for Follows {
+    fn kind(&self) -> RelationKind {
+        RelationKind::FOLLOWS
+    }
+
+    fn rule(&self) -> IntervalRule {
+        let delay_us = micros_from_secs(self.bounds.window_secs) / 2;
+        IntervalRule { delay_us, ..self.bounds.hold.rule(false) }
+    }
+
+    fn reach(&self) -> Reach {
+        Reach::Behind(self.bounds.most_distance)
+    }
+
+    fn judge(&self, pair: &Pair<'_>, _was_on: bool) -> Judgement {
+        if !pair.measured() {
+            return Judgement::Unclear;
+        }
+        let now = pair.t() / STEP_US;
+        let explained = pair.holds(RelationKind::CHASES) || pair.holds_either_way(RelationKind::CARRIES);
+        if explained || self.in_line(pair, now) != Some(true) {
+            return Judgement::Off;
+        }
+        let Some((error, lag)) = self.best(pair.trail(End::A), pair.trail(End::B), now) else {
+            return Judgement::Off;
+        };
+        let error = error / pair.size_px();
+        if error > self.bounds.path_error {
+            return Judgement::Off;
+        }
+        let lag_us: Micros = lag * STEP_US;
+        Judgement::OnWithLag(confidence(error, self.bounds.path_error, 0.0), lag_us)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::RelateConfig;
+    use super::super::testing::{clip, held, seen};
+    use super::*;
+
+    fn follows() -> Follows {
+        Follows::new(&RelateConfig::default().follows)
+    }
+
+    /// A place on a winding way, in pixels.
+    fn way(s: f64) -> (f32, f32) {
+        ((30.0 * s) as f32, (60.0 + 30.0 * (0.8 * s).sin()) as f32)
+    }
+
+    #[test]
+    fn one_follows_who_goes_its_way_later_even_if_it_is_smaller() {
+        let frames = clip(8.0, |s| {
+            let ((x, y), (u, v)) = (way(s), way(s - 1.2));
+            vec![seen(0, 1, x, y - 30.0, 20.0, 30.0), seen(0, 2, u, v - 12.0, 20.0, 12.0)]
+        });
+        let spans = held(follows(), &frames);
+        let [(2, 1, from, Some(to))] = spans[..] else { panic!("{spans:?}") };
+        assert!(from <= 2200 && to >= 7900, "{spans:?}");
+    }
+
+    #[test]
+    fn neither_side_by_side_nor_another_way_is_following() {
+        let beside =
+            clip(6.0, |s| vec![seen(0, 1, way(s).0, 10.0, 20.0, 20.0), seen(0, 2, way(s).0, 60.0, 20.0, 20.0)]);
+        assert_eq!(held(follows(), &beside), []);
+        let apart = clip(6.0, |s| {
+            let (a, b) = (way(s), way(s - 1.5));
+            vec![seen(0, 1, a.0, 20.0, 20.0, 20.0), seen(0, 2, b.0, 45.0, 20.0, 20.0)]
+        });
+        assert_eq!(held(follows(), &apart), [], "more than a third of a size beside the way");
+    }
+}

@@ -1,0 +1,96 @@
+//! PICK_UP and PUT_DOWN: how carrying begins and ends.
+
+use super::config::CarriesConfig;
+use super::pair::{End, Pair};
+use super::relation::{Judgement, Reach, Relation};
+use vokg_engine::evidence::{IntervalRule, RelationKind};
+use vokg_engine::time::{Micros, micros_from_secs};
+
+/// The first track begins to carry the second, which lay until then. Directed; lasts a moment.
+pub struct PickUp {
+    handling_us: Micros,
+}
+
+/// The first track stops carrying the second and it lies, or it appears at rest beside the first. Directed; lasts a moment.
+pub struct PutDown {
+    bounds: CarriesConfig,
+    handling_us: Micros,
+}
+
+/// What appears is at least so young, and at most by the handling older.
+const YOUNG_US: Micros = 600_000;
+/// Who puts it down was there this long before.
+const BEFORE_US: Micros = 1_000_000;
+/// What appears is at most this far from who put it down, in sizes.
+const BESIDE_GAP: f64 = 0.5;
+
+impl PickUp {
+    /// PICK_UP with these bounds.
+    pub fn new(bounds: &CarriesConfig) -> Self {
+        Self { handling_us: micros_from_secs(bounds.handling_secs) }
+    }
+}
+
+impl PutDown {
+    /// PUT_DOWN with these bounds.
+    pub fn new(bounds: &CarriesConfig) -> Self {
+        Self { bounds: bounds.clone(), handling_us: micros_from_secs(bounds.handling_secs) }
+    }
+
+    /// Whether the second appeared at rest beside the first, which is much larger and was there before.
+    fn appeared_beside(&self, pair: &Pair<'_>) -> bool {
+        let (first, second) = (pair.age_us(End::A), pair.age_us(End::B));
+        let (a, b) = (pair.own_size_px(End::A), pair.own_size_px(End::B));
+        (YOUNG_US..YOUNG_US + self.handling_us).contains(&second)
+            && first >= second + BEFORE_US
+            && b * b <= self.bounds.area_ratio * a * a
+            && pair.whole(End::B)
+            && pair.measured()
+            && pair.gap() <= BESIDE_GAP
+    }
+}
+
+impl Relation for PickUp {
+    fn kind(&self) -> RelationKind {
+        RelationKind::PICK_UP
+    }
+
+    fn rule(&self) -> IntervalRule {
+        IntervalRule { delay_us: Pair::STEADY_DELAY_US, ..IntervalRule::PLAIN }
+    }
+
+    fn reach(&self) -> Reach {
+        Reach::After(RelationKind::CARRIES)
+    }
+
+    fn judge(&self, pair: &Pair<'_>, _was_on: bool) -> Judgement {
+        let lay = pair.still_us_ago(End::B).is_some_and(|ago| ago <= self.handling_us);
+        match pair.holds(RelationKind::CARRIES) && lay {
+            true => Judgement::On(1.0),
+            false => Judgement::Off,
+        }
+    }
+}
+
+impl Relation for PutDown {
+    fn kind(&self) -> RelationKind {
+        RelationKind::PUT_DOWN
+    }
+
+    fn rule(&self) -> IntervalRule {
+        IntervalRule { delay_us: Pair::STEADY_DELAY_US, ..IntervalRule::PLAIN }
+    }
+
+    fn reach(&self) -> Reach {
+        Reach::Gap(BESIDE_GAP)
+    }
+
+    fn judge(&self, pair: &Pair<'_>, _was_on: bool) -> Judgement {
+        let lies = pair.steady_speed(End::B).is_some_and(|speed| speed < self.bounds.still_speed);
+        let let_go = pair.ended_within(RelationKind::CARRIES, self.handling_us);
+        match lies && (let_go || self.appeared_beside(pair)) {
+            true => Judgement::On(1.0),
+            false => Judgement::Off,
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! Where a track was over the last seconds, on a grid of time that does not depend on the frame rate.
+
+use std::collections::VecDeque;
+use vokg_engine::geometry::Rect;
+use vokg_engine::time::Micros;
+
+/// Step of the grid.
+pub(super) const STEP_US: Micros = 100_000;
+/// How many points are kept: the longest lag of FOLLOWS and its window, and what a replay looks back to.
+const POINTS_MAX: usize = 80;
+
+/// A point of a trail, in pixels.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Point {
+    pub(super) centre: (f64, f64),
+    /// Height of the bottom edge in the frame, from above.
+    pub(super) bottom: f64,
+}
+
+/// The places of one track at the multiples of [`STEP_US`], interpolated between its sightings.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Trail {
+    points: VecDeque<Point>,
+    /// Which multiple the last point stands at.
+    last: u64,
+    sighting: Option<(Micros, Point)>,
+}
+
+impl Trail {
+    /// Of a track that was never seen.
+    pub(super) const NONE: &Self = &Self { points: VecDeque::new(), last: 0, sighting: None };
+
+    /// Adds a sighting later than the one before. A pause longer than `pause_us` begins the trail anew.
+    pub(super) fn push(&mut self, t: Micros, rect: &Rect, pause_us: Micros) {
+        let (x, y) = rect.centre();
+        let now = Point { centre: (x.into(), y.into()), bottom: rect.bottom().into() };
+        let before = self.sighting.replace((t, now)).filter(|(then, _)| then + pause_us >= t);
+        let Some((then, before)) = before else {
+            self.points.clear();
+            if t % STEP_US == 0 {
+                self.points.push_back(now);
+                self.last = t / STEP_US;
+            }
+            return;
+        };
+        for step in then / STEP_US + 1..=t / STEP_US {
+            let share = (step * STEP_US - then) as f64 / (t - then) as f64;
+            let between = |p: f64, q: f64| p + share * (q - p);
+            self.points.push_back(Point {
+                centre: (between(before.centre.0, now.centre.0), between(before.centre.1, now.centre.1)),
+                bottom: between(before.bottom, now.bottom),
+            });
+            self.last = step;
+            if self.points.len() > POINTS_MAX {
+                self.points.pop_front();
+            }
+        }
+    }
+
+    /// The point at a multiple of the step, if it is known.
+    pub(super) fn at(&self, step: u64) -> Option<&Point> {
+        let back = usize::try_from(self.last.checked_sub(step)?).ok()?;
+        self.points.get(self.points.len().checked_sub(back + 1)?)
+    }
+
+    /// Mean velocity over so many steps up to `step`, in pixels per second.
+    pub(super) fn velocity(&self, step: u64, over: u64) -> Option<(f64, f64)> {
+        let (from, to) = (self.at(step.checked_sub(over)?)?, self.at(step)?);
+        let secs = over as f64 * STEP_US as f64 / 1e6;
+        Some(((to.centre.0 - from.centre.0) / secs, (to.centre.1 - from.centre.1) / secs))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn trail(period_us: Micros, to_us: Micros) -> Trail {
+        let mut trail = Trail::default();
+        let mut t = 30_000;
+        while t <= to_us {
+            trail.push(t, &Rect::from_centre(t as f32 / 1e4, 50.0, 10.0, 20.0), 500_000);
+            t += period_us;
+        }
+        trail
+    }
+
+    #[test]
+    fn points_are_the_same_at_any_frame_rate() {
+        for period_us in [4_000, 40_000, 200_000, 450_000] {
+            let trail = trail(period_us, 2_000_000);
+            let point = trail.at(13).unwrap();
+            assert!((point.centre.0 - 130.0).abs() < 1e-3, "{period_us}: {point:?}");
+            assert_eq!((point.centre.1, point.bottom), (50.0, 60.0));
+            let (x, y) = trail.velocity(15, 10).unwrap();
+            assert!((x - 100.0).abs() < 1e-2 && y == 0.0, "{period_us}: {x}");
+        }
+    }
+
+    #[test]
+    fn a_long_pause_begins_anew_and_memory_is_bounded() {
+        let mut long = trail(40_000, 20_000_000);
+        assert_eq!((long.points.len(), long.at(100)), (POINTS_MAX, None));
+        long.push(20_600_000, &Rect::default(), 500_000);
+        assert_eq!((long.at(200), long.points.len()), (None, 1));
+        assert!(long.at(206).is_some() && long.at(207).is_none());
+    }
+}
