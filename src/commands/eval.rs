@@ -2,7 +2,7 @@
 
 use super::{open_store, pick_stream, read_text};
 use crate::cli;
-use crate::eval::relations::{Fact, RelationScore};
+use crate::eval::relations::{Fact, RelationScore, RelationScores};
 use crate::eval::{self, Evaluation};
 use crate::exit::{Context, Exit, Failure};
 use crate::say::say;
@@ -53,14 +53,26 @@ fn text(evaluation: &Evaluation) -> String {
             identity.objects_true
         ));
     }
-    text.push_str("relation     truth stated hits     F1  boundary\n");
+    text.push_str(&table("relation", &evaluation.relations));
+    for (head, scores) in
+        [("both moved before", &evaluation.relations_moved), ("others", &evaluation.relations_unmoved)]
+    {
+        text.push('\n');
+        text.push_str(&table(head, scores));
+    }
+    text
+}
+
+fn table(head: &str, scores: &RelationScores) -> String {
+    let mut text = format!("{head:20} truth stated hits     F1  boundary  false/min\n");
     let row = |name: &str, score: &RelationScore| {
         let error = score.boundary_error_s.map_or("-".to_owned(), |error| format!("{error:.2} s"));
-        format!("{name:12} {:5} {:6} {:4}  {:.3}  {error}\n", score.truth, score.predicted, score.hits, score.f1)
+        let RelationScore { truth, predicted, hits, f1, false_per_minute, .. } = score;
+        format!("{name:20} {truth:5} {predicted:6} {hits:4}  {f1:.3}  {error:>8}  {false_per_minute:9.1}\n")
     };
-    for (kind, score) in &evaluation.relations.by_kind {
+    for (kind, score) in &scores.by_kind {
         text.push_str(&row(kind, score));
     }
-    text.push_str(&row("all", &evaluation.relations.micro));
+    text.push_str(&row("all", &scores.micro));
     text
 }
