@@ -1,6 +1,7 @@
 //! How close a graph is to the truth: relations by temporal overlap, detections and identities by boxes.
 
 pub mod identity;
+pub mod mot;
 pub mod moved;
 pub mod relations;
 
