@@ -32,7 +32,7 @@ pub struct Evaluation {
     pub identity: Option<IdentityScore>,
     /// Relations that this version states.
     pub relations: RelationScores,
-    /// Of these, the ones between things that had both moved before: what motion alone can show.
+    /// Of these, the ones between things that had both moved before: both can be known by their motion.
     pub relations_moved: RelationScores,
     /// The rest.
     pub relations_unmoved: RelationScores,
@@ -72,7 +72,7 @@ fn evaluation(stated: &[Fact], truth: &Truth, end_us: Micros, identity: Option<I
     let duration_us = end_of(truth).max(end_us);
     let comparison = Comparison::new(stated, &true_facts(truth), &symmetric, &kinds, duration_us);
     let moved = Moved::of(truth);
-    // Where an end is no true thing, what was stated counts as false among what can be seen.
+    // Where an end is no true thing, what was stated counts as false among those that moved.
     let both_moved = |fact: &Fact| match (fact.a, fact.b) {
         (Some(a), Some(b)) => moved.by(a, fact.from_us) && moved.by(b, fact.from_us),
         _ => true,

@@ -1,7 +1,8 @@
 //! Since when a true thing has been seen to move.
 //!
 //! A segmenter that knows motion alone takes what has stood there from the start for background. So relations are scored
-//! apart by whether both ends had moved before. A thing has moved once its middle was half of its size away from where it
+//! apart by whether both ends had moved before. What begins while something is still coming in or setting off is with the
+//! rest, though motion may show it a little later. A thing has moved once its middle was half of its size away from where it
 //! was first seen, or once it stands free in the frame after it was first seen cut by the frame's border. What a moving
 //! camera shifts counts as moved too: the truth has places in the frame, not on the ground.
 
