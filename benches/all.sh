@@ -2,11 +2,11 @@
 # Every benchmark, one after the other. A benchmark that needs something absent says so and is skipped.
 cd "$(dirname "$0")/.."
 . benches/lib.sh
-for bench in decode python_pipeline memory scenes; do
+for bench in decode python_pipeline memory scenes tracker_quality tracker_race python_trackers; do
   echo "=== benches/$bench.sh"
   "benches/$bench.sh"
 done
-for bench in log resolve crowd; do
+for bench in log resolve crowd camera; do
   echo "=== cargo bench --bench $bench"
   cargo bench --quiet --locked --workspace --bench "$bench"
 done

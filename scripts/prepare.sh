@@ -52,8 +52,8 @@ fi
 
 if [ "$stage" = test ]; then
   venv=.cache/venv
-  if ! "$venv/bin/python" -c 'import networkx, pycocotools, numpy' >/dev/null 2>&1; then
-    echo "installing the Python packages that read our exports into $venv"
+  if ! "$venv/bin/python" -c 'import networkx, pycocotools, numpy, trackeval' >/dev/null 2>&1; then
+    echo "installing the Python packages that our exports and figures are checked with into $venv"
     python3 -m venv "$venv"
     "$venv/bin/pip" install --quiet --disable-pip-version-check -r tests/python/requirements.txt
   fi

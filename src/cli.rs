@@ -177,7 +177,10 @@ pub struct Eval {
     /// Compare these facts (of `vokg relate`) instead of a stored graph
     #[arg(long, value_name = "FILE", conflicts_with = "stream")]
     pub facts: Option<PathBuf>,
-    /// The truth written by `vokg synth`
+    /// Compare the tracks of this text with those of a truth that is MOTChallenge text too
+    #[arg(long, value_name = "RESULT", conflicts_with_all = ["stream", "facts"])]
+    pub mot: Option<PathBuf>,
+    /// The truth written by `vokg synth`; with --mot, a gt.txt
     #[arg(long, value_name = "FILE")]
     pub truth: PathBuf,
     /// Print JSON

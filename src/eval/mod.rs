@@ -1,10 +1,13 @@
 //! How close a graph is to the truth: relations by temporal overlap, detections and identities by boxes.
 
 pub mod identity;
+pub mod mot;
+pub mod moved;
 pub mod relations;
 
 use identity::IdentityScore;
-use relations::{Fact, RelationScores};
+use moved::Moved;
+use relations::{Comparison, Fact, RelationScores};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use vokg_connectors::export::Sighting;
@@ -29,6 +32,10 @@ pub struct Evaluation {
     pub identity: Option<IdentityScore>,
     /// Relations that this version states.
     pub relations: RelationScores,
+    /// Of these, the ones between things that had both moved before: both can be known by their motion.
+    pub relations_moved: RelationScores,
+    /// The rest.
+    pub relations_unmoved: RelationScores,
 }
 
 /// Compares a graph, and the sightings it rests on, with the truth. Relations that this version does not know are left
@@ -49,21 +56,40 @@ pub fn evaluate(graph: &Graph, sightings: &[Sighting], truth: &Truth) -> Evaluat
         .collect();
     let (identity, true_of) = identity::score(&stated, &true_boxes);
     let end_us = sightings.iter().map(|s| s.t).max().unwrap_or(0) + 1;
-    let relations = score_facts(&stated_facts(graph, &true_of, end_us), &true_facts(truth));
-    Evaluation { tiou: relations::HIT, identity: Some(identity), relations }
+    evaluation(&stated_facts(graph, &true_of, end_us), truth, end_us, Some(identity))
 }
 
 /// Compares facts whose ends are the numbers of the truth, such as those of `vokg relate` from true boxes.
 pub fn evaluate_facts(stated: &[Fact], truth: &Truth) -> Evaluation {
-    let relations = score_facts(stated, &true_facts(truth));
-    Evaluation { tiou: relations::HIT, identity: None, relations }
+    evaluation(stated, truth, 0, None)
 }
 
-/// Compares facts, for the relations this version states.
-fn score_facts(stated: &[Fact], truth: &[Fact]) -> RelationScores {
+/// Scores facts, for the relations this version states, over what the truth covers and at least `end_us`.
+fn evaluation(stated: &[Fact], truth: &Truth, end_us: Micros, identity: Option<IdentityScore>) -> Evaluation {
     let rules = Registry::builtin(&RelateConfig::default()).rules();
     let symmetric: BTreeSet<_> = rules.iter().filter(|(_, rule)| rule.symmetric).map(|(kind, _)| *kind).collect();
-    relations::score(stated, truth, &symmetric, &rules.into_keys().collect())
+    let kinds: BTreeSet<_> = rules.into_keys().collect();
+    let duration_us = end_of(truth).max(end_us);
+    let comparison = Comparison::new(stated, &true_facts(truth), &symmetric, &kinds, duration_us);
+    let moved = Moved::of(truth);
+    // Where an end is no true thing, what was stated counts as false among those that moved.
+    let both_moved = |fact: &Fact| match (fact.a, fact.b) {
+        (Some(a), Some(b)) => moved.by(a, fact.from_us) && moved.by(b, fact.from_us),
+        _ => true,
+    };
+    Evaluation {
+        tiou: relations::HIT,
+        identity,
+        relations: comparison.scores(),
+        relations_moved: comparison.scores_where(both_moved),
+        relations_unmoved: comparison.scores_where(|fact| !both_moved(fact)),
+    }
+}
+
+/// The end of the last frame that shows something.
+fn end_of(truth: &Truth) -> Micros {
+    let last = truth.objects.iter().filter_map(|object| object.boxes.last()).map(|b| b.t_us).max();
+    last.map_or(0, |last| last + (SECOND_US as f64 / truth.fps).round() as Micros)
 }
 
 /// The interactions of the truth.

@@ -46,6 +46,8 @@ pub struct RelationScore {
     pub f1: f64,
     /// Median distance of a hit's ends from the true ends, in seconds.
     pub boundary_error_s: Option<f64>,
+    /// Stated intervals that hit nothing, by the minute of what was looked at.
+    pub false_per_minute: f64,
 }
 
 /// Scores per relation that is true or stated, and over all of them.
@@ -64,35 +66,63 @@ pub fn temporal_iou(a: (Micros, Micros), b: (Micros, Micros)) -> f64 {
     if union == 0 { 0.0 } else { overlap as f64 / union as f64 }
 }
 
-/// Compares stated facts with true ones. Kinds in `symmetric` are compared without direction; only `kinds` count, all
-/// where it is empty.
-pub fn score(
-    predicted: &[Fact],
-    truth: &[Fact],
-    symmetric: &BTreeSet<RelationKind>,
-    kinds: &BTreeSet<RelationKind>,
-) -> RelationScores {
-    let wanted = |fact: &&Fact| kinds.is_empty() || kinds.contains(&fact.kind);
-    let undirected = |fact: &Fact| {
-        let swap = symmetric.contains(&fact.kind) && fact.a > fact.b;
-        if swap { Fact { a: fact.b, b: fact.a, ..*fact } } else { *fact }
-    };
-    let predicted: Vec<_> = predicted.iter().filter(wanted).map(undirected).collect();
-    let truth: Vec<_> = truth.iter().filter(wanted).map(undirected).collect();
-    let hits = matches(&predicted, &truth);
-    let all: BTreeSet<_> = predicted.iter().chain(&truth).map(|fact| fact.kind).collect();
-    let of = |kind: Option<RelationKind>| {
-        let is = |fact: &Fact| kind.is_none_or(|kind| fact.kind == kind);
-        let hits: Vec<_> = hits.iter().filter(|(p, _)| is(&predicted[*p])).collect();
-        let errors = hits.iter().flat_map(|(p, t)| {
-            let (p, t) = (&predicted[*p], &truth[*t]);
-            [p.from_us.abs_diff(t.from_us), p.to_us.abs_diff(t.to_us)]
-        });
-        let count = |facts: &[Fact]| facts.iter().filter(|fact| is(fact)).count();
-        summary(count(&truth), count(&predicted), hits.len(), errors.collect())
-    };
-    let by_kind = all.into_iter().map(|kind| (kind.to_string(), of(Some(kind)))).collect();
-    RelationScores { by_kind, micro: of(None) }
+/// Stated facts held against true ones.
+#[derive(Clone, Debug)]
+pub struct Comparison {
+    predicted: Vec<Fact>,
+    truth: Vec<Fact>,
+    /// Places of the stated and the true fact, each at most once.
+    hits: Vec<(usize, usize)>,
+    duration_us: Micros,
+}
+
+impl Comparison {
+    /// Finds the hits. Kinds in `symmetric` are compared without direction; only `kinds` count, all where it is empty.
+    /// `duration_us` is the length of what was looked at.
+    pub fn new(
+        predicted: &[Fact],
+        truth: &[Fact],
+        symmetric: &BTreeSet<RelationKind>,
+        kinds: &BTreeSet<RelationKind>,
+        duration_us: Micros,
+    ) -> Self {
+        let wanted = |fact: &&Fact| kinds.is_empty() || kinds.contains(&fact.kind);
+        let undirected = |fact: &Fact| {
+            let swap = symmetric.contains(&fact.kind) && fact.a > fact.b;
+            if swap { Fact { a: fact.b, b: fact.a, ..*fact } } else { *fact }
+        };
+        let predicted: Vec<_> = predicted.iter().filter(wanted).map(undirected).collect();
+        let truth: Vec<_> = truth.iter().filter(wanted).map(undirected).collect();
+        let hits = matches(&predicted, &truth);
+        Self { predicted, truth, hits, duration_us }
+    }
+
+    /// The scores of all facts.
+    pub fn scores(&self) -> RelationScores {
+        self.scores_where(|_| true)
+    }
+
+    /// The scores of the facts for which `belongs` holds. A hit belongs where its true fact does, so that scores of
+    /// complementary groups add up to those of all.
+    pub fn scores_where(&self, belongs: impl Fn(&Fact) -> bool) -> RelationScores {
+        let true_of: BTreeMap<usize, usize> = self.hits.iter().copied().collect();
+        let stands_for = |p: usize| true_of.get(&p).map_or(&self.predicted[p], |t| &self.truth[*t]);
+        let predicted: Vec<usize> = (0..self.predicted.len()).filter(|p| belongs(stands_for(*p))).collect();
+        let truth: Vec<&Fact> = self.truth.iter().filter(|fact| belongs(fact)).collect();
+        let of = |kind: Option<RelationKind>| {
+            let is = |fact: &Fact| kind.is_none_or(|kind| fact.kind == kind);
+            let stated = || predicted.iter().filter(|p| is(&self.predicted[**p]));
+            let errors: Vec<Micros> = stated()
+                .filter_map(|p| Some((&self.predicted[*p], &self.truth[*true_of.get(p)?])))
+                .flat_map(|(p, t)| [p.from_us.abs_diff(t.from_us), p.to_us.abs_diff(t.to_us)])
+                .collect();
+            summary(truth.iter().filter(|fact| is(fact)).count(), stated().count(), errors, self.duration_us)
+        };
+        let all: BTreeSet<_> =
+            predicted.iter().map(|p| self.predicted[*p].kind).chain(truth.iter().map(|fact| fact.kind)).collect();
+        let by_kind = all.into_iter().map(|kind| (kind.to_string(), of(Some(kind)))).collect();
+        RelationScores { by_kind, micro: of(None) }
+    }
 }
 
 fn matches(predicted: &[Fact], truth: &[Fact]) -> Vec<(usize, usize)> {
@@ -119,12 +149,17 @@ fn matches(predicted: &[Fact], truth: &[Fact]) -> Vec<(usize, usize)> {
     hits
 }
 
-fn summary(truth: usize, predicted: usize, hits: usize, mut errors_us: Vec<Micros>) -> RelationScore {
+/// `errors_us` has both ends of each hit.
+fn summary(truth: usize, predicted: usize, mut errors_us: Vec<Micros>, duration_us: Micros) -> RelationScore {
+    let hits = errors_us.len() / 2;
     let share = |of: usize| if of == 0 { 1.0 } else { hits as f64 / of as f64 };
     let f1 = if truth + predicted == 0 { 1.0 } else { 2.0 * hits as f64 / (truth + predicted) as f64 };
     errors_us.sort_unstable();
     let boundary_error_s = errors_us.get(errors_us.len() / 2).map(|us| secs_from_micros(*us));
-    RelationScore { truth, predicted, hits, precision: share(predicted), recall: share(truth), f1, boundary_error_s }
+    let minutes = secs_from_micros(duration_us) / 60.0;
+    let false_per_minute = if minutes > 0.0 { (predicted - hits) as f64 / minutes } else { 0.0 };
+    let (precision, recall) = (share(predicted), share(truth));
+    RelationScore { truth, predicted, hits, precision, recall, f1, boundary_error_s, false_per_minute }
 }
 
 #[cfg(test)]
@@ -135,9 +170,13 @@ mod tests {
         Fact { kind, a: Some(a), b: Some(b), from_us, to_us }
     }
 
-    fn f1(predicted: &[Fact], truth: &[Fact]) -> f64 {
+    fn compared(predicted: &[Fact], truth: &[Fact]) -> Comparison {
         let symmetric = BTreeSet::from([RelationKind::NEAR]);
-        score(predicted, truth, &symmetric, &BTreeSet::new()).micro.f1
+        Comparison::new(predicted, truth, &symmetric, &BTreeSet::new(), 30_000_000)
+    }
+
+    fn f1(predicted: &[Fact], truth: &[Fact]) -> f64 {
+        compared(predicted, truth).scores().micro.f1
     }
 
     #[test]
@@ -159,14 +198,31 @@ mod tests {
     #[test]
     fn objects_that_are_none_of_the_true_ones_never_hit() {
         let unknown = Fact { kind: RelationKind::NEAR, a: None, b: Some(2), from_us: 0, to_us: 9 };
-        let scores = score(&[unknown], &[unknown], &BTreeSet::new(), &BTreeSet::new());
+        let scores = compared(&[unknown], &[unknown]).scores();
         assert_eq!((scores.micro.hits, scores.micro.predicted), (0, 1));
     }
 
     #[test]
     fn boundary_error_is_the_median_over_both_ends() {
         let near = |from, to| fact(RelationKind::NEAR, 1, 2, from, to);
-        let scores = score(&[near(200_000, 1_000_000)], &[near(0, 1_000_000)], &BTreeSet::new(), &BTreeSet::new());
+        let scores = compared(&[near(200_000, 1_000_000)], &[near(0, 1_000_000)]).scores();
         assert_eq!(scores.micro.boundary_error_s, Some(0.2));
+    }
+
+    #[test]
+    fn what_was_stated_and_is_not_so_is_counted_by_the_minute() {
+        let near = |from, to| fact(RelationKind::NEAR, 1, 2, from, to);
+        let scores = compared(&[near(0, 100), near(200, 300), near(400, 500)], &[near(0, 100)]).scores();
+        assert_eq!(scores.micro.false_per_minute, 4.0);
+    }
+
+    #[test]
+    fn a_hit_belongs_where_its_true_fact_does() {
+        let near = |from, to| fact(RelationKind::NEAR, 1, 2, from, to);
+        let compared = compared(&[near(90, 200), near(300, 400)], &[near(110, 200)]);
+        let (early, late) =
+            (compared.scores_where(|fact| fact.from_us < 100), compared.scores_where(|fact| fact.from_us >= 100));
+        assert_eq!((early.micro.truth, early.micro.predicted, early.micro.hits), (0, 0, 0));
+        assert_eq!((late.micro.truth, late.micro.predicted, late.micro.hits), (1, 2, 1));
     }
 }
