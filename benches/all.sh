@@ -6,7 +6,7 @@ for bench in decode python_pipeline memory scenes; do
   echo "=== benches/$bench.sh"
   "benches/$bench.sh"
 done
-for bench in log resolve crowd; do
+for bench in log resolve crowd granger; do
   echo "=== cargo bench --bench $bench"
   cargo bench --quiet --locked --workspace --bench "$bench"
 done

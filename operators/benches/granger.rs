@@ -52,10 +52,7 @@ fn main() {
     let first_seed = numbers.get(1).copied().unwrap_or(FIRST_SEED);
 
     let alone = vec![Walker::ALONE; 2];
-    let uneven = vec![
-        Walker { inertia_secs: (0.4, 2.0), ..Walker::ALONE },
-        Walker { inertia_secs: (2.0, 0.4), ..Walker::ALONE },
-    ];
+    let uneven = vec![Walker { inertia_secs: (0.4, 2.0), ..Walker::ALONE }; 2];
     let leader = vec![Walker::ALONE, Walker::after(0, 0.6, 0.8)];
     let weak = vec![Walker::ALONE, Walker::after(0, 0.6, 0.5)];
     // The common cause is walker 0 in a list whose order gives it number 1, so it is asked about 2 and 3.
