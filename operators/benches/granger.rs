@@ -29,6 +29,9 @@ fn found(frames: &[TrackedFrame]) -> Vec<Influence> {
 /// A question about the influences of one run.
 type Asked = fn(&[Influence]) -> bool;
 
+/// A kind of scene and what is asked about it.
+type Row<'a> = (&'a str, &'a [Walker], &'a [(&'a str, Asked)]);
+
 fn between(influence: &Influence, a: u32, b: u32) -> bool {
     (influence.leader.0, influence.follower.0) == (a, b)
 }
@@ -64,7 +67,7 @@ fn main() {
     const CHAIN: Asked = |all| [1, 2].iter().all(|n| all.iter().any(|i| between(i, *n, n + 1)));
     let crowd = vec![Walker::ALONE; 5];
 
-    let rows: [(&str, &[Walker], &[(&str, Asked)]); 8] = [
+    let rows: [Row<'_>; 8] = [
         ("independent", &alone, &[("false edge", EITHER)]),
         ("independent, axes differ", &uneven, &[("false edge", EITHER)]),
         ("five independent", &crowd, &[("any false edge", |all| !all.is_empty())]),
