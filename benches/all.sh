@@ -6,7 +6,7 @@ for bench in decode python_pipeline memory scenes tracker_quality tracker_race p
   echo "=== benches/$bench.sh"
   "benches/$bench.sh"
 done
-for bench in log resolve crowd camera; do
+for bench in log resolve crowd camera granger; do
   echo "=== cargo bench --bench $bench"
   cargo bench --quiet --locked --workspace --bench "$bench"
 done

@@ -201,7 +201,7 @@ pub struct Export {
     /// What was known then: seconds, microseconds with the suffix us, or EPOCH-SEQ
     #[arg(long, value_name = "K")]
     pub known_at: Option<String>,
-    /// The format; jsonl is the delta log itself
+    /// The format; jsonl is the delta log itself, allen tells how interactions lie to each other in time
     #[arg(long, value_enum)]
     pub format: Format,
     /// File (a directory for csv); stdout without it
@@ -219,6 +219,7 @@ pub enum Format {
     Cypher,
     Mot,
     Coco,
+    Allen,
 }
 
 #[derive(Debug, Args)]

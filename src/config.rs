@@ -191,7 +191,9 @@ impl Config {
         let settings = serde_json::to_value(self).map_err(json)?;
         refuse_out_of_range("", &settings, schema.as_value(), schema.as_value()).map_err(Failure::usage)?;
         self.refuse_short_horizon()?;
-        self.relate.refuse_crossed_bounds().map_err(Failure::usage)
+        self.relate.refuse_crossed_bounds().map_err(Failure::usage)?;
+        self.relate.refuse_zones().map_err(Failure::usage)?;
+        self.relate.influence.refuse_crossed_bounds().map_err(|error| Failure::usage(format!("relate.{error}")))
     }
 
     /// What can still be linked must not be sealed.

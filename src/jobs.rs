@@ -27,7 +27,6 @@ use vokg_engine::runtime::offload::OffloadConfig;
 use vokg_engine::time::{TimeSource, micros_from_secs};
 use vokg_models::Backend;
 use vokg_operators::describe::DescribeConfig;
-use vokg_operators::relate::Registry;
 use vokg_operators::resolve::ResolveConfig;
 
 /// Time between two looks at the streams.
@@ -278,7 +277,6 @@ impl Runner<'_> {
             })
             .context("no thread to wait for the stream")?;
         let run = &self.config.run;
-        let registry = Registry::builtin(&self.config.relate);
         let horizon_us = micros_from_secs(self.config.resolve.correction_horizon_secs);
         let plan = Plan {
             feed,
@@ -295,12 +293,13 @@ impl Runner<'_> {
                 origin_us: probe.origin_us,
                 time_source: TimeSource::Pts,
                 segmenter: self.backend.name().to_owned(),
+                zones: self.config.relate.zone_vertices(),
             },
             operators: Operators {
                 track: self.config.track.clone(),
                 identify: self.config.identify.clone(),
                 relate: self.config.relate.clone(),
-                resolve: ResolveConfig { rules: registry.rules().into(), correction_horizon_us: horizon_us },
+                resolve: ResolveConfig { rules: self.config.relate.rules(), correction_horizon_us: horizon_us },
             },
         };
         let dataflow = self.engine.add(dataflow(plan)).context("cannot build the dataflow")?;

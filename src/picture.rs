@@ -13,7 +13,6 @@ use vokg_connectors::store::{Store, Stream};
 use vokg_engine::delta::VertexKey;
 use vokg_engine::graph::Graph;
 use vokg_engine::time::Micros;
-use vokg_operators::relate::Registry;
 
 /// Draws the moment of `stream` at which most happens, with the frame out of `clip`, as SVG.
 ///
@@ -26,8 +25,8 @@ pub fn write(store: &Store, stream: &Stream, clip: &Path, config: &Config, out: 
     let at = busiest(&graph, times).ok_or_else(|| Failure::failed("nothing was seen, so there is nothing to draw"))?;
     let frame = frame_at(clip, at, &config.limits.to_limits()).context("cannot read the frame")?;
     sightings.retain(|sighting| sighting.t <= frame.t && sighting.t + TRAIL_US >= frame.t);
-    let rules = Registry::builtin(&config.relate).rules();
-    let symmetric: Vec<_> = rules.iter().filter(|(_, rule)| rule.symmetric).map(|(kind, _)| *kind).collect();
+    let symmetric: Vec<_> =
+        config.relate.rules().kinds().filter(|(_, rule)| rule.symmetric).map(|(kind, _)| kind).collect();
     let duration_us = stream.head.outcome.as_ref().map_or(frame.t, |outcome| outcome.duration_us);
     let scene = Scene {
         stream: &stream.name,

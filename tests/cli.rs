@@ -54,7 +54,7 @@ fn a_clip_goes_in_and_a_graph_comes_out_in_every_format() {
     let again = streams(&vokg(&["run", text(&path), "--data", data, "--json"]));
     assert_eq!(again[0]["digest"], stream["digest"], "the same content and settings again: nothing to do");
 
-    for format in ["json", "jsonl", "graphml", "gexf", "csv", "cypher", "mot", "coco"] {
+    for format in ["json", "jsonl", "graphml", "gexf", "csv", "cypher", "mot", "coco", "allen"] {
         let out = stdout(&vokg(&["export", "--data", data, "--format", format]));
         assert!(out.len() > 100, "{format}: {out}");
     }

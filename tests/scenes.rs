@@ -9,15 +9,15 @@ use vokg::eval::evaluate_facts;
 use vokg::eval::relations::Fact;
 use vokg_connectors::source::synthetic::{SCENES, SynthConfig, scene};
 use vokg_engine::geometry::Size;
+use vokg_operators::relate::RelateConfig;
 use vokg_operators::relate::facts::facts;
-use vokg_operators::relate::{Registry, RelateConfig};
 
 const SIZE: Size = Size { width: 1280, height: 720 };
 
 #[test]
 fn relations_are_found_from_true_boxes_and_traps_are_not_taken() {
     let config = RelateConfig::default();
-    let stated: BTreeSet<_> = Registry::builtin(&config).rules().into_keys().map(|kind| kind.to_string()).collect();
+    let stated: BTreeSet<_> = config.rules().kinds().map(|(kind, _)| kind.to_string()).collect();
     let mut wrong = Vec::new();
     for entry in SCENES {
         let scene = scene(entry.name, &SynthConfig { size: SIZE, fps: 25.0, seconds: None, seed: 1 }).unwrap();

@@ -143,6 +143,8 @@ pub struct Detail {
     pub lag_ms: Option<u32>,
     /// Probability of evidence at least as strong if there were nothing (INFLUENCES), in millionths.
     pub p_ppm: Option<u32>,
+    /// Over a line (CROSSES): from its left to its right, looking from its first end to its second.
+    pub rightwards: Option<bool>,
 }
 
 /// How the evidence of one relation becomes intervals, per object pair.

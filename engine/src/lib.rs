@@ -1,11 +1,12 @@
 //! The vocabulary and the runtime every other part of vokg is written in.
 //!
 //! *Vocabulary*: [`time`], [`frame`], [`mask`], [`segment`], [`observation`], [`evidence`], [`interaction`],
-//! [`delta`] and [`graph`], in the order in which a clip becomes a graph. *Runtime*: [`runtime`] keeps one timely
-//! dataflow per stream on the running workers.
+//! [`delta`] and [`graph`], in the order in which a clip becomes a graph; [`allen`] compares intervals of it.
+//! *Runtime*: [`runtime`] keeps one timely dataflow per stream on the running workers.
 //!
 //! What is deliberately absent: codecs, GPUs, files and networks. Everything here is pure or moves data in memory.
 
+pub mod allen;
 pub mod delta;
 pub mod evidence;
 pub mod frame;

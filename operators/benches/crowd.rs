@@ -17,7 +17,7 @@ use vokg_engine::record::{LogEntry, Record};
 use vokg_engine::segment::{CameraMotion, Segment, SegmentOrigin, SegmentedFrame};
 use vokg_engine::time::Micros;
 use vokg_operators::emit::{EmitConfig, emit};
-use vokg_operators::relate::{Registry, RelateConfig, Relations, relate};
+use vokg_operators::relate::{RelateConfig, Relations, relate};
 use vokg_operators::resolve::{ResolveConfig, objects, resolve};
 use vokg_operators::tick::Tick;
 use vokg_operators::track::{TrackConfig, Tracker};
@@ -135,7 +135,7 @@ fn graph_frames(people: u32, frames: u64) -> (Vec<Duration>, usize) {
         let counted = deltas.clone();
         worker.dataflow(|scope| {
             let config = RelateConfig::default();
-            let rules = Registry::builtin(&config).rules();
+            let rules = config.rules();
             let frames = scope.input_from(&mut tracked);
             let identities = scope.input_from(&mut identities);
             let ticks = scope.input_from(&mut ticks);

@@ -6,6 +6,7 @@ pub mod crop;
 pub mod describe;
 pub mod emit;
 pub mod identify;
+pub mod influence;
 pub mod mot;
 pub mod relate;
 pub mod resolve;

@@ -24,7 +24,7 @@ const SIZE: Size = Size { width: 1280, height: 720 };
 const FPS: f64 = 25.0;
 
 /// Files of the demo, by format.
-const EXPORTS: [(Format, &str); 8] = [
+const EXPORTS: [(Format, &str); 9] = [
     (Format::Json, "graph.json"),
     (Format::Jsonl, "deltas.jsonl"),
     (Format::Graphml, "graph.graphml"),
@@ -33,6 +33,7 @@ const EXPORTS: [(Format, &str); 8] = [
     (Format::Cypher, "graph.cypher"),
     (Format::Mot, "boxes.txt"),
     (Format::Coco, "coco.json"),
+    (Format::Allen, "allen.jsonl"),
 ];
 
 /// Runs the command.

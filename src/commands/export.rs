@@ -8,7 +8,7 @@ use crate::sightings::with_sightings;
 use std::io::Write;
 use std::path::Path;
 use vokg_connectors::export::delta_json::DeltaJson;
-use vokg_connectors::export::{self, ExportError, GraphView, LogPosition, coco, mot};
+use vokg_connectors::export::{self, ExportError, GraphView, LogPosition, allen, coco, mot};
 use vokg_connectors::store::{KnownAt, Outcome, Store, Stream};
 use vokg_engine::delta::{StreamVertex, Vertex, VertexKey};
 use vokg_engine::graph::Graph;
@@ -61,6 +61,11 @@ pub fn write(
                     coco::write(out, &stream.name, own.size, &graph, seen).context("cannot write the annotations")
                 })
             })
+        }
+        Format::Allen => {
+            let view = GraphView { stream: &stream.name, at_us, known_at: None, graph: &graph };
+            let epsilon_us = with_sightings(store, stream, &graph, |seen| Ok(allen::epsilon_us(seen)))?;
+            write_to(out, |out| allen::write(out, &view, epsilon_us).context("cannot write the relations in time"))
         }
         Format::Json | Format::Graphml | Format::Gexf | Format::Csv | Format::Cypher => {
             let known_at = store.position(stream.id, known_at).context("cannot read the log")?;

@@ -18,7 +18,7 @@ use vokg_engine::evidence::RelationKind;
 use vokg_engine::geometry::Rect;
 use vokg_engine::graph::Graph;
 use vokg_engine::time::{Micros, SECOND_US};
-use vokg_operators::relate::{Registry, RelateConfig};
+use vokg_operators::relate::RelateConfig;
 
 /// Truth boxes of which less than this share is visible are nobody's task.
 const VISIBLE: f32 = 0.1;
@@ -66,15 +66,17 @@ pub fn evaluate_facts(stated: &[Fact], truth: &Truth) -> Evaluation {
 
 /// Scores facts, for the relations this version states, over what the truth covers and at least `end_us`.
 fn evaluation(stated: &[Fact], truth: &Truth, end_us: Micros, identity: Option<IdentityScore>) -> Evaluation {
-    let rules = Registry::builtin(&RelateConfig::default()).rules();
-    let symmetric: BTreeSet<_> = rules.iter().filter(|(_, rule)| rule.symmetric).map(|(kind, _)| *kind).collect();
-    let kinds: BTreeSet<_> = rules.into_keys().collect();
+    let rules = RelateConfig::default().rules();
+    let symmetric: BTreeSet<_> = rules.kinds().filter(|(_, rule)| rule.symmetric).map(|(kind, _)| kind).collect();
+    // No truth says whose movement foretells whose.
+    let judged = rules.kinds().filter(|(kind, _)| *kind != RelationKind::INFLUENCES);
+    let kinds: BTreeSet<_> = judged.map(|(kind, _)| kind).collect();
     let duration_us = end_of(truth).max(end_us);
     let comparison = Comparison::new(stated, &true_facts(truth), &symmetric, &kinds, duration_us);
     let moved = Moved::of(truth);
     // Where an end is no true thing, what was stated counts as false among those that moved.
     let both_moved = |fact: &Fact| match (fact.a, fact.b) {
-        (Some(a), Some(b)) => moved.by(a, fact.from_us) && moved.by(b, fact.from_us),
+        (Some(a), Some(b)) => [a, b].into_iter().all(|end| !truth.is_thing(end) || moved.by(end, fact.from_us)),
         _ => true,
     };
     Evaluation {
@@ -104,6 +106,7 @@ fn true_facts(truth: &Truth) -> Vec<Fact> {
 fn stated_facts(graph: &Graph, true_of: &BTreeMap<u32, u32>, end_us: Micros) -> Vec<Fact> {
     let end = |key: VertexKey| match key {
         VertexKey::Object(object) => true_of.get(&object.0).copied(),
+        VertexKey::Zone(zone) => Some(zone.0),
         _ => None,
     };
     let fact = |edge: &Edge| Fact {

@@ -125,12 +125,23 @@ impl Comparison {
     }
 }
 
+/// A moment is found if it is stated within half of this.
+const MOMENT_SECS: f64 = 1.0;
+
+/// Whether a relation is a moment, of which only the beginning counts.
+fn is_moment(kind: RelationKind) -> bool {
+    [RelationKind::CROSSES, RelationKind::PICK_UP, RelationKind::PUT_DOWN].contains(&kind)
+}
+
 fn matches(predicted: &[Fact], truth: &[Fact]) -> Vec<(usize, usize)> {
     let mut candidates = Vec::new();
     for (p, fact) in predicted.iter().enumerate() {
         for (t, true_fact) in truth.iter().enumerate() {
             let same = fact.kind == true_fact.kind && fact.a == true_fact.a && fact.b == true_fact.b;
-            let overlap = temporal_iou((fact.from_us, fact.to_us), (true_fact.from_us, true_fact.to_us));
+            let overlap = match is_moment(fact.kind) {
+                true => 1.0 - secs_from_micros(fact.from_us.abs_diff(true_fact.from_us)) / MOMENT_SECS,
+                false => temporal_iou((fact.from_us, fact.to_us), (true_fact.from_us, true_fact.to_us)),
+            };
             if same && fact.a.is_some() && fact.b.is_some() && overlap >= HIT {
                 candidates.push((overlap, p, t));
             }

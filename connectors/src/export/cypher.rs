@@ -3,7 +3,7 @@
 //! Running it twice, or over an older export of the same stream, changes nothing that it does not name: vertices and
 //! edges are merged by `vokg_id`, under a constraint per label. What a later graph no longer has is not removed.
 
-use super::properties::{Properties, Property, decimal};
+use super::properties::{Properties, Property, decimal, decimal_ppm};
 use super::{ExportError, GraphView};
 use std::fmt;
 use std::io::{self, Write};
@@ -91,6 +91,8 @@ impl fmt::Display for Literal<'_> {
             Property::Unsigned(number) => write!(f, "{number}"),
             // {:?} keeps the point of whole numbers, so that the type in the database does not change with the value.
             Property::Milli(milli) => write!(f, "{:?}", decimal(*milli)),
+            Property::Ppm(ppm) => write!(f, "{:?}", decimal_ppm(*ppm)),
+            Property::Ppms(ppms) => list(f, ppms.iter().map(|ppm| format!("{:?}", decimal_ppm(*ppm))).collect()),
             Property::Text(text) => write!(f, "{}", Quoted(text)),
             Property::Integers(numbers) => list(f, numbers.iter().map(u32::to_string).collect()),
             Property::Millis(millis) => list(f, millis.iter().map(|milli| format!("{:?}", decimal(*milli))).collect()),

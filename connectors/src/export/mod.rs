@@ -1,9 +1,10 @@
 //! The graph and its log in the forms other programs read, a text for terminals, and a picture.
 //!
 //! Every writer is a function of its arguments: the same graph gives the same bytes. [`delta_json`] is the log itself;
-//! [`graph_json`], [`graphml`], [`gexf`], [`csv`], [`cypher`] and [`text`] write a [`GraphView`]; [`mot`] and [`coco`]
-//! write [`Sighting`]s; [`picture`] draws both.
+//! [`graph_json`], [`graphml`], [`gexf`], [`csv`], [`cypher`] and [`text`] write a [`GraphView`]; [`allen`] how its
+//! intervals lie to each other; [`mot`] and [`coco`] write [`Sighting`]s; [`picture`] draws both.
 
+pub mod allen;
 pub mod coco;
 pub mod csv;
 pub mod cypher;

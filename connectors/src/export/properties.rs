@@ -94,6 +94,7 @@ pub const EDGE_PROPERTIES: &[(&str, PropertyType)] = &[
     ("lag_ms", PropertyType::Integer),
     ("p_value", PropertyType::Decimal),
     ("method", PropertyType::Text),
+    ("direction", PropertyType::Text),
 ];
 
 impl Properties {
@@ -125,6 +126,8 @@ impl Properties {
         properties.extend(edge.detail.p_ppm.map(|p| ("p_value", Property::Ppm(p))));
         let method = (edge.kind == RelationKind::INFLUENCES).then_some("granger");
         properties.extend(method.map(|method| ("method", Property::Text(method.to_owned()))));
+        let direction = edge.detail.rightwards.map(|right| if right { "rightwards" } else { "leftwards" });
+        properties.extend(direction.map(|direction| ("direction", Property::Text(direction.to_owned()))));
         Self(properties)
     }
 
@@ -221,7 +224,7 @@ pub(crate) fn decimal(milli: u16) -> f64 {
 }
 
 /// Millionths as a decimal number of at most six digits.
-fn decimal_ppm(ppm: u32) -> f64 {
+pub(crate) fn decimal_ppm(ppm: u32) -> f64 {
     f64::from(ppm) / 1e6
 }
 

@@ -18,6 +18,8 @@ pub struct DescribeConfig {
     pub time_source: TimeSource,
     /// Name of the segmenter.
     pub segmenter: String,
+    /// Areas and lines.
+    pub zones: Vec<(VertexKey, Vertex)>,
 }
 
 /// The vertices a source gives rise to.
@@ -47,6 +49,7 @@ impl Describer {
                 self.last_us = t;
                 if self.size.is_none() {
                     assert(VertexKey::Stream, self.stream(frame.size, None));
+                    self.config.zones.iter().cloned().for_each(|(key, zone)| assert(key, zone));
                     self.size = Some(frame.size);
                 }
             }
@@ -60,12 +63,13 @@ impl Describer {
     }
 
     fn stream(&self, size: Size, ended_us: Option<Micros>) -> Vertex {
-        let DescribeConfig { origin_us, time_source, segmenter } = self.config.clone();
+        let DescribeConfig { origin_us, time_source, segmenter, .. } = self.config.clone();
         Vertex::Stream(StreamVertex { size, origin_us, time_source, segmenter, ended_us })
     }
 }
 
-/// Emits the stream's own vertex at its first frame and again at its end, and one vertex for each gap.
+/// Emits the stream's own vertex and its zones at its first frame, the stream's again at its end, and one vertex for each
+/// gap.
 pub fn describe<'s>(
     arrivals: StreamVec<'s, Micros, Timed<Arrival>>,
     config: DescribeConfig,
@@ -86,12 +90,16 @@ pub fn describe<'s>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use vokg_engine::delta::GapVertex;
+    use vokg_engine::delta::{GapVertex, ZoneShape, ZoneVertex};
     use vokg_engine::frame::Frame;
+    use vokg_engine::id::ZoneId;
 
     #[test]
     fn a_stream_is_stated_at_its_first_frame_and_at_its_end_and_gaps_are_numbered() {
-        let config = DescribeConfig { origin_us: None, time_source: TimeSource::Pts, segmenter: "motion".to_owned() };
+        let zone = ZoneVertex { name: "gate".to_owned(), shape: ZoneShape::Line, corners_ppm: vec![0, 0, 1, 1] };
+        let zones = vec![(VertexKey::Zone(ZoneId(4)), Vertex::Zone(zone))];
+        let config =
+            DescribeConfig { origin_us: None, time_source: TimeSource::Pts, segmenter: "motion".to_owned(), zones };
         let mut describer = Describer::new(config);
         let size = Size { width: 2, height: 2 };
         let frame = |t| Some(Frame::from_i420(t, size, vec![0; 4], vec![0], vec![0]));
@@ -109,9 +117,10 @@ mod tests {
             .map(|(t, element)| match element {
                 Element::Vertex(VertexKey::Stream, Vertex::Stream(stream)) => (*t, "stream", stream.ended_us),
                 Element::Vertex(VertexKey::Gap(1), _) => (*t, "gap", None),
+                Element::Vertex(VertexKey::Zone(ZoneId(4)), _) => (*t, "zone", None),
                 other => panic!("unexpected {other:?}"),
             })
             .collect();
-        assert_eq!(ends, vec![(0, "stream", None), (90, "gap", None), (91, "stream", Some(90))]);
+        assert_eq!(ends, vec![(0, "stream", None), (0, "zone", None), (90, "gap", None), (91, "stream", Some(90))]);
     }
 }

@@ -162,7 +162,7 @@ impl Evidence {
             number,
             to_us: self.to_us,
             confidence_milli: (mean * 1000.0).round() as u16,
-            detail: Detail { lag_ms: self.lag_ms(), p_ppm: None },
+            detail: Detail { lag_ms: self.lag_ms(), p_ppm: None, rightwards: None },
         }
     }
 

@@ -2,17 +2,15 @@
 //! of its own.
 
 use super::mot::{Frames, sightings};
-use super::relation::Registry;
 use super::{RelateConfig, Relations};
 use crate::mot::{FrameRate, MotError};
-use crate::resolve::Rules;
 use crate::resolve::intervals::Now;
 use crate::resolve::scratch::interactions;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use vokg_engine::evidence::{EvidenceSpan, RelationKind};
 use vokg_engine::geometry::Size;
-use vokg_engine::id::TrackId;
+use vokg_engine::id::{ObjectId, TrackId, ZoneId};
 use vokg_engine::observation::TrackedFrame;
 use vokg_engine::time::Micros;
 
@@ -23,7 +21,7 @@ pub struct Fact {
     pub kind: RelationKind,
     /// Who; for a symmetric relation the smaller id.
     pub a: TrackId,
-    /// Towards whom.
+    /// Towards whom; the number of a zone where the relation has one.
     pub b: TrackId,
     /// First evidence.
     pub from_us: Micros,
@@ -65,11 +63,12 @@ pub fn facts_of(frames: &Frames, rate: FrameRate, size: Option<Size>, config: &R
             };
         }
     }
-    let rules = Rules::from(Registry::builtin(config).rules());
+    let rules = config.rules();
     let spans = spans.into_values().map(|span| (span.a.into(), span.b.into(), span));
     let mut facts = Vec::new();
     for ((kind, a, b), intervals) in interactions(spans, &rules, Now::End(end_us)) {
-        let (a, b) = (TrackId(a.0), TrackId(b.0));
+        let number = |object: ObjectId| ZoneId::of_object(object).map_or(TrackId(object.0), |zone| TrackId(zone.0));
+        let (a, b) = (number(a), number(b));
         facts.extend(intervals.into_iter().map(|interval| Fact {
             kind,
             a,

@@ -37,10 +37,12 @@ mod scenes;
 #[cfg(test)]
 mod testing;
 mod trail;
+mod zones;
 
 pub use config::{
-    AbandonedConfig, CarriesConfig, ChasesConfig, ContainsConfig, FollowsConfig, HeadingConfig, Hold, LeavesConfig,
-    MeasureConfig, MeetsConfig, MovesWithConfig, NearConfig, OccludesConfig, RelateConfig,
+    AbandonedConfig, CarriesConfig, ChasesConfig, ContainsConfig, Direction, FollowsConfig, HeadingConfig, Hold,
+    LeavesConfig, LineConfig, MeasureConfig, MeetsConfig, MovesWithConfig, NearConfig, OccludesConfig, RelateConfig,
+    ZoneConfig, ZoneHold,
 };
 pub use pair::{End, Pair};
 pub use pairs::MEMORY_US;

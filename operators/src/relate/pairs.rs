@@ -128,6 +128,11 @@ pub(super) struct Changes {
 }
 
 impl Changes {
+    /// What is stated so far.
+    pub(super) fn stated(&mut self) -> &mut Vec<SpanChange> {
+        &mut self.stated
+    }
+
     /// By number, what is taken back before what is stated.
     pub(super) fn into_stated(mut self) -> Vec<SpanChange> {
         self.stated.sort_unstable_by_key(|change| (change.span.number, change.diff));
@@ -156,6 +161,12 @@ impl Moment<'_> {
 impl Pairs {
     pub(super) fn new(registry: Registry) -> Self {
         Self { relations: Judges::new(registry), evidence: BTreeMap::new(), last_number: 0, lone: 0 }
+    }
+
+    /// The number of the next span.
+    pub(super) fn next_number(&mut self) -> u32 {
+        self.last_number += 1;
+        self.last_number
     }
 
     /// Pairs with evidence that holds, is paused or is remembered.

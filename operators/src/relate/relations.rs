@@ -6,7 +6,10 @@ use super::config::RelateConfig;
 use super::pairs::{Changes, Moment, Pairs};
 use super::pose::{Motion, Pose, Windows};
 use super::relation::Registry;
+use super::zones::Zones;
+use crate::influence::Influences;
 use std::collections::{BTreeMap, VecDeque};
+use vokg_engine::evidence::{Detail, EvidenceSpan, RelationKind};
 use vokg_engine::geometry::Size;
 use vokg_engine::id::TrackId;
 use vokg_engine::observation::{Observation, TrackedFrame};
@@ -29,6 +32,8 @@ pub struct Relations {
     pairs: Pairs,
     recent: VecDeque<Recent>,
     rhythm: Rhythm,
+    zones: Zones,
+    influences: Influences,
 }
 
 /// A frame that later confirmed tracks are compared with.
@@ -63,6 +68,8 @@ impl Relations {
             pairs: Pairs::new(registry),
             recent: VecDeque::new(),
             rhythm: Rhythm::default(),
+            zones: Zones::new(&config),
+            influences: Influences::new(config.influence),
         }
     }
 
@@ -77,6 +84,8 @@ impl Relations {
         let mut changes = Changes::default();
         if frame.end {
             self.pairs.end(frame.t, &mut changes);
+            self.zones.on_frame(frame, 0, changes.stated());
+            self.influence(frame, &mut changes);
             self.tracks.clear();
             self.recent.clear();
             return changes.into_stated();
@@ -89,12 +98,33 @@ impl Relations {
         if self.rhythm.is_hole(frame.t, pause_us) {
             self.pairs.pause_all(&mut changes);
         }
+        self.zones.on_frame(frame, pause_us, changes.stated());
         self.replay(&frame.confirmed, pause_us, &mut changes);
         let poses = self.judge(frame, pause_us, &mut changes);
         self.pairs.number(&mut changes);
+        let pairs = &mut self.pairs;
+        self.zones.number(|| pairs.next_number(), changes.stated());
+        self.influence(frame, &mut changes);
         self.remember(Recent { t: frame.t, frame: frame.size, poses });
         self.rhythm.tick(frame.t);
         changes.into_stated()
+    }
+
+    /// States whose movement foretold whose, where a window closed.
+    fn influence(&mut self, frame: &TrackedFrame, changes: &mut Changes) {
+        for found in self.influences.on_frame(frame) {
+            let span = EvidenceSpan {
+                kind: RelationKind::INFLUENCES,
+                a: found.leader,
+                b: found.follower,
+                from_us: found.from_us,
+                number: self.pairs.next_number(),
+                to_us: Some(found.to_us),
+                confidence_milli: found.gain_milli,
+                detail: Detail { lag_ms: Some(found.lag_ms), p_ppm: Some(found.p_ppm), rightwards: None },
+            };
+            changes.stated().push(SpanChange { span, diff: 1 });
+        }
     }
 
     /// Judges what is seen in this frame.
@@ -208,7 +238,6 @@ mod tests {
     use super::super::testing::{Chance, apply, clip, end, frame, held, history, run, seen};
     use super::*;
     use proptest::prelude::*;
-    use vokg_engine::evidence::{EvidenceSpan, RelationKind};
     use vokg_engine::geometry::Rect;
 
     fn relations() -> Relations {
@@ -254,7 +283,7 @@ mod tests {
         frames[40].ended.push((TrackId(2), 960_000));
         let mut relations = relations();
         let spans = run(&mut relations, &frames[..45]);
-        assert_eq!(spans.iter().map(|s| s.to_us).collect::<Vec<_>>(), [Some(960_000)]);
+        assert_eq!(spans.iter().map(|s| s.to_us).collect::<Vec<_>>(), [Some(960_000), Some(960_000)]);
         assert_eq!((relations.tracks.len(), relations.pairs.len()), (1, 0));
     }
 

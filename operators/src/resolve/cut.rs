@@ -84,7 +84,7 @@ mod tests {
 
     fn piece(number: u32, from_us: Micros, to_us: Option<Micros>) -> Piece {
         let (kind, a, b, detail) =
-            (RelationKind::NEAR, TrackId(1), TrackId(2), Detail { lag_ms: Some(9), p_ppm: None });
+            (RelationKind::NEAR, TrackId(1), TrackId(2), Detail { lag_ms: Some(9), p_ppm: None, rightwards: None });
         let span = EvidenceSpan { kind, a, b, from_us, number, to_us, confidence_milli: 600, detail };
         Piece::new(&span, &IntervalRule::PLAIN, Now::Frame(NOW))
     }

@@ -119,6 +119,8 @@ pub(super) struct Piece {
     pub(super) lag_ms_us: u128,
     /// The greatest probability.
     pub(super) p_ppm: Option<u32>,
+    /// Of the earliest span.
+    pub(super) rightwards: Option<bool>,
 }
 
 impl Piece {
@@ -139,6 +141,7 @@ impl Piece {
             lagged_us,
             lag_ms_us: u128::from(lagged_us) * u128::from(span.detail.lag_ms.unwrap_or(0)),
             p_ppm: span.detail.p_ppm,
+            rightwards: span.detail.rightwards,
         }
     }
 
@@ -157,6 +160,7 @@ impl Piece {
             lagged_us: if self.lagged_us > 0 { length_us } else { 0 },
             lag_ms_us: scaled(self.lag_ms_us, self.lagged_us),
             p_ppm: self.p_ppm,
+            rightwards: self.rightwards,
         }
     }
 
@@ -173,7 +177,11 @@ impl Piece {
 
     fn detail(&self) -> Detail {
         let lag_ms = (self.lag_ms_us + u128::from(self.lagged_us / 2)).checked_div(u128::from(self.lagged_us));
-        Detail { lag_ms: lag_ms.map(|lag| u32::try_from(lag).unwrap_or(u32::MAX)), p_ppm: self.p_ppm }
+        Detail {
+            lag_ms: lag_ms.map(|lag| u32::try_from(lag).unwrap_or(u32::MAX)),
+            p_ppm: self.p_ppm,
+            rightwards: self.rightwards,
+        }
     }
 
     fn lasts(&self, at_least_us: Micros) -> bool {

@@ -272,7 +272,7 @@ impl Pairs {
             let edge = key.edge(*id, interval, supersedes.into_iter().collect());
             let is_news = before.is_none_or(|before| is_news(before, &edge));
             if is_news {
-                for before in before {
+                if let Some(before) = before {
                     outcome.stands(key, before, -1);
                     self.heirs.leave(key, before);
                 }

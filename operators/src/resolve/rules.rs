@@ -54,6 +54,11 @@ impl Rules {
         special.or_else(|| self.by_kind.get(&kind))
     }
 
+    /// The relations that become interactions, with their rules, in the order of their names.
+    pub fn kinds(&self) -> impl Iterator<Item = (RelationKind, &IntervalRule)> {
+        self.by_kind.iter().filter(|(_, rule)| !rule.internal).map(|(kind, rule)| (*kind, rule))
+    }
+
     pub(super) fn of_kind(&self, kind: RelationKind) -> Option<&IntervalRule> {
         self.by_kind.get(&kind)
     }

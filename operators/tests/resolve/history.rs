@@ -315,7 +315,7 @@ impl World {
         let from_us = self.t.saturating_sub(back_us).max(not_before_us).max(self.settled_us());
         let confidence_milli = self.dice.below(1001) as u16;
         let lag_ms = (kind == RelationKind::FOLLOWS).then(|| self.dice.below(900) as u32);
-        let detail = Detail { lag_ms, p_ppm: None };
+        let detail = Detail { lag_ms, p_ppm: None, rightwards: None };
         let span = EvidenceSpan { kind, a, b, from_us, number: self.numbers, to_us: None, confidence_milli, detail };
         self.spans.insert(self.numbers, span);
         for id in [a, b] {

@@ -172,6 +172,7 @@ struct EdgeMembers {
     supersedes: Vec<String>,
     lag_ms: Option<u32>,
     p_value: Option<f64>,
+    direction: Option<String>,
 }
 
 /// Reads one line, with or without its line feed. Members that this version does not know are skipped.
@@ -329,7 +330,11 @@ fn parse_edge(stream: &StreamName, rel_type: &str, cud: &CudMembers, properties:
         valid_from_us: m.valid_from_us,
         valid_to_us: m.valid_to_us,
         confidence_milli: milli("confidence", m.confidence)?,
-        detail: Detail { lag_ms: m.lag_ms, p_ppm: m.p_value.map(|p| ppm("p_value", p)).transpose()? },
+        detail: Detail {
+            lag_ms: m.lag_ms,
+            p_ppm: m.p_value.map(|p| ppm("p_value", p)).transpose()?,
+            rightwards: m.direction.map(|direction| direction == "rightwards"),
+        },
         supersedes: m.supersedes.iter().map(|id| interaction_id(stream, id)).collect::<Result<_, _>>()?,
     })
 }

@@ -254,7 +254,7 @@ fn any_edge() -> impl Strategy<Value = Edge> {
             valid_from_us,
             valid_to_us,
             confidence_milli,
-            detail: Detail { lag_ms, p_ppm },
+            detail: Detail { lag_ms, p_ppm, rightwards: None },
             supersedes,
         },
     )

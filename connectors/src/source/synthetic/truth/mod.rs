@@ -174,6 +174,11 @@ fn tell(sink: &mut Vec<TruthInteraction>, kind: &str, (a, b): (u32, u32), interv
 }
 
 impl Truth {
+    /// Whether a number is that of an object, and not of a zone or line.
+    pub fn is_thing(&self, id: u32) -> bool {
+        self.objects.iter().any(|object| object.id == id)
+    }
+
     /// The boxes as MOTChallenge rows, by frame and number: frame (from 1), id, left, top, width, height, score 1,
     /// class, visible share. Classes 1 (pedestrian) and 3 (car, van) are the benchmark's (Milan et al., "MOT16",
     /// arXiv 1603.00831, table 3); 21 dog, 22 bag and 23 box lie beyond its 13.

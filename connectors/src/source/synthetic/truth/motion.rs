@@ -119,14 +119,16 @@ fn follows(sight: &Sight<'_>, (a, b): (usize, usize), frame: usize, m: &Pair) ->
     let half = sight.frames_in(FOLLOW_WINDOW_SECS) / 2;
     let step = sight.frames_in(0.1).max(1);
     let offsets = || (-half..=half).step_by(step as usize);
-    let error = |lag: i64, place: fn(&Sight<'_>, usize, i64) -> Vector| {
+    let error = |lag: i64, place: &dyn Fn(usize, i64) -> Vector| {
         let apart = |k: i64| {
-            let (p, q) = (place(sight, a, frame as i64 + k), place(sight, b, frame as i64 + k - lag));
+            let (p, q) = (place(a, frame as i64 + k), place(b, frame as i64 + k - lag));
             length((p.0 - q.0, p.1 - q.1)) / m.scale
         };
         offsets().map(apart).sum::<f64>() / offsets().count() as f64
     };
-    let lag_error = |lag: i64| error(lag, Sight::centre).min(error(lag, Sight::feet));
+    let centre = |actor, k| sight.centre(actor, k);
+    let feet = |actor, k| sight.feet(actor, k);
+    let lag_error = |lag: i64| error(lag, &centre).min(error(lag, &feet));
     let lags = sight.frames_in(0.3).max(1)..=sight.frames_in(4.0);
     lags.step_by(step as usize).any(|lag| lag_error(lag) <= 0.35)
 }

@@ -1,0 +1,238 @@
+//! How well relations are found in noisy boxes of made-up happenings, on seeds that tuned nothing.
+//!
+//! Prints Markdown: F1 per relation, over frame rates, resolutions and noise, and false intervals on traps. Arguments: the
+//! first seed and how many of each happening (defaults 1000 and 24).
+
+#![allow(clippy::unwrap_used, reason = "a benchmark that cannot go on has failed")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use vokg::eval::relations::{Comparison, Fact};
+use vokg_connectors::source::synthetic::{EPISODES, Episode, SynthConfig, Truth, episode_scene};
+use vokg_engine::evidence::RelationKind;
+use vokg_engine::geometry::{Rect, Size};
+use vokg_engine::id::TrackId;
+use vokg_engine::observation::Observation;
+use vokg_engine::time::{Micros, SECOND_US};
+use vokg_operators::mot::FrameRate;
+use vokg_operators::relate::facts::facts_of;
+use vokg_operators::relate::{LineConfig, RelateConfig, ZoneConfig};
+
+const PLAN: Size = Size { width: 1280, height: 720 };
+const SIZES: [(&str, Size); 3] =
+    [("240p", Size { width: 426, height: 240 }), ("720p", PLAN), ("4K", Size { width: 3840, height: 2160 })];
+const RATES: [f64; 3] = [5.0, 10.0, 25.0];
+const NOISES: [f64; 2] = [0.02, 0.05];
+const MISSED: f64 = 0.03;
+
+/// Random numbers that repeat: the generator of Steele, Lea, Flood, "Fast splittable pseudorandom number generators"
+/// (OOPSLA 2014, section 4).
+struct Dice(u64);
+
+impl Dice {
+    fn next(&mut self) -> f64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z ^ (z >> 31)) as f64 / u64::MAX as f64
+    }
+
+    /// Mean 0, deviation 1: the sum of twelve uniform numbers.
+    fn normal(&mut self) -> f64 {
+        (0..12).map(|_| self.next()).sum::<f64>() - 6.0
+    }
+}
+
+/// The zones of a truth, as a configuration has them.
+fn config(truth: &Truth) -> RelateConfig {
+    let [width, height] = truth.size.map(|px| px as f32);
+    let share = |[x, y]: [f32; 2]| [(x / width).clamp(0.0, 1.0), (y / height).clamp(0.0, 1.0)];
+    let zone = |zone: &vokg_connectors::source::synthetic::truth::TruthZone| ZoneConfig {
+        id: zone.id,
+        name: String::new(),
+        polygon: zone.polygon.iter().copied().map(share).collect(),
+        loiter_secs: zone.dwell_us as f64 / SECOND_US as f64,
+        crowd: Some(zone.count),
+    };
+    let line = |line: &vokg_connectors::source::synthetic::truth::TruthLine| LineConfig {
+        id: line.id,
+        name: String::new(),
+        ends: line.ends.map(share),
+        direction: Default::default(),
+    };
+    let mut config = RelateConfig {
+        zones: truth.zones.iter().map(zone).collect(),
+        lines: truth.lines.iter().map(line).collect(),
+        ..RelateConfig::default()
+    };
+    config.influence.enabled = false;
+    config
+}
+
+/// What a detector might have seen: boxes in a picture of another size with noise in shares of theirs, some missed.
+fn facts(truth: &Truth, size: Size, noise: f64, seed: u64) -> Vec<Fact> {
+    let mut dice = Dice(seed);
+    let rate = FrameRate::new(truth.fps).unwrap();
+    let scale = size.width as f32 / truth.size[0] as f32;
+    let mut frames: BTreeMap<u32, BTreeMap<TrackId, Observation>> = BTreeMap::new();
+    for object in &truth.objects {
+        for b in &object.boxes {
+            let spread = noise as f32 * (b.width * b.height).sqrt();
+            let mut off = || spread * dice.normal() as f32;
+            let (x, y) = (b.left + b.width / 2.0 + off(), b.top + b.height / 2.0 + off());
+            let rect = Rect::from_centre(x, y, (b.width + off()).max(1.0), (b.height + off()).max(1.0));
+            if dice.next() < MISSED {
+                continue;
+            }
+            let whole = Size { width: truth.size[0], height: truth.size[1] };
+            let rect = rect.clipped(whole);
+            let rect = Rect::new(rect.left * scale, rect.top * scale, rect.width * scale, rect.height * scale);
+            let frame = (b.t_us as f64 * truth.fps / SECOND_US as f64).round() as u32 + 1;
+            let (t, track) = (rate.time_of(frame), TrackId(object.id));
+            let seen = Observation {
+                t,
+                track,
+                rect: rect.quantised(),
+                score: 1.0,
+                mask: None,
+                visible: Some(b.visible),
+                merged: false,
+                look: None,
+            };
+            frames.entry(frame).or_default().insert(track, seen);
+        }
+    }
+    let found = facts_of(&frames, rate, Some(size), &config(truth));
+    let fact = |f: vokg_operators::relate::facts::Fact| Fact {
+        kind: f.kind,
+        a: Some(f.a.0),
+        b: Some(f.b.0),
+        from_us: f.from_us,
+        to_us: f.to_us,
+    };
+    found.into_iter().map(fact).collect()
+}
+
+fn true_facts(truth: &Truth) -> Vec<Fact> {
+    let fact = |i: &vokg_connectors::source::synthetic::truth::TruthInteraction| Fact {
+        kind: RelationKind::parse(&i.kind).unwrap(),
+        a: Some(i.a),
+        b: Some(i.b),
+        from_us: i.from_us,
+        to_us: i.to_us,
+    };
+    truth.interactions.iter().map(fact).collect()
+}
+
+/// One clip after the other, objects and times apart, so that all of a cell is one comparison.
+#[derive(Default)]
+struct Cell {
+    stated: Vec<Fact>,
+    truth: Vec<Fact>,
+    length_us: Micros,
+    clips: u32,
+}
+
+impl Cell {
+    fn add(&mut self, stated: Vec<Fact>, truth: Vec<Fact>, length_us: Micros) {
+        let (base_us, ids) = (self.length_us, self.clips * 100);
+        let id = |id: Option<u32>| id.map(|id| id % 1_000_000 + id / 1_000_000 * 50 + ids);
+        let moved =
+            |f: Fact| Fact { a: id(f.a), b: id(f.b), from_us: f.from_us + base_us, to_us: f.to_us + base_us, ..f };
+        self.stated.extend(stated.into_iter().map(moved));
+        self.truth.extend(truth.into_iter().map(moved));
+        self.length_us += length_us;
+        self.clips += 1;
+    }
+
+    fn comparison(&self) -> Comparison {
+        let rules = RelateConfig::default().rules();
+        let symmetric: BTreeSet<_> = rules.kinds().filter(|(_, rule)| rule.symmetric).map(|(kind, _)| kind).collect();
+        Comparison::new(&self.stated, &self.truth, &symmetric, &BTreeSet::new(), self.length_us)
+    }
+}
+
+fn length_us(truth: &Truth) -> Micros {
+    let last = truth.objects.iter().filter_map(|object| object.boxes.last()).map(|b| b.t_us).max().unwrap_or(0);
+    last + SECOND_US
+}
+
+fn truths(rate: f64, first: u64, count: u64, wanted: impl Fn(&Episode) -> bool) -> Vec<Truth> {
+    let config = SynthConfig { size: PLAN, fps: rate, seconds: None, seed: 1 };
+    let episodes: Vec<&Episode> = EPISODES.iter().filter(|episode| wanted(episode)).collect();
+    let seeds = first..first + count;
+    seeds
+        .flat_map(|seed| episodes.iter().map(move |episode| (seed, *episode)))
+        .map(|(seed, episode)| episode_scene(episode, seed, &config).unwrap().truth())
+        .collect()
+}
+
+fn main() {
+    let mut arguments = std::env::args().skip(1).filter_map(|argument| argument.parse::<u64>().ok());
+    let (first, count) = (arguments.next().unwrap_or(1000), arguments.next().unwrap_or(24));
+    let mut cells: BTreeMap<(usize, usize, usize), Cell> = BTreeMap::new();
+    for (r, rate) in RATES.into_iter().enumerate() {
+        for (clip, truth) in truths(rate, first, count, |episode| !episode.trap).iter().enumerate() {
+            for (s, (_, size)) in SIZES.into_iter().enumerate() {
+                for (n, noise) in NOISES.into_iter().enumerate() {
+                    let stated = facts(truth, size, noise, first + clip as u64);
+                    cells.entry((n, r, s)).or_default().add(stated, true_facts(truth), length_us(truth));
+                }
+            }
+        }
+    }
+    let kinds: BTreeSet<String> =
+        cells.values().flat_map(|cell| cell.truth.iter().map(|fact| fact.kind.to_string())).collect();
+    println!(
+        "| noise | frames/s | size | micro F1 | boundary | {} |",
+        kinds.iter().cloned().collect::<Vec<_>>().join(" | ")
+    );
+    println!("|---|---|---|---|---|{}", "---|".repeat(kinds.len()));
+    for ((n, r, s), cell) in &cells {
+        let scores = cell.comparison().scores();
+        let f1 = |kind: &String| scores.by_kind.get(kind).map_or(String::from("-"), |score| format!("{:.2}", score.f1));
+        let row: Vec<String> = kinds.iter().map(f1).collect();
+        let boundary = scores.micro.boundary_error_s.unwrap_or(f64::NAN);
+        println!(
+            "| {} % | {} | {} | **{:.3}** | {boundary:.2} s | {} |",
+            100.0 * NOISES[*n],
+            RATES[*r],
+            SIZES[*s].0,
+            scores.micro.f1,
+            row.join(" | ")
+        );
+    }
+    let all = cells.values().next().unwrap();
+    let truth = |kind: &String| all.truth.iter().filter(|fact| fact.kind.to_string() == *kind).count().to_string();
+    println!("| | | true intervals | | | {} |", kinds.iter().map(truth).collect::<Vec<_>>().join(" | "));
+
+    println!(
+        "\n| traps | minutes | false a minute | of them without any true overlap | which |\n|---|---|---|---|---|"
+    );
+    for noise in NOISES {
+        let mut cell = Cell::default();
+        for (clip, truth) in truths(25.0, first, 3 * count, |episode| episode.trap).iter().enumerate() {
+            cell.add(facts(truth, PLAN, noise, first + clip as u64), true_facts(truth), length_us(truth));
+        }
+        let scores = cell.comparison().scores();
+        let lone = |fact: &&Fact| {
+            let same = |t: &Fact| {
+                t.kind == fact.kind
+                    && ((t.a, t.b) == (fact.a, fact.b) || (t.b, t.a) == (fact.a, fact.b))
+                    && t.from_us <= fact.to_us
+                    && fact.from_us <= t.to_us
+            };
+            !cell.truth.iter().any(same)
+        };
+        let minutes = cell.length_us as f64 / 60e6;
+        let mut which: BTreeMap<String, u32> = BTreeMap::new();
+        let lone: Vec<&Fact> = cell.stated.iter().filter(lone).collect();
+        lone.iter().for_each(|fact| *which.entry(fact.kind.to_string()).or_default() += 1);
+        println!(
+            "| {} % | {minutes:.0} | {:.2} | {:.2} | {which:?} |",
+            100.0 * noise,
+            (scores.micro.predicted - scores.micro.hits) as f64 / minutes,
+            lone.len() as f64 / minutes
+        );
+    }
+}

@@ -1,0 +1,244 @@
+//! Areas and lines in the picture: who is in which area, and who crosses which line.
+//!
+//! A thing is where the middle of its bottom edge is, as it stands on the ground there. Evidence of IN and LOITERS is the
+//! same; how long one must stay is a rule of the zone. A crossing is believed when the thing has stayed on the other side
+//! for a while, and is dated back to the moment it crossed.
+
+use super::SpanChange;
+use super::config::{LineConfig, RelateConfig, ZoneConfig};
+use super::evidence::Evidence;
+use std::collections::BTreeMap;
+use vokg_engine::evidence::{Detail, EvidenceSpan, RelationKind};
+use vokg_engine::geometry::Size;
+use vokg_engine::id::{TrackId, ZoneId};
+use vokg_engine::observation::{Observation, TrackedFrame};
+use vokg_engine::time::{Micros, micros_from_secs};
+
+type Point = (f64, f64);
+
+/// The zones of a stream, and who is in them.
+#[derive(Debug)]
+pub(super) struct Zones {
+    areas: Vec<ZoneConfig>,
+    lines: Vec<LineConfig>,
+    stay_us: Micros,
+    inside: BTreeMap<(TrackId, ZoneId), [Evidence; 2]>,
+    feet: BTreeMap<TrackId, (Micros, Point)>,
+    /// Crossings that are not believed yet, by track and line.
+    crossing: BTreeMap<(TrackId, ZoneId), Crossing>,
+    crossed: Vec<EvidenceSpan>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Crossing {
+    t: Micros,
+    rightwards: bool,
+    confidence: f64,
+}
+
+impl Zones {
+    pub(super) fn new(config: &RelateConfig) -> Self {
+        Self {
+            areas: config.zones.clone(),
+            lines: config.lines.clone(),
+            stay_us: micros_from_secs(config.zone_hold.on_secs),
+            inside: BTreeMap::new(),
+            feet: BTreeMap::new(),
+            crossing: BTreeMap::new(),
+            crossed: Vec::new(),
+        }
+    }
+
+    /// Takes the next frame; what begins is numbered by [`Zones::number`].
+    pub(super) fn on_frame(&mut self, frame: &TrackedFrame, pause_us: Micros, out: &mut Vec<SpanChange>) {
+        if self.areas.is_empty() && self.lines.is_empty() {
+            return;
+        }
+        if frame.end {
+            self.inside.values_mut().flatten().for_each(|evidence| evidence.end(frame.t, out));
+            (self.inside, self.feet, self.crossing) = Default::default();
+            return;
+        }
+        for (track, _) in &frame.ended {
+            self.forget(*track, out);
+        }
+        let Some(size) = frame.size else { return };
+        let mut sightings: Vec<&Observation> = frame.confirmed.iter().chain(&frame.seen).collect();
+        sightings.sort_by_key(|seen| (seen.track, seen.t));
+        for seen in sightings.iter().filter(|seen| !seen.merged) {
+            self.see(seen, size, pause_us, out);
+        }
+        for ((track, _), pair) in &mut self.inside {
+            let seen = frame.seen.iter().any(|seen| seen.track == *track && !seen.merged);
+            if !seen {
+                pair.iter_mut().for_each(|evidence| evidence.pause(out));
+            }
+        }
+        self.believe(frame.t);
+    }
+
+    fn see(&mut self, seen: &Observation, size: Size, pause_us: Micros, out: &mut Vec<SpanChange>) {
+        let foot = (f64::from(seen.rect.centre().0), f64::from(seen.rect.bottom()));
+        let confidence = f64::from(seen.score).clamp(0.0, 1.0);
+        for area in &self.areas {
+            let key = (seen.track, ZoneId(area.id));
+            let inside = encloses(&area.polygon, size, foot);
+            let known = self.inside.get_mut(&key);
+            let goes_on = known.as_ref().is_some_and(|pair| pair[0].continues(seen.t, pause_us));
+            match (inside, known) {
+                (true, Some(pair)) if goes_on => {
+                    pair.iter_mut().for_each(|evidence| evidence.hold(seen.t, confidence, self.stay_us, out));
+                }
+                (true, _) => {
+                    let ends = (seen.track, key.1.track());
+                    let begin = |kind| Evidence::begin(kind, ends, seen.t, seen.t, confidence);
+                    let pair = [RelationKind::IN, RelationKind::LOITERS].map(begin);
+                    self.inside.insert(key, pair);
+                }
+                (false, Some(pair)) => {
+                    pair.iter_mut().for_each(|evidence| evidence.end(seen.t, out));
+                    self.inside.remove(&key);
+                }
+                (false, None) => {}
+            }
+        }
+        let before = self.feet.insert(seen.track, (seen.t, foot)).filter(|(t, _)| t + pause_us >= seen.t);
+        let Some((_, before)) = before else { return };
+        for line in &self.lines {
+            let ends = line.ends.map(|end| scaled(end, size));
+            let (was, is) = (side(ends, before), side(ends, foot));
+            let met = was * is < 0.0 && side([before, foot], ends[0]) * side([before, foot], ends[1]) < 0.0;
+            if !met {
+                continue;
+            }
+            let key = (seen.track, ZoneId(line.id));
+            // Who is back before the crossing was believed has not crossed.
+            if self.crossing.remove(&key).is_none() {
+                self.crossing.insert(key, Crossing { t: seen.t, rightwards: is > 0.0, confidence });
+            }
+        }
+    }
+
+    fn believe(&mut self, now: Micros) {
+        let (stay_us, lines) = (self.stay_us, &self.lines);
+        for ((track, zone), crossing) in self.crossing.extract_if(.., |_, crossing| crossing.t + stay_us <= now) {
+            let wanted = lines.iter().any(|line| line.id == zone.0 && line.counts(crossing.rightwards));
+            if wanted {
+                self.crossed.push(EvidenceSpan {
+                    kind: RelationKind::CROSSES,
+                    a: track,
+                    b: zone.track(),
+                    from_us: crossing.t,
+                    number: 0,
+                    to_us: Some(crossing.t + 1),
+                    confidence_milli: (crossing.confidence * 1000.0).round() as u16,
+                    detail: Detail { rightwards: Some(crossing.rightwards), ..Detail::default() },
+                });
+            }
+        }
+    }
+
+    fn forget(&mut self, track: TrackId, out: &mut Vec<SpanChange>) {
+        self.feet.remove(&track);
+        self.crossing.retain(|(of, _), _| *of != track);
+        for (_, mut pair) in self.inside.extract_if(.., |(of, _), _| *of == track) {
+            pair.iter_mut().for_each(|evidence| evidence.pause(out));
+        }
+    }
+
+    /// Numbers and states what began, in the order (kind, track, zone).
+    pub(super) fn number(&mut self, mut next: impl FnMut() -> u32, out: &mut Vec<SpanChange>) {
+        for kind in 0..2 {
+            for pair in self.inside.values_mut() {
+                if pair[kind].unstated().is_some() {
+                    pair[kind].number(next(), out);
+                }
+            }
+        }
+        for span in self.crossed.drain(..) {
+            out.push(SpanChange { span: EvidenceSpan { number: next(), ..span }, diff: 1 });
+        }
+    }
+}
+
+fn scaled([x, y]: [f32; 2], size: Size) -> Point {
+    (f64::from(x) * f64::from(size.width), f64::from(y) * f64::from(size.height))
+}
+
+/// Positive to the right of the line, looking from its first end to its second in a picture whose y points down.
+fn side([p, q]: [Point; 2], at: Point) -> f64 {
+    (q.0 - p.0) * (at.1 - p.1) - (q.1 - p.1) * (at.0 - p.0)
+}
+
+/// Even-odd rule: a ray to the right crosses the outline an odd number of times.
+fn encloses(polygon: &[[f32; 2]], size: Size, at: Point) -> bool {
+    let corners: Vec<Point> = polygon.iter().map(|corner| scaled(*corner, size)).collect();
+    let edges = corners.iter().zip(corners.iter().cycle().skip(1));
+    let is_crossed = |(p, q): &(&Point, &Point)| {
+        (p.1 > at.1) != (q.1 > at.1) && at.0 < p.0 + (at.1 - p.1) / (q.1 - p.1) * (q.0 - p.0)
+    };
+    edges.filter(is_crossed).count() % 2 == 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::config::Direction;
+    use super::super::testing::{apply, clip, seen};
+    use super::super::{RelateConfig, Relations};
+    use super::*;
+
+    const SIZE: Size = Size { width: 200, height: 100 };
+
+    fn config(direction: Direction) -> RelateConfig {
+        let polygon = vec![[0.3, 0.2], [0.7, 0.2], [0.7, 0.9], [0.3, 0.9]];
+        let line = LineConfig { id: 7, name: "gate".into(), ends: [[0.5, 0.0], [0.5, 1.0]], direction };
+        RelateConfig {
+            zones: vec![ZoneConfig { id: 3, name: "yard".into(), polygon, loiter_secs: 1.0, crowd: None }],
+            lines: vec![line],
+            ..RelateConfig::default()
+        }
+    }
+
+    /// (kind, zone, from, to in milliseconds, direction) of what holds for one whose feet are at `x`.
+    fn told(config: RelateConfig, x: impl Fn(f64) -> f64) -> Vec<(String, u32, u64, Option<u64>, Option<bool>)> {
+        let frames = clip(5.0, |s| vec![seen(0, 1, x(s) as f32 - 5.0, 40.0, 10.0, 20.0)]);
+        let mut relations = Relations::new(config);
+        let mut spans = BTreeMap::new();
+        for frame in frames {
+            apply(&mut spans, &relations.on_frame(&TrackedFrame { size: Some(SIZE), ..frame }));
+        }
+        let row = |span: &EvidenceSpan| {
+            let zone = ZoneId::of_track(span.b).unwrap().0;
+            let to = span.to_us.map(|to| to / 1000);
+            (span.kind.to_string(), zone, span.from_us / 1000, to, span.detail.rightwards)
+        };
+        spans.values().map(row).collect()
+    }
+
+    #[test]
+    fn one_who_walks_through_is_inside_and_crosses_once() {
+        let told = told(config(Direction::Both), |s| 40.0 * s);
+        assert_eq!(told[0], ("IN".into(), 3, 1520, Some(3520), None));
+        assert_eq!(told[1], ("LOITERS".into(), 3, 1520, Some(3520), None));
+        assert_eq!(told[2], ("CROSSES".into(), 7, 2520, Some(2520), Some(false)));
+        assert_eq!(told.len(), 3);
+    }
+
+    #[test]
+    fn who_turns_back_at_once_has_not_crossed_and_directions_can_be_chosen() {
+        let crossings =
+            |direction, x: fn(f64) -> f64| told(config(direction), x).iter().filter(|row| row.0 == "CROSSES").count();
+        assert_eq!(crossings(Direction::Both, |s| if (2.0..2.2).contains(&s) { 102.0 } else { 98.0 }), 0);
+        assert_eq!(crossings(Direction::Rightwards, |s| 40.0 * s), 0);
+        assert_eq!(crossings(Direction::Rightwards, |s| 200.0 - 40.0 * s), 1);
+    }
+
+    #[test]
+    fn a_notched_area_holds_what_is_in_its_arms_only() {
+        let polygon = [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.6, 1.0], [0.6, 0.4], [0.4, 0.4], [0.4, 1.0], [0.0, 1.0]];
+        let size = Size { width: 10, height: 10 };
+        for (at, inside) in [((2.0, 8.0), true), ((8.0, 8.0), true), ((5.0, 8.0), false), ((5.0, 2.0), true)] {
+            assert_eq!(encloses(&polygon, size, at), inside, "{at:?}");
+        }
+    }
+}
