@@ -1,6 +1,6 @@
 //! The vocabulary and the runtime every other part of vokg is written in.
 //!
-//! *Vocabulary*: [`time`], [`frame`], [`mask`], [`segment`], [`observation`], [`evidence`], [`interaction`],
+//! *Vocabulary*: [`time`], [`frame`], [`mask`], [`look`], [`segment`], [`observation`], [`evidence`], [`interaction`],
 //! [`delta`] and [`graph`], in the order in which a clip becomes a graph. *Runtime*: [`runtime`] keeps one timely
 //! dataflow per stream on the running workers.
 //!
@@ -13,6 +13,7 @@ pub mod geometry;
 pub mod graph;
 pub mod id;
 pub mod interaction;
+pub mod look;
 pub mod mask;
 pub mod observation;
 pub mod record;
