@@ -1,5 +1,6 @@
 //! What something looks like, in numbers that can be compared.
 
+use crate::id::TrackId;
 use serde::{Deserialize, Serialize};
 
 /// The most values a look may have.
@@ -56,6 +57,11 @@ impl Look {
         self.space
     }
 
+    /// About how many bytes it takes in memory.
+    pub fn bytes(&self) -> usize {
+        size_of::<Self>() + size_of_val::<[i16]>(&self.values)
+    }
+
     /// How alike two looks are, 0 (nothing in common) to 1 (equal); `None` where they cannot be compared.
     pub fn similarity(&self, other: &Self) -> Option<f32> {
         if self.space != other.space || self.values.len() != other.values.len() {
@@ -70,6 +76,17 @@ impl Look {
     }
 }
 
+/// What a track looked like on the whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrackLook {
+    /// Which track.
+    pub track: TrackId,
+    /// Its mean look.
+    pub look: Look,
+    /// How many sightings it is the mean of, at least 1.
+    pub sightings: u32,
+}
+
 /// The mean of several looks of one space.
 #[derive(Clone, Debug, Default)]
 pub struct MeanLook {
@@ -78,8 +95,8 @@ pub struct MeanLook {
 }
 
 impl MeanLook {
-    /// Adds a look. One that cannot be compared with those before is left out.
-    pub fn add(&mut self, look: &Look) {
+    /// Adds a look that counts `times` times. One that cannot be compared with those before is left out.
+    pub fn add(&mut self, look: &Look, times: u32) {
         if *self.space.get_or_insert(look.space) != look.space {
             return;
         }
@@ -87,7 +104,10 @@ impl MeanLook {
             self.sums = vec![0; look.values.len()];
         }
         if self.sums.len() == look.values.len() {
-            self.sums.iter_mut().zip(&look.values).for_each(|(sum, value)| *sum += i64::from(*value));
+            self.sums
+                .iter_mut()
+                .zip(&look.values)
+                .for_each(|(sum, value)| *sum += i64::from(*value) * i64::from(times));
         }
     }
 
@@ -141,7 +161,7 @@ mod tests {
         let look = |space, values: &[f32]| Look::new(LookSpace(space), values).expect("it has a direction");
         let mut mean = MeanLook::default();
         for look in [look(1, &[1.0, 0.0]), look(1, &[0.0, 1.0]), look(2, &[9.0, 1.0]), look(1, &[1.0, 1.0, 1.0])] {
-            mean.add(&look);
+            mean.add(&look, 2);
         }
         assert_eq!(mean.mean(), Some(look(1, &[1.0, 1.0])));
     }

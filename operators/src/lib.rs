@@ -7,6 +7,7 @@ pub mod describe;
 pub mod emit;
 pub mod identify;
 pub mod mot;
+pub mod portray;
 pub mod relate;
 pub mod resolve;
 pub mod segment;

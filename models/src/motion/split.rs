@@ -3,9 +3,9 @@
 //! Each cell goes to the expected box it fits best: by its distance to the box and by the colours the track had while
 //! it was alone. Votes are smoothed over a neighbourhood, so that borders run along edges and not cell by cell.
 
+use super::colours::{COLOUR_CELLS, Colours, colour_cell};
 use super::components::{Piece, Run};
 use super::expected::{Expected, rect_of};
-use super::colours::{COLOUR_CELLS, Colours, colour_cell};
 use super::plane::Plane;
 use vokg_engine::geometry::{Rect, length};
 
