@@ -55,6 +55,8 @@ pub enum Command {
     Eval(Eval),
     /// Write the graph or its log in another format
     Export(Export),
+    /// The objects that look most like one, in all streams
+    Similar(Similar),
     /// Are two data directories or delta logs the same?
     Verify(Verify),
     /// Validate a configuration file
@@ -220,6 +222,24 @@ pub enum Format {
     Mot,
     Coco,
     Allen,
+}
+
+#[derive(Debug, Args)]
+pub struct Similar {
+    /// The object, such as yard/o/3
+    #[arg(value_name = "OBJECT")]
+    pub object: String,
+    #[command(flatten)]
+    pub data: DataDir,
+    /// Search this stream alone
+    #[arg(long)]
+    pub stream: Option<String>,
+    /// How many objects are wanted at most
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=10_000))]
+    pub limit: usize,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, Args)]

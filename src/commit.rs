@@ -15,6 +15,7 @@ use timely::dataflow::operators::vec::Map;
 use timely::dataflow::operators::{Capability, Concat};
 use timely::scheduling::SyncActivator;
 use vokg_connectors::store::{CommitHandle, ObservationBuffer, StreamBatch, StreamId, SubmitError, Thumbnail};
+use vokg_engine::look::TrackLook;
 use vokg_engine::observation::TrackedFrame;
 use vokg_engine::record::LogEntry;
 use vokg_engine::runtime::control::StreamControl;
@@ -63,6 +64,7 @@ struct Moment {
     entries: Vec<LogEntry>,
     frame: Option<TrackedFrame>,
     thumbnails: Vec<Thumbnail>,
+    looks: Vec<TrackLook>,
 }
 
 #[derive(Clone)]
@@ -70,6 +72,7 @@ enum Part {
     Log(Closed),
     Frame(TrackedFrame),
     Thumbnail(Thumbnail),
+    Look(TrackLook),
 }
 
 /// Commits each time once it is complete. The stream that comes out carries nothing; its frontier tells how far the
@@ -78,10 +81,12 @@ pub fn commit<'s>(
     log: StreamVec<'s, Micros, Closed>,
     tracked: StreamVec<'s, Micros, TrackedFrame>,
     thumbnails: StreamVec<'s, Micros, Thumbnail>,
+    looks: StreamVec<'s, Micros, TrackLook>,
     sink: Option<Sink>,
     control: Arc<StreamControl>,
 ) -> StreamVec<'s, Micros, ()> {
-    let parts = log.map(Part::Log).concat(tracked.map(Part::Frame)).concat(thumbnails.map(Part::Thumbnail));
+    let parts = log.map(Part::Log).concat(tracked.map(Part::Frame));
+    let parts = parts.concat(thumbnails.map(Part::Thumbnail)).concat(looks.map(Part::Look));
     let scope = parts.scope();
     parts.unary_frontier::<CapacityContainerBuilder<Vec<()>>, _, _, _>(Pipeline, "commit", |_, info| {
         let activator = scope.worker().sync_activator_for(info.address.to_vec());
@@ -102,6 +107,7 @@ pub fn commit<'s>(
                         Part::Log(closed) => moment.entries.extend(closed.entries),
                         Part::Frame(frame) => moment.frame = Some(frame),
                         Part::Thumbnail(thumbnail) => moment.thumbnails.push(thumbnail),
+                        Part::Look(look) => moment.looks.push(look),
                     }
                 }
             });
@@ -151,7 +157,7 @@ impl Outbox {
     fn put(&mut self, t: Micros, moment: Moment) {
         self.put_us = Some(t);
         let mut batch = StreamBatch::of_entries(self.sink.stream, moment.entries);
-        batch.thumbnails = moment.thumbnails;
+        (batch.thumbnails, batch.looks) = (moment.thumbnails, moment.looks);
         if let Some(frame) = moment.frame {
             batch.observations.extend(self.observations.as_mut().and_then(|buffer| buffer.push(&frame)));
             if !frame.end {
@@ -182,8 +188,8 @@ impl Outbox {
     }
 
     fn submit(&mut self, batch: StreamBatch) {
-        let empty = batch.entries.is_empty() && batch.observations.is_empty() && batch.thumbnails.is_empty();
-        if empty {
+        let beside = batch.observations.is_empty() && batch.thumbnails.is_empty() && batch.looks.is_empty();
+        if batch.entries.is_empty() && beside {
             return;
         }
         match self.sink.queue.try_submit(batch) {

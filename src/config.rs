@@ -199,13 +199,14 @@ impl Config {
     /// What can still be linked must not be sealed.
     fn refuse_short_horizon(&self) -> Result<(), Failure> {
         let horizon = self.resolve.correction_horizon_secs;
-        let least = self.identify.reach_secs + self.track.lost_secs + self.track.history_secs;
+        let least = self.identify.memory_secs() + self.track.lost_secs + self.track.history_secs;
         if horizon >= least {
             return Ok(());
         }
         Err(Failure::usage(format!(
-            "resolve.correction_horizon_secs is {horizon}, it takes at least identify.reach_secs + track.lost_secs + \
-             track.history_secs, {least}"
+            "resolve.correction_horizon_secs is {horizon}, it takes at least the greater of \
+             identify.reach_secs and identify.returns.within_secs + the greater of identify.reach_secs and \
+             identify.reconsider_secs + track.lost_secs + track.history_secs, {least}"
         )))
     }
 
@@ -366,7 +367,7 @@ mod tests {
             ("relate.near.hold.on_secs=1e30", "relate.near.hold.on_secs"),
             ("relate.near.on_gap=0.9", "relate.near.on_gap is 0.9, it takes at most relate.near.off_gap, 0.75"),
             ("relate.contains.off_share=0.95", "relate.contains.off_share"),
-            ("resolve.correction_horizon_secs=1", "it takes at least identify.reach_secs"),
+            ("resolve.correction_horizon_secs=1", "it takes at least the greater of identify.reach_secs"),
         ] {
             let message = load("", &[], &[setting]).expect_err("out of range");
             assert!(message.contains(words), "{message}");

@@ -46,6 +46,7 @@ pub fn main_with(cli: Cli) -> Exit {
         Command::Verify(args) => commands::verify::run(args),
         Command::Check(args) => commands::check::run(args),
         Command::Doctor(args) => commands::doctor::run(args),
+        Command::Similar(args) => commands::similar::run(args),
     };
     done.unwrap_or_else(|failure| {
         let lines: Vec<_> = failure.to_string().lines().map(printable).collect();

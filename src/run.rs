@@ -18,6 +18,7 @@ use vokg_operators::crop::crop;
 use vokg_operators::describe::{DescribeConfig, describe};
 use vokg_operators::emit::{EmitConfig, emit};
 use vokg_operators::identify::{IdentifyConfig, identify};
+use vokg_operators::portray::portray;
 use vokg_operators::relate::{RelateConfig, Relations, relate};
 use vokg_operators::resolve::{ResolveConfig, degrees, objects, resolve, watch_open};
 use vokg_operators::segment::{StageConfig, encode, segment};
@@ -92,7 +93,8 @@ pub fn dataflow(plan: Plan) -> Build {
             let thumbnails = offload(crops, "thumbnail", slow, |crop| Thumbnail::of(crop.track, &crop.image));
             let lost = |error: &OffloadError| tracing::warn!(%error, "a thumbnail is lost");
             let thumbnails = thumbnails.flat_map(move |thumbnail| thumbnail.inspect_err(lost).ok().flatten());
-            credits.returned_by(commit(log, tracked, thumbnails, sink, control));
+            let looks = portray(tracked.clone());
+            credits.returned_by(commit(log, tracked, thumbnails, looks, sink, control));
         });
     })
 }

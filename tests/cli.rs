@@ -88,6 +88,42 @@ fn fold_in_python(log: &Path, graph: &Value) {
 }
 
 #[test]
+fn objects_that_look_alike_are_found_in_all_streams() {
+    let dir = tempfile::tempdir().unwrap();
+    let (near, _) = clip(dir.path(), "near", None);
+    let again = dir.path().join("again.mp4");
+    std::fs::copy(&near, &again).unwrap();
+    let (crossing, _) = clip(dir.path(), "crossing", None);
+    let data = dir.path().join("data");
+    let data = text(&data);
+    stdout(&vokg(&["run", text(&near), text(&again), text(&crossing), "--data", data]));
+    let similar = |args: &[&str]| -> Value {
+        let output = vokg(&[&["similar", "near/o/1", "--data", data, "--json"], args].concat());
+        serde_json::from_str(&stdout(&output)).unwrap()
+    };
+    let all = similar(&[]);
+    let found = all["similar"].as_array().unwrap();
+    assert_eq!((found[0]["object"].as_str(), found[0]["similarity"].as_f64()), (Some("again/o/1"), Some(1.0)), "{all}");
+    assert!(found.iter().all(|found| found["object"] != "near/o/1"), "{all}");
+    let similarities: Vec<_> = found.iter().map(|found| found["similarity"].as_f64().unwrap()).collect();
+    assert!(similarities.is_sorted_by(|a, b| a >= b) && similarities.iter().all(|s| (0.0..=1.0).contains(s)), "{all}");
+    assert_eq!(similar(&[]), all, "the same again");
+    assert_eq!(similar(&["--limit", "1"])["similar"].as_array().unwrap()[..], found[..1]);
+    let there = similar(&["--stream", "crossing"]);
+    assert!(
+        there["similar"].as_array().unwrap().iter().all(|f| f["object"].as_str().unwrap().starts_with("crossing/"))
+    );
+
+    let lines = stdout(&vokg(&["similar", "near/o/1", "--data", data, "--limit", "1"]));
+    assert!(lines.starts_with("1.000  again/o/1 ") && lines.lines().count() == 1, "{lines}");
+    for (object, words) in [("near/o/77", "it has: 1"), ("far/o/1", "there are: "), ("near", "yard/o/3")] {
+        let output = vokg(&["similar", object, "--data", data]);
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        assert!(stderr(&output).contains(words), "{object}: {}", stderr(&output));
+    }
+}
+
+#[test]
 fn a_bad_input_fails_alone_and_says_why() {
     let dir = tempfile::tempdir().unwrap();
     let inputs = dir.path().join("inputs");
@@ -121,6 +157,8 @@ fn wrong_usage_is_2_and_names_the_way_out() {
         (vec!["run", "a/x.mp4", "b/x.mp4"], 2, "--name"),
         (vec!["synth", "--scene", "naer", "--truth", text(&truth)], 2, "near"),
         (vec!["export", "--format", "json", "--data", text(&absent)], 1, "vokg run"),
+        (vec!["similar", "near", "--data", text(&absent)], 1, "vokg run"),
+        (vec!["similar", "near/o/1", "--limit", "0"], 2, "--limit"),
         (vec!["doctor", "--set", "track.lost_secs=9"], 2, "reads no configuration"),
         (vec!["run"], 2, "<INPUT>"),
     ] {

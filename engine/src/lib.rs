@@ -3,6 +3,9 @@
 //! *Vocabulary*: [`time`], [`frame`], [`mask`], [`segment`], [`observation`], [`evidence`], [`interaction`],
 //! [`delta`] and [`graph`], in the order in which a clip becomes a graph; [`allen`] compares intervals of it.
 //! *Runtime*: [`runtime`] keeps one timely dataflow per stream on the running workers.
+//! *Vocabulary*: [`time`], [`frame`], [`mask`], [`look`], [`segment`], [`observation`], [`evidence`], [`interaction`],
+//! [`delta`] and [`graph`], in the order in which a clip becomes a graph. *Runtime*: [`runtime`] keeps one timely
+//! dataflow per stream on the running workers.
 //!
 //! What is deliberately absent: codecs, GPUs, files and networks. Everything here is pure or moves data in memory.
 
@@ -14,6 +17,7 @@ pub mod geometry;
 pub mod graph;
 pub mod id;
 pub mod interaction;
+pub mod look;
 pub mod mask;
 pub mod observation;
 pub mod record;

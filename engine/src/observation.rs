@@ -2,8 +2,8 @@
 
 use crate::geometry::{Rect, Size};
 use crate::id::{ObjectId, TrackId};
+use crate::look::Look;
 use crate::mask::Mask;
-use crate::segment::Look;
 use crate::time::Micros;
 
 /// One track seen in one frame.

@@ -2,6 +2,7 @@
 
 use crate::geometry::{Affine, Rect, Size};
 use crate::id::TrackId;
+use crate::look::Look;
 use crate::mask::Mask;
 use crate::time::Micros;
 
@@ -34,21 +35,6 @@ pub enum SegmentOrigin {
     Prompt(TrackId),
     /// A prompt on a regular grid.
     Grid,
-}
-
-/// What something looks like: a histogram over the mask of hue-like chroma and luma cells, as shares of 1/65535.
-///
-/// 4 luma × 4 U × 4 V cells; the shares add up to about 65535, or all are 0 where nothing was measured.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Look(pub Box<[u16; 64]>);
-
-impl Look {
-    /// Similarity of two looks, 0 (nothing shared) to 1 (equal): histogram intersection (Swain and Ballard,
-    /// "Color indexing", IJCV 7(1), 1991, section 3).
-    pub fn similarity(&self, other: &Self) -> f32 {
-        let shared: u32 = self.0.iter().zip(other.0.iter()).map(|(a, b)| u32::from(*a.min(b))).sum();
-        shared as f32 / 65535.0
-    }
 }
 
 /// A set of pixels that belongs together in one frame.

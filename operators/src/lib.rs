@@ -8,6 +8,7 @@ pub mod emit;
 pub mod identify;
 pub mod influence;
 pub mod mot;
+pub mod portray;
 pub mod relate;
 pub mod resolve;
 pub mod segment;

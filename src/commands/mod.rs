@@ -7,6 +7,7 @@ pub mod eval;
 pub mod export;
 pub mod relate;
 pub mod run;
+pub mod similar;
 pub mod synth;
 pub mod track;
 pub mod verify;

@@ -3,6 +3,7 @@
 use super::error::CommitError;
 use super::head::{BatchError, StreamHead};
 use super::index::Indexes;
+use super::looks::look_row;
 use super::observations::{ObservationSegment, segment_dir, write_segment};
 use super::open::Writer;
 use super::position::Position;
@@ -12,6 +13,7 @@ use super::stream::{Outcome, StreamDescriptor, StreamId};
 use super::thumbnails::{THUMBNAIL_BYTES_MAX, Thumbnail};
 use redb::{ReadableTable, WriteTransaction};
 use vokg_engine::id::StreamName;
+use vokg_engine::look::TrackLook;
 use vokg_engine::record::LogEntry;
 
 /// What one stream has to commit. It is stored whole or not at all.
@@ -25,6 +27,8 @@ pub struct StreamBatch {
     pub observations: Vec<ObservationSegment>,
     /// Pictures of tracks.
     pub thumbnails: Vec<Thumbnail>,
+    /// What tracks looked like.
+    pub looks: Vec<TrackLook>,
     /// How the stream ended, if this is its end. Its name then stands for this generation, unless it failed.
     pub outcome: Option<Outcome>,
 }
@@ -32,14 +36,15 @@ pub struct StreamBatch {
 impl StreamBatch {
     /// A batch of log entries alone.
     pub fn of_entries(stream: StreamId, entries: Vec<LogEntry>) -> Self {
-        Self { stream, entries, observations: Vec::new(), thumbnails: Vec::new(), outcome: None }
+        Self { stream, entries, observations: Vec::new(), thumbnails: Vec::new(), looks: Vec::new(), outcome: None }
     }
 
     /// About how many bytes it takes in memory.
     pub fn bytes(&self) -> usize {
         let observations: usize = self.observations.iter().map(ObservationSegment::bytes).sum();
         let thumbnails: usize = self.thumbnails.iter().map(|thumbnail| thumbnail.jpeg.len()).sum();
-        size_of_val(self.entries.as_slice()) + observations + thumbnails
+        let looks: usize = self.looks.iter().map(|look| look.look.bytes()).sum();
+        size_of_val(self.entries.as_slice()) + observations + thumbnails + looks
     }
 }
 
@@ -50,7 +55,7 @@ pub struct Committed {
     pub entries: u64,
     /// Deltas among them.
     pub deltas: u64,
-    /// Bytes of the log records, the pictures, and the observations before compression.
+    /// Bytes of the log records, the pictures, the looks, and the observations before compression.
     pub bytes: u64,
 }
 
@@ -94,6 +99,7 @@ impl Writer {
         indexes.append(batch.stream, &name, &batch.entries, &records)?;
         self.store_observations(transaction, &name, &mut head, batch)?;
         store_thumbnails(transaction, batch)?;
+        store_looks(transaction, batch)?;
         if snapshot::is_due(&head) {
             store_snapshot(transaction, indexes, batch, &mut head)?;
         }
@@ -164,6 +170,17 @@ fn store_thumbnails(transaction: &WriteTransaction, batch: &StreamBatch) -> Resu
             return Err(CommitError::Thumbnail { track, bytes, limit: THUMBNAIL_BYTES_MAX });
         }
         table.insert((batch.stream.0, track.0), jpeg.as_slice())?;
+    }
+    Ok(())
+}
+
+fn store_looks(transaction: &WriteTransaction, batch: &StreamBatch) -> Result<(), CommitError> {
+    if batch.looks.is_empty() {
+        return Ok(());
+    }
+    let mut table = transaction.open_table(LOOKS)?;
+    for look in &batch.looks {
+        table.insert((batch.stream.0, look.track.0), look_row(look).as_slice())?;
     }
     Ok(())
 }

@@ -49,6 +49,7 @@ mod index;
 mod interval;
 #[cfg(test)]
 mod kill;
+mod looks;
 mod lookup;
 mod observations;
 mod open;
@@ -70,6 +71,7 @@ pub use committer::{CommitCounters, CommitHandle, Committer, CommitterConfig, Gr
 pub use error::{BeginError, CommitError, OpenError, ReadError};
 pub use graph::EdgeQuery;
 pub use head::{BatchError, StreamHead};
+pub use looks::Looks;
 pub use observations::{
     FormatError, ObservationBuffer, ObservationSegment, Observations, SEGMENT_US, StoredObservation,
 };

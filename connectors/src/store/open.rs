@@ -185,6 +185,7 @@ impl Writer {
         transaction.open_table(SNAPSHOTS)?;
         transaction.open_table(OBSERVATIONS)?;
         transaction.open_table(THUMBNAILS)?;
+        transaction.open_table(LOOKS)?;
         transaction.commit()?;
         Ok(())
     }

@@ -43,6 +43,8 @@ pub(super) const SNAPSHOTS: TableDefinition<'_, (u32, u64), &[u8]> = TableDefini
 pub(super) const OBSERVATIONS: TableDefinition<'_, (u32, u32), &[u8]> = TableDefinition::new("observations");
 /// (stream, track) → JPEG.
 pub(super) const THUMBNAILS: TableDefinition<'_, (u32, u32), &[u8]> = TableDefinition::new("thumbnails");
+/// (stream, track) → look and its sightings. Absent in stores made before there were looks.
+pub(super) const LOOKS: TableDefinition<'_, (u32, u32), &[u8]> = TableDefinition::new("looks");
 
 /// What a log entry makes of its element.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

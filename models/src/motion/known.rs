@@ -1,7 +1,7 @@
 //! What the segmenter remembers of live tracks: their colours while they were alone, and whether they have travelled.
 
+use super::colours::Colours;
 use super::expected::Expected;
-use super::look::Colours;
 use std::collections::BTreeMap;
 use vokg_engine::geometry::Affine;
 use vokg_engine::id::TrackId;

@@ -4,7 +4,7 @@
 //! the [`camera`] moved; the [`segmenter`] compares it with the [`background`], first found by [`bootstrap`], in the
 //! present [`light`]. Foreground that is only [`shadow`] goes, [`morphology`] cleans the rest, [`components`] finds
 //! its pieces, [`group`] joins those of one thing and [`split`] shares out a blob among the tracks it covers.
-//! [`ghosts`] are what remains where something was taken away.
+//! [`ghosts`] are what remains where something was taken away. Each segment carries its [`look`].
 //!
 //! Good at tight boxes and right counts on a static or gently moving camera with things that travel. Bad at people
 //! who touch (one thing until they part), at someone who sat there since before the start, and at bedding or foliage
@@ -19,6 +19,7 @@ mod background;
 mod bits;
 mod bootstrap;
 mod camera;
+mod colours;
 mod components;
 mod config;
 mod encoder;

@@ -2,11 +2,12 @@
 
 use super::background::{Background, SLACK_AT_REST};
 use super::bootstrap::{Sample, bootstrap};
+use super::colours::Colours;
 use super::config::MotionConfig;
 use super::encoder::Reduced;
 use super::expected::Expected;
 use super::known::KnownTracks;
-use super::look::Colours;
+use super::look::{Exposure, look_of};
 use super::plane::Lattice;
 use super::pose::Pose;
 use super::scene::{SceneState, View};
@@ -67,19 +68,19 @@ impl Segmenter for MotionSegmenter {
         let (plane, outside) = scene.pose.lay(&reduced.plane);
         let view = View { t: reduced.t, plane: &plane, outside };
         let things = scene.things(&view, &expected, &self.known, &self.config);
+        let exposure = Exposure::of(&plane);
         let mut segments = Vec::with_capacity(things.len());
         for thing in things {
-            let colours = Colours::of(&plane, &thing.piece.runs);
             segments.push(Segment {
                 rect: lattice.to_frame(&scene.pose.to_picture(&thing.rect)).clipped(lattice.frame),
                 mask: Some(scene.pose.mask(&thing.piece, lattice)),
                 score: thing.score,
                 origin: SegmentOrigin::Motion,
                 merged: thing.merged,
-                look: colours.look(),
+                look: look_of(&plane, &thing.piece, &exposure),
             });
             if let Some(owner) = thing.owner.filter(|_| !thing.merged) {
-                self.known.saw(&expected[owner], colours);
+                self.known.saw(&expected[owner], Colours::of(&plane, &thing.piece.runs));
             }
         }
         Ok(Segmented { camera: reduced.camera, segments })

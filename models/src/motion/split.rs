@@ -3,9 +3,9 @@
 //! Each cell goes to the expected box it fits best: by its distance to the box and by the colours the track had while
 //! it was alone. Votes are smoothed over a neighbourhood, so that borders run along edges and not cell by cell.
 
+use super::colours::{COLOUR_CELLS, Colours, colour_cell};
 use super::components::{Piece, Run};
 use super::expected::{Expected, rect_of};
-use super::look::{Colours, LOOK_CELLS, look_cell};
 use super::plane::Plane;
 use vokg_engine::geometry::{Rect, length};
 
@@ -125,7 +125,7 @@ impl<'a> Field<'a> {
                 let outside = length((dx - half_width).max(0.0), (dy - half_height).max(0.0));
                 let rim = (dx / half_width).powi(2).min(1.0) + (dy / half_height).powi(2).min(1.0);
                 let chroma = run.y / 2 * (plane.lattice.width / 2) + x / 2;
-                let cell = look_cell(plane.y[run.y * plane.lattice.width + x], plane.u[chroma], plane.v[chroma]);
+                let cell = colour_cell(plane.y[run.y * plane.lattice.width + x], plane.u[chroma], plane.v[chroma]);
                 costs[self.index(x, run.y)] = DISTANCE_COST * outside + RIM_COST * rim + colour[cell];
             }
         }
@@ -154,13 +154,13 @@ impl<'a> Field<'a> {
 }
 
 /// Cost of each colour for a claimant; the same for all where its colours are unknown.
-fn colour_costs(colours: Option<&Colours>) -> [f32; LOOK_CELLS] {
+fn colour_costs(colours: Option<&Colours>) -> [f32; COLOUR_CELLS] {
     let Some(Colours(counts)) = colours else {
-        return [COLOUR_COST * (LOOK_CELLS as f32).ln(); LOOK_CELLS];
+        return [COLOUR_COST * (COLOUR_CELLS as f32).ln(); COLOUR_CELLS];
     };
     let total: f32 = counts.iter().map(|c| *c as f32).sum();
     // One count in a hundred is spread over all colours: nothing is impossible.
-    let spread = 0.01 * total.max(1.0) / LOOK_CELLS as f32;
+    let spread = 0.01 * total.max(1.0) / COLOUR_CELLS as f32;
     counts.map(|count| -COLOUR_COST * ((count as f32 + spread) / (total.max(1.0) * 1.01)).ln())
 }
 

@@ -3,7 +3,7 @@
 use super::config::IdentifyConfig;
 use super::fragment::{EndPoint, Fragment};
 use vokg_engine::geometry::length;
-use vokg_engine::segment::Look;
+use vokg_engine::look::Look;
 use vokg_engine::time::{micros_from_secs, secs_from_micros};
 
 /// The score of `later` continuing `earlier`, in thousandths; 0 where they are too far apart in time or overlap in it.
@@ -17,7 +17,7 @@ pub(super) fn agreement_milli(earlier: &Fragment, later: &Fragment, config: &Ide
     if course < f32::from(config.min_score_milli.saturating_sub(config.margin_milli)) / 1000.0 {
         return 0;
     }
-    (course * look(earlier.look(), later.look(), config) * 1000.0) as u16
+    (course * look(earlier.appearance.look(), later.appearance.look(), config) * 1000.0) as u16
 }
 
 /// Everything but the look, 0 to 1.
@@ -37,13 +37,19 @@ fn course(end: &EndPoint, start: &EndPoint, config: &IdentifyConfig) -> f32 {
 }
 
 fn look(earlier: Option<Look>, later: Option<Look>, config: &IdentifyConfig) -> f32 {
-    let (Some(earlier), Some(later)) = (earlier, later) else {
-        return config.look_unknown;
-    };
-    let above = earlier.similarity(&later) - config.look_different;
-    (above / (config.look_equal - config.look_different)).clamp(0.0, 1.0)
+    let similarity = earlier.zip(later).and_then(|(earlier, later)| earlier.similarity(&later));
+    similarity.map_or(config.look_unknown, |similarity| between(similarity, config.look_different, config.look_equal))
 }
 
-fn normal(deviations: f32) -> f32 {
+/// Where a similarity lies on the way from different (0) to equal (1).
+pub(super) fn between(similarity: f32, different: f32, equal: f32) -> f32 {
+    match equal > different {
+        true => ((similarity - different) / (equal - different)).clamp(0.0, 1.0),
+        false => f32::from(similarity >= equal),
+    }
+}
+
+/// 1 where there is no deviation, less the more standard deviations there are.
+pub(super) fn normal(deviations: f32) -> f32 {
     (-deviations * deviations / 2.0).exp()
 }

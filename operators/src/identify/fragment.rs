@@ -1,13 +1,17 @@
 //! What is kept of one track to compare its beginning and its end with those of others.
 
+use super::appearance::Appearance;
+use super::border::Sides;
 use std::collections::VecDeque;
+use vokg_engine::geometry::Size;
 use vokg_engine::id::{ObjectId, TrackId};
 use vokg_engine::observation::Observation;
-use vokg_engine::segment::Look;
 use vokg_engine::time::{Micros, SECOND_US, secs_from_micros};
 
 /// How much of a beginning or an end is looked at: long enough to measure a velocity through jitter.
 const STRETCH_US: Micros = SECOND_US;
+/// How close to its beginning or end a thing that crosses the border is cut by it.
+const CROSSING_US: Micros = 300_000;
 
 /// A track, by its two ends.
 #[derive(Clone, Debug)]
@@ -21,11 +25,24 @@ pub(super) struct Fragment {
     pub(super) ended: bool,
     /// Whether it is still to be judged if it continues an older track.
     pub(super) undecided: bool,
-    /// Whether a later track was found to continue it.
-    pub(super) continued: bool,
+    /// The older track of the same object it follows.
+    pub(super) before: Option<Link>,
+    /// The later track of the same object that follows it.
+    pub(super) after: Option<TrackId>,
+    pub(super) appearance: Appearance,
+    /// Sides of the frame that cut its first box or one soon after.
+    pub(super) entered: Sides,
+    /// Sides of the frame that cut its boxes lately, with the times.
+    cuts: VecDeque<(Micros, Sides)>,
     beginning: VecDeque<Pose>,
     ending: VecDeque<Pose>,
-    look: MeanLook,
+}
+
+/// Why a track is taken for the same thing as an older one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Link {
+    pub(super) track: TrackId,
+    pub(super) reason: &'static str,
 }
 
 /// Where something was and how large.
@@ -50,7 +67,7 @@ pub(super) struct EndPoint {
 
 impl Fragment {
     /// A track that was just confirmed, with its first sighting.
-    pub(super) fn new(first: &Observation) -> Self {
+    pub(super) fn new(first: &Observation, frame: Option<Size>) -> Self {
         let mut fragment = Self {
             track: first.track,
             object: first.track.into(),
@@ -58,17 +75,20 @@ impl Fragment {
             last_seen: first.t,
             ended: false,
             undecided: true,
-            continued: false,
+            before: None,
+            after: None,
+            appearance: Appearance::default(),
+            entered: Sides::default(),
+            cuts: VecDeque::new(),
             beginning: VecDeque::new(),
             ending: VecDeque::new(),
-            look: MeanLook::default(),
         };
-        fragment.see(first);
+        fragment.see(first, frame);
         fragment
     }
 
     /// Adds a sighting; they come in the order of time.
-    pub(super) fn see(&mut self, seen: &Observation) {
+    pub(super) fn see(&mut self, seen: &Observation, frame: Option<Size>) {
         self.last_seen = seen.t;
         let (x, y) = seen.rect.centre();
         let pose = Pose { t: seen.t, x, y, size: seen.rect.scale(), merged: seen.merged };
@@ -79,8 +99,14 @@ impl Fragment {
         while self.ending.front().is_some_and(|first| first.t + STRETCH_US < seen.t && self.ending.len() > 1) {
             self.ending.pop_front();
         }
-        if let Some(look) = seen.look.as_ref().filter(|_| !seen.merged) {
-            self.look.add(look);
+        let cut = Sides::cutting(&seen.rect, frame);
+        self.appearance.see(seen, cut.any());
+        if seen.t - self.first_seen <= CROSSING_US {
+            self.entered = self.entered.or(cut);
+        }
+        self.cuts.push_back((seen.t, cut));
+        while self.cuts.front().is_some_and(|(t, _)| t + CROSSING_US < seen.t) {
+            self.cuts.pop_front();
         }
     }
 
@@ -94,9 +120,9 @@ impl Fragment {
         end_point(&self.ending, self.ending.back()?)
     }
 
-    /// What it looked like on the whole.
-    pub(super) fn look(&self) -> Option<Look> {
-        self.look.mean()
+    /// Sides of the frame that cut its last box or one shortly before.
+    pub(super) fn left_by(&self) -> Sides {
+        self.cuts.iter().fold(Sides::default(), |sides, (_, cut)| sides.or(*cut))
     }
 }
 
@@ -134,38 +160,13 @@ fn velocity(poses: &VecDeque<Pose>) -> (f32, f32) {
     if tt > 0.0 { (tx / tt, ty / tt) } else { (0.0, 0.0) }
 }
 
-/// The mean of the looks of a track's sightings.
-#[derive(Clone, Debug)]
-struct MeanLook {
-    sums: Box<[u64; 64]>,
-    count: u64,
-}
-
-impl Default for MeanLook {
-    fn default() -> Self {
-        Self { sums: Box::new([0; 64]), count: 0 }
-    }
-}
-
-impl MeanLook {
-    /// Adds a look, unless nothing was measured.
-    fn add(&mut self, look: &Look) {
-        if look.0.iter().all(|share| *share == 0) {
-            return;
-        }
-        self.sums.iter_mut().zip(look.0.iter()).for_each(|(sum, share)| *sum += u64::from(*share));
-        self.count += 1;
-    }
-
-    fn mean(&self) -> Option<Look> {
-        (self.count > 0).then(|| Look(Box::new(self.sums.map(|sum| (sum / self.count) as u16))))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use vokg_engine::geometry::Rect;
+    use vokg_engine::look::{Look, LookSpace};
+
+    const FRAME: Option<Size> = Some(Size { width: 200, height: 100 });
 
     fn seen(t: Micros, x: f32, merged: bool, look: Option<Look>) -> Observation {
         let rect = Rect::from_centre(x, 50.0, if merged { 90.0 } else { 20.0 }, 20.0);
@@ -174,12 +175,12 @@ mod tests {
 
     #[test]
     fn ends_keep_their_own_velocities_and_merged_boxes_do_not_count() {
-        let mut fragment = Fragment::new(&seen(0, 0.0, false, None));
+        let mut fragment = Fragment::new(&seen(0, 0.0, false, None), None);
         for tenth in 1..=40u32 {
             let x = if tenth <= 20 { 3.0 * tenth as f32 } else { 60.0 };
-            fragment.see(&seen(u64::from(tenth) * 100_000, x, tenth == 30, None));
+            fragment.see(&seen(u64::from(tenth) * 100_000, x, tenth == 30, None), None);
         }
-        fragment.see(&seen(4_100_000, 95.0, true, None));
+        fragment.see(&seen(4_100_000, 95.0, true, None), None);
         let (start, end) = fragment.start().zip(fragment.end()).unwrap_or_else(|| panic!("both ends were seen"));
         assert!((start.velocity.0 - 30.0).abs() < 0.1 && end.velocity.0.abs() < 0.1);
         assert_eq!((end.t, end.position, end.size), (4_000_000, (60.0, 50.0), 20.0));
@@ -187,12 +188,25 @@ mod tests {
     }
 
     #[test]
-    fn the_look_is_the_mean_of_what_was_measured() {
-        let look = |share: u16| Some(Look(Box::new([share; 64])));
-        let mut fragment = Fragment::new(&seen(0, 0.0, false, look(100)));
-        fragment.see(&seen(1, 0.0, false, look(300)));
-        fragment.see(&seen(2, 0.0, true, look(9000)));
-        fragment.see(&seen(3, 0.0, false, look(0)));
-        assert_eq!(fragment.look(), look(200));
+    fn the_look_is_the_mean_of_what_was_seen_whole_and_alone() {
+        let look = |x: f32| Look::new(LookSpace(1), &[x, 1.0]);
+        let mut fragment = Fragment::new(&seen(0, 5.0, false, look(90.0)), FRAME);
+        assert_eq!(fragment.appearance.look(), look(90.0), "better than nothing");
+        fragment.see(&seen(200_000, 50.0, false, look(0.0)), FRAME);
+        fragment.see(&seen(400_000, 60.0, true, look(50.0)), FRAME);
+        fragment.see(&seen(450_000, 60.0, false, look(0.0)), FRAME);
+        assert_eq!(fragment.appearance.look(), look(0.0));
+        assert_eq!(fragment.appearance.whole_us(), 250_000);
+    }
+
+    #[test]
+    fn the_sides_are_those_of_the_first_and_the_last_moments() {
+        let mut fragment = Fragment::new(&seen(0, 5.0, false, None), FRAME);
+        assert!(fragment.left_by().left);
+        for tenth in 1..=15 {
+            fragment.see(&seen(tenth * 100_000, 5.0 + 13.0 * tenth as f32, false, None), FRAME);
+        }
+        assert_eq!(fragment.entered, Sides { left: true, ..Sides::default() });
+        assert_eq!(fragment.left_by(), Sides { right: true, ..Sides::default() });
     }
 }

@@ -1,9 +1,10 @@
-//! Which tracks are fragments of one object.
+//! Which tracks are one object.
 
 use super::agreement::agreement_milli;
 use super::config::IdentifyConfig;
 use super::fragment::Fragment;
-use std::collections::BTreeMap;
+use super::links::{Changes, Links};
+use super::returns::{is_known, return_milli};
 use vokg_engine::id::TrackId;
 use vokg_engine::observation::{IdentityChange, TrackedFrame};
 use vokg_engine::time::{Micros, micros_from_secs};
@@ -12,36 +13,66 @@ use vokg_engine::time::{Micros, micros_from_secs};
 pub const BEGAN: &str = "began";
 /// The reason of a track that goes on where another ended.
 pub const FRAGMENT: &str = "fragment";
+/// The reason of a track that is a thing come back.
+pub const RETURN: &str = "return";
+/// The reason of a track that was taken for another thing and is not.
+pub const PARTED: &str = "parted";
+
+/// Time between two judgements of returns: what is known of a track grows slowly.
+const JUDGE_EVERY_US: Micros = 250_000;
 
 /// Links tracks to objects, given what the tracker knew after each frame, in the order of time.
 ///
-/// A track that begins is an object of its own. It is moved to the object of a track that ended shortly before, where
-/// their agreement (see [`IdentifyConfig`]) is good enough and clearly better than that of any other pair either of the
-/// two could form. The judgement is made once, as soon as every track it depends on has been seen again or given up:
-/// often in the frame that confirms the track, at the latest when the reach has passed since it was first seen. So a
+/// A track that begins is an object of its own. It is moved to the object of a track that ended before by one of two
+/// rules, where their score (see [`IdentifyConfig`]) is good enough and clearly better than that of any other pair
+/// either of the two could form:
+///
+/// * *fragment*: it goes on where the other ended shortly before. This is judged once, as soon as every track it
+///   depends on has been seen again or given up: often in the frame that confirms the track, at the latest when the
+///   reach has passed since it was first seen.
+/// * *return*: it is a thing that was gone for a while. This is judged once enough was seen of it to know its look, and
+///   again as more is seen: a link whose score has fallen is undone, one that a clearly better pair needs gives way.
+///
+/// Nothing moves a track any more when [`IdentifyConfig::reconsider_secs`] have passed since it was first seen. So a
 /// correction reaches back seconds, far less than any horizon behind which evidence is sealed.
 ///
-/// Two tracks that were seen at the same time are never one object: a track is continued by at most one other, which
+/// Two tracks that were seen at the same time are never one object: a track is followed by at most one other, which
 /// was first seen after it was last seen. The camera's motion between the two is not known here.
 ///
-/// Memory is bounded: a track that ended is forgotten when twice the reach has passed.
+/// Memory is bounded: a track that ended is forgotten when nothing can be linked to it any more, and of more than
+/// [`IdentifyConfig::remembered_tracks`] the longest gone.
 #[derive(Clone, Debug)]
 pub struct Identifier {
     config: IdentifyConfig,
-    fragments: BTreeMap<TrackId, Fragment>,
+    links: Links,
+    judged_us: Option<Micros>,
+    forgotten_early: u64,
+}
+
+/// A track and an older one it could be, as a return.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Pair {
+    earlier: TrackId,
+    later: TrackId,
+    score_milli: u16,
+    /// Whether it is the link that stands.
+    stands: bool,
+    /// Whether enough was seen of the later one to link it; until then it only casts doubt.
+    known: bool,
 }
 
 impl Identifier {
     /// An identifier that knows no track.
     pub fn new(config: IdentifyConfig) -> Self {
-        Self { config, fragments: BTreeMap::new() }
+        Self { config, links: Links::default(), judged_us: None, forgotten_early: 0 }
     }
 
     /// Takes what is known after the next frame; answers which tracks changed their object, ordered by track.
     pub fn on_frame(&mut self, frame: &TrackedFrame) -> Vec<IdentityChange> {
-        let mut changes = self.take_sightings(frame);
+        let mut changes = Changes::default();
+        self.take_sightings(frame, &mut changes);
         for (track, _) in &frame.ended {
-            if let Some(fragment) = self.fragments.get_mut(track) {
+            if let Some(fragment) = self.links.tracks.get_mut(track) {
                 fragment.ended = true;
             }
         }
@@ -50,55 +81,52 @@ impl Identifier {
                 self.decide(track, &mut changes);
             }
         }
-        self.forget(frame.t);
-        changes.into_values().collect()
+        if frame.end || self.judged_us.is_none_or(|judged| judged + JUDGE_EVERY_US <= frame.t) {
+            self.judged_us = Some(frame.t);
+            self.judge_returns(frame.t, &mut changes);
+            self.forget(frame.t);
+        }
+        changes.into_vec()
+    }
+
+    /// How many tracks were forgotten before their time, since there were too many.
+    pub fn forgotten_early(&self) -> u64 {
+        self.forgotten_early
     }
 
     /// Every track seen for the first time begins an object.
-    fn take_sightings(&mut self, frame: &TrackedFrame) -> BTreeMap<TrackId, IdentityChange> {
-        let mut changes = BTreeMap::new();
+    fn take_sightings(&mut self, frame: &TrackedFrame, changes: &mut Changes) {
         for seen in frame.confirmed.iter().chain(&frame.seen) {
-            if let Some(fragment) = self.fragments.get_mut(&seen.track) {
-                fragment.see(seen);
+            if let Some(fragment) = self.links.tracks.get_mut(&seen.track) {
+                fragment.see(seen, frame.size);
                 continue;
             }
-            let (track, to) = (seen.track, seen.track.into());
-            self.fragments.insert(track, Fragment::new(seen));
-            let began = IdentityChange { track, from: None, to, score_milli: 1000, reason: BEGAN };
-            changes.insert(track, began);
+            self.links.tracks.insert(seen.track, Fragment::new(seen, frame.size));
+            changes.began(seen.track, BEGAN);
         }
-        changes
     }
 
     fn undecided(&self) -> Vec<TrackId> {
-        self.fragments.values().filter(|fragment| fragment.undecided).map(|fragment| fragment.track).collect()
+        let tracks = self.links.tracks.values();
+        tracks.filter(|fragment| fragment.undecided).map(|fragment| fragment.track).collect()
     }
 
     /// Whether a track that could be continued by this one may yet be seen again, or change its own object.
     fn must_wait(&self, track: TrackId, now: Micros) -> bool {
-        let later = &self.fragments[&track];
+        let later = &self.links.tracks[&track];
         let waited_us = now.saturating_sub(later.first_seen);
         waited_us <= micros_from_secs(self.config.reach_secs)
             && self.rivals_before(later).any(|(earlier, _)| !earlier.ended || earlier.undecided)
     }
 
     /// Moves a track to the object of the one it continues, where there is no doubt.
-    fn decide(&mut self, track: TrackId, changes: &mut BTreeMap<TrackId, IdentityChange>) {
-        let link = self.undoubted_link(&self.fragments[&track]);
-        let to = link.and_then(|(earlier, _)| {
-            let earlier = self.fragments.get_mut(&earlier)?;
-            earlier.continued = true;
-            Some(earlier.object)
-        });
-        let Some(later) = self.fragments.get_mut(&track) else {
-            return;
-        };
-        later.undecided = false;
-        if let (Some((_, score_milli)), Some(to)) = (link, to) {
-            let just_began = changes.contains_key(&track);
-            let from = if just_began { None } else { Some(later.object) };
-            later.object = to;
-            changes.insert(track, IdentityChange { track, from, to, score_milli, reason: FRAGMENT });
+    fn decide(&mut self, track: TrackId, changes: &mut Changes) {
+        let link = self.undoubted_link(&self.links.tracks[&track]);
+        if let Some(later) = self.links.tracks.get_mut(&track) {
+            later.undecided = false;
+        }
+        if let Some((earlier, score_milli)) = link {
+            self.links.join(earlier, track, score_milli, FRAGMENT, changes);
         }
     }
 
@@ -114,21 +142,94 @@ impl Identifier {
 
     /// The tracks this one could continue, with their scores.
     fn rivals_before<'a>(&'a self, later: &'a Fragment) -> impl Iterator<Item = (&'a Fragment, u16)> {
-        let open = self.fragments.values().filter(|earlier| !earlier.continued);
+        let open = self.links.tracks.values().filter(|earlier| earlier.after.is_none());
         let scored = open.map(|earlier| (earlier, agreement_milli(earlier, later, &self.config)));
         scored.filter(|(_, score)| *score > 0)
     }
 
     /// The tracks that could continue this one, with their scores.
     fn rivals_after<'a>(&'a self, earlier: &'a Fragment) -> impl Iterator<Item = (&'a Fragment, u16)> {
-        let unlinked = self.fragments.values().filter(|later| later.object == later.track.into());
+        let unlinked = self.links.tracks.values().filter(|later| later.before.is_none());
         let scored = unlinked.map(|later| (later, agreement_milli(earlier, later, &self.config)));
         scored.filter(|(_, score)| *score > 0)
     }
 
+    /// Undoes links that are no longer good enough or stand in the way of a clearly better one, and makes new ones.
+    fn judge_returns(&mut self, now: Micros, changes: &mut Changes) {
+        let pairs = self.pairs(now);
+        let returns = &self.config.returns;
+        let needed = |pair: &Pair| match pair.stands {
+            true => returns.min_score_milli.saturating_sub(self.config.keep_milli),
+            false => returns.min_score_milli,
+        };
+        let rivals = |a: &Pair, b: &Pair| a != b && (a.earlier == b.earlier || a.later == b.later);
+        let doubts =
+            |a: &Pair, b: &Pair| rivals(a, b) && b.score_milli.saturating_add(returns.margin_milli) > a.score_milli;
+        let undoubted =
+            |pair: &&Pair| pair.score_milli >= needed(pair) && !pairs.iter().any(|other| doubts(pair, other));
+        let new: Vec<Pair> =
+            pairs.iter().filter(|pair| !pair.stands && pair.known).filter(undoubted).copied().collect();
+        let in_the_way = |pair: &Pair| new.iter().any(|better| rivals(better, pair));
+        let parted = pairs.iter().filter(|pair| pair.stands && (pair.score_milli < needed(pair) || in_the_way(pair)));
+        for pair in parted {
+            self.links.part(pair.later, pair.score_milli, PARTED, changes);
+        }
+        for pair in &new {
+            self.links.join(pair.earlier, pair.later, pair.score_milli, RETURN, changes);
+        }
+    }
+
+    /// The pairs that could be returns, and the links that may still be undone, ordered by the later track.
+    fn pairs(&self, now: Micros) -> Vec<Pair> {
+        let tracks = &self.links.tracks;
+        let movable = |track: &Fragment| !track.undecided && self.may_move(track, now);
+        let mut pairs = Vec::new();
+        for later in tracks.values().filter(|track| movable(track)) {
+            let known = is_known(later, &self.config.returns);
+            if !known && later.ended {
+                continue;
+            }
+            for earlier in tracks.values().filter(|earlier| earlier.ended && !earlier.undecided) {
+                let stands = later.before.is_some_and(|link| link.track == earlier.track);
+                let free = earlier.after.is_none_or(|after| tracks.get(&after).is_some_and(movable));
+                if !stands && !free {
+                    continue;
+                }
+                let score_milli = match later.before.filter(|_| stands) {
+                    Some(link) if link.reason == FRAGMENT => self.fragment_milli(earlier, later),
+                    _ => return_milli(earlier, later, &self.config.returns),
+                };
+                if score_milli > 0 || stands {
+                    pairs.push(Pair { earlier: earlier.track, later: later.track, score_milli, stands, known });
+                }
+            }
+        }
+        pairs
+    }
+
+    /// What a fragment is worth beside returns: going on at once is the better reason.
+    fn fragment_milli(&self, earlier: &Fragment, later: &Fragment) -> u16 {
+        match agreement_milli(earlier, later, &self.config) {
+            0 => return_milli(earlier, later, &self.config.returns),
+            _ => 1000,
+        }
+    }
+
+    fn may_move(&self, track: &Fragment, now: Micros) -> bool {
+        now.saturating_sub(track.first_seen) <= micros_from_secs(self.config.reconsider_secs)
+    }
+
     fn forget(&mut self, now: Micros) {
-        let oldest = now.saturating_sub(2 * micros_from_secs(self.config.reach_secs));
-        self.fragments.retain(|_, fragment| !fragment.ended || fragment.undecided || fragment.last_seen >= oldest);
+        let oldest = now.saturating_sub(micros_from_secs(self.config.memory_secs()));
+        let kept = |track: &Fragment| !track.ended || track.undecided || track.last_seen >= oldest;
+        self.links.tracks.retain(|_, track| kept(track));
+        let gone = self.links.tracks.values().filter(|track| track.ended && !track.undecided);
+        let mut gone: Vec<(Micros, TrackId)> = gone.map(|track| (track.last_seen, track.track)).collect();
+        gone.sort_unstable();
+        for (_, track) in gone.iter().take(gone.len().saturating_sub(self.config.remembered_tracks)) {
+            self.links.tracks.remove(track);
+            self.forgotten_early += 1;
+        }
     }
 }
 

@@ -1,11 +1,15 @@
 //! Decides which tracks are one object.
 
 mod agreement;
+pub(crate) mod appearance;
+pub(crate) mod border;
 mod config;
 mod dataflow;
 mod fragment;
 mod identifier;
+mod links;
+mod returns;
 
-pub use config::IdentifyConfig;
+pub use config::{IdentifyConfig, ReturnConfig};
 pub use dataflow::identify;
-pub use identifier::{BEGAN, FRAGMENT, Identifier};
+pub use identifier::{BEGAN, FRAGMENT, Identifier, PARTED, RETURN};

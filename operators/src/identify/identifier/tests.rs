@@ -1,17 +1,19 @@
 //! Histories of tracks and what is made of them.
 
 use super::*;
+use crate::identify::config::ReturnConfig;
 use proptest::prelude::*;
-use vokg_engine::geometry::Rect;
+use std::collections::BTreeMap;
+use vokg_engine::geometry::{Rect, Size};
 use vokg_engine::id::ObjectId;
+use vokg_engine::look::{Look, LookSpace};
 use vokg_engine::observation::Observation;
-use vokg_engine::segment::Look;
-use vokg_engine::time::SECOND_US;
 
 const STEP_US: Micros = 100_000;
 /// How long after its first sighting a track of these histories is confirmed, and after its last given up.
 const CONFIRM_US: Micros = 300_000;
 const LOST_US: Micros = 600_000;
+const FRAME: Size = Size { width: 400, height: 200 };
 
 /// A track of a history: seen from `from` to `to`, in steps, moving along x.
 #[derive(Clone, Debug)]
@@ -22,22 +24,25 @@ struct Life {
     speed: f32,
     size: f32,
     shade: usize,
+    /// From this step on it has another shade.
+    turns: Option<(u32, usize)>,
 }
 
 impl Life {
     fn seen(&self, track: TrackId, step: u32) -> Observation {
         let x = self.x + self.speed * (step - self.from) as f32 / 10.0;
-        let mut look = [0; 64];
-        look[self.shade] = 65535;
+        let shade = self.turns.filter(|(from, _)| step >= *from).map_or(self.shade, |(_, shade)| shade);
+        let mut look = [0.0; 16];
+        look[shade] = 1.0;
         Observation {
             t: Micros::from(step) * STEP_US,
             track,
-            rect: Rect::from_centre(x, 100.0, self.size, self.size),
+            rect: Rect::from_centre(x, 100.0, self.size, self.size).clipped(FRAME),
             score: 1.0,
             mask: None,
             visible: None,
             merged: false,
-            look: Some(Look(Box::new(look))),
+            look: Look::new(LookSpace(1), &look),
         }
     }
 }
@@ -51,7 +56,7 @@ fn history(lives: &[Life]) -> Vec<TrackedFrame> {
     let last = lives.iter().map(|life| life.to).max().unwrap_or(0);
     let mut frames = Vec::new();
     for step in 0..=last {
-        let mut frame = TrackedFrame { t: Micros::from(step) * STEP_US, ..Default::default() };
+        let mut frame = TrackedFrame { t: Micros::from(step) * STEP_US, size: Some(FRAME), ..Default::default() };
         for (number, life) in (1..).zip(&lives) {
             let (track, confirmed) = (TrackId(number), life.from + confirm);
             if step == confirmed {
@@ -73,9 +78,14 @@ fn history(lives: &[Life]) -> Vec<TrackedFrame> {
 }
 
 fn changes(lives: &[Life]) -> Vec<(Micros, IdentityChange)> {
-    let mut identifier = Identifier::new(IdentifyConfig::default());
-    let told = history(lives).into_iter();
-    told.flat_map(|frame| identifier.on_frame(&frame).into_iter().map(move |change| (frame.t, change))).collect()
+    changes_under(IdentifyConfig::default(), history(lives))
+}
+
+fn changes_under(config: IdentifyConfig, told: Vec<TrackedFrame>) -> Vec<(Micros, IdentityChange)> {
+    let mut identifier = Identifier::new(config);
+    told.into_iter()
+        .flat_map(|frame| identifier.on_frame(&frame).into_iter().map(move |change| (frame.t, change)))
+        .collect()
 }
 
 /// The object of each track after all changes.
@@ -86,7 +96,21 @@ fn objects(lives: &[Life]) -> Vec<u32> {
 }
 
 fn walker(from: u32, to: u32, x: f32) -> Life {
-    Life { from, to, x, speed: 50.0, size: 40.0, shade: 7 }
+    Life { from, to, x, speed: 50.0, size: 40.0, shade: 7, turns: None }
+}
+
+/// Somebody who leaves through the right side after 4 s, and somebody who comes in through it.
+fn out(from: u32) -> Life {
+    Life { from, to: from + 40, x: 200.0, speed: 50.0, size: 40.0, shade: 7, turns: None }
+}
+
+fn back(from: u32) -> Life {
+    Life { from, to: from + 40, x: 395.0, speed: -50.0, size: 40.0, shade: 7, turns: None }
+}
+
+/// Without the rule for fragments.
+fn returns_alone() -> IdentifyConfig {
+    IdentifyConfig { min_score_milli: 1000, ..IdentifyConfig::default() }
 }
 
 #[test]
@@ -113,7 +137,7 @@ fn an_object_of_three_fragments_keeps_the_number_of_the_oldest() {
 }
 
 #[test]
-fn another_look_place_size_or_direction_or_a_long_gap_is_another_object() {
+fn another_look_place_size_or_direction_or_a_long_gap_continues_nothing() {
     let first = walker(0, 20, 0.0);
     let second = walker(30, 50, 150.0);
     for other in [
@@ -123,12 +147,14 @@ fn another_look_place_size_or_direction_or_a_long_gap_is_another_object() {
         Life { x: 100.0, speed: -80.0, ..second.clone() },
         walker(51, 80, 255.0),
     ] {
-        assert_eq!(objects(&[first.clone(), other.clone()]), [1, 2], "{other:?}");
+        let told = changes(&[first.clone(), other.clone()]);
+        assert!(told.iter().all(|(_, change)| change.reason != FRAGMENT), "{other:?}");
     }
 }
 
 #[test]
 fn of_two_that_fit_equally_none_is_taken() {
+    // The rule for returns agrees.
     let beside = |x: f32| walker(30, 50, x);
     assert_eq!(objects(&[walker(0, 20, 0.0), beside(140.0), beside(160.0)]), [1, 2, 3], "two beginnings, one end");
     let ended = |x: f32| walker(0, 20, x);
@@ -141,50 +167,130 @@ fn a_clear_best_of_two_is_taken() {
 }
 
 #[test]
-fn what_ended_long_ago_is_forgotten() {
-    let mut identifier = Identifier::new(IdentifyConfig::default());
-    for frame in history(&(0..100).map(|n| walker(n * 20, n * 20 + 10, 0.0)).collect::<Vec<_>>()) {
-        identifier.on_frame(&frame);
-        assert!(identifier.fragments.len() <= 6, "{}", identifier.fragments.len());
+fn what_ended_long_ago_is_forgotten_and_never_too_many_are_remembered() {
+    let returns = ReturnConfig { within_secs: 5.0, ..ReturnConfig::default() };
+    let brief = IdentifyConfig { reconsider_secs: 3.0, returns, ..IdentifyConfig::default() };
+    let few = IdentifyConfig { remembered_tracks: 4, ..IdentifyConfig::default() };
+    let lives: Vec<Life> =
+        (0..100).map(|n| Life { shade: n % 16, ..walker(20 * n as u32, 20 * n as u32 + 10, 0.0) }).collect();
+    for (config, limit, early) in [(brief, 7, false), (few, 7, true)] {
+        let mut identifier = Identifier::new(config);
+        for frame in history(&lives) {
+            identifier.on_frame(&frame);
+            assert!(identifier.links.tracks.len() <= limit, "{}", identifier.links.tracks.len());
+        }
+        assert_eq!(identifier.forgotten_early() > 0, early);
     }
 }
 
+#[test]
+fn who_leaves_through_a_side_and_comes_back_through_it_is_one_object_told_late() {
+    let lives = [out(0), back(90)];
+    assert_eq!(objects(&lives), [1, 1]);
+    let told = changes(&lives);
+    let (decided, change) = told[2];
+    assert_eq!((change.from, change.to, change.reason), (Some(ObjectId(2)), ObjectId(1), RETURN));
+    assert!(decided > 93 * STEP_US + 500_000 && decided <= 110 * STEP_US, "enough was seen of it: {decided}");
+    assert_eq!(told.len(), 3);
+}
+
+#[test]
+fn another_look_side_size_or_a_very_long_absence_is_no_return() {
+    for other in [
+        Life { shade: 8, ..back(90) },
+        Life { x: 5.0, speed: 50.0, ..back(90) },
+        Life { x: 300.0, ..back(90) },
+        Life { size: 90.0, ..back(90) },
+        back(90 + 610),
+    ] {
+        assert_eq!(objects(&[out(0), other.clone()]), [1, 2], "{other:?}");
+    }
+}
+
+#[test]
+fn of_two_who_could_be_the_one_who_left_none_is_taken_until_they_differ() {
+    assert_eq!(objects(&[out(0), back(90), back(92)]), [1, 2, 3]);
+    // The second turns out to look otherwise.
+    let second = Life { turns: Some((94, 9)), to: 170, speed: -25.0, ..back(92) };
+    assert_eq!(objects(&[out(0), back(90), second]), [1, 1, 3]);
+}
+
+#[test]
+fn a_return_is_taken_back_when_it_turns_out_to_look_otherwise() {
+    let turning = Life { turns: Some((112, 9)), to: 180, speed: -25.0, ..back(90) };
+    let told = changes(&[out(0), turning.clone()]);
+    let moves: Vec<_> = told.iter().skip(1).map(|(_, c)| (c.track.0, c.from.map(|o| o.0), c.to.0, c.reason)).collect();
+    assert_eq!(moves, [(2, None, 2, BEGAN), (2, Some(2), 1, RETURN), (2, Some(1), 2, PARTED)]);
+    let config = IdentifyConfig { reconsider_secs: 1.8, ..IdentifyConfig::default() };
+    let told = changes_under(config, history(&[out(0), turning]));
+    assert_eq!(told.last().map(|(_, c)| c.reason), Some(RETURN), "too late to take it back");
+}
+
 fn lives() -> impl Strategy<Value = Vec<Life>> {
-    let life = (0u32..60, 3u32..25, 0u8..6, -1i8..2, 0usize..2).prop_map(|(from, length, place, speed, shade)| Life {
-        from,
-        to: from + length,
-        x: 30.0 * f32::from(place),
-        speed: 40.0 * f32::from(speed),
-        size: 40.0,
-        shade,
-    });
+    let turns = prop::option::of((0u32..200, 0usize..2));
+    let life = (0u32..150, 3u32..40, 0u8..6, -1i8..2, 0usize..2, turns).prop_map(
+        |(from, length, place, speed, shade, turns)| Life {
+            from,
+            to: from + length,
+            x: 10.0 + 75.0 * f32::from(place),
+            speed: 40.0 * f32::from(speed),
+            size: 40.0,
+            shade,
+            turns,
+        },
+    );
     prop::collection::vec(life, 0..12)
+}
+
+/// When each track was first and last seen.
+fn spans(told: &[TrackedFrame]) -> BTreeMap<TrackId, (Micros, Micros)> {
+    let mut spans: BTreeMap<TrackId, (Micros, Micros)> = BTreeMap::new();
+    for seen in told.iter().flat_map(|frame| frame.confirmed.iter().chain(&frame.seen)) {
+        spans.entry(seen.track).or_insert((seen.t, seen.t)).1 = seen.t;
+    }
+    spans
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(500))]
+
     #[test]
-    fn tracks_seen_at_one_time_are_never_one_object(lives in lives()) {
-        let mut spans: BTreeMap<ObjectId, Vec<(Micros, Micros)>> = BTreeMap::new();
-        let mut ends: BTreeMap<TrackId, (Micros, Micros)> = BTreeMap::new();
-        for frame in history(&lives) {
-            for seen in frame.confirmed.iter().chain(&frame.seen) {
-                ends.entry(seen.track).or_insert((seen.t, seen.t)).1 = seen.t;
+    fn at_every_time_objects_are_chains_of_tracks_named_after_the_oldest(lives in lives(), fragments in any::<bool>()) {
+        let config = if fragments { IdentifyConfig::default() } else { returns_alone() };
+        let told = history(&lives);
+        let seen = spans(&told);
+        let reconsider_us = micros_from_secs(config.reconsider_secs);
+        let mut said = BTreeMap::new();
+        let mut changes = changes_under(config, told).into_iter().peekable();
+        while let Some((t, change)) = changes.next() {
+            prop_assert_eq!(said.insert(change.track, change.to), change.from, "what was last said, at {}", t);
+            prop_assert!(change.from != Some(change.to));
+            prop_assert!(change.from.is_none() || t <= seen[&change.track].0 + reconsider_us);
+            if changes.peek().is_some_and(|(next, _)| *next == t) {
+                continue;
+            }
+            let mut members: BTreeMap<ObjectId, Vec<TrackId>> = BTreeMap::new();
+            said.iter().for_each(|(track, object)| members.entry(*object).or_default().push(*track));
+            for (object, tracks) in members {
+                prop_assert_eq!(ObjectId::from(tracks[0]), object, "the oldest gives the number, at {}", t);
+                let apart = tracks.windows(2).all(|pair| seen[&pair[0]].1 < seen[&pair[1]].0);
+                prop_assert!(apart, "{:?} were seen at one time", tracks);
             }
         }
-        let mut object_of = BTreeMap::new();
-        for (t, change) in changes(&lives) {
-            prop_assert_eq!(object_of.insert(change.track, change.to), change.from, "at {}", t);
-            prop_assert!(change.to.0 <= change.track.0, "the oldest track gives the number");
+        prop_assert_eq!(said.len(), seen.len(), "every track has an object");
+    }
+
+    #[test]
+    fn the_order_within_a_frame_does_not_matter(lives in lives()) {
+        let told = history(&lives);
+        let mut reversed = told.clone();
+        for frame in &mut reversed {
+            frame.seen.reverse();
+            frame.ended.reverse();
+            // Sightings of one track stay in the order of time.
+            frame.confirmed.sort_by_key(|seen| (std::cmp::Reverse(seen.track), seen.t));
         }
-        prop_assert_eq!(object_of.len(), ends.len(), "every track has an object");
-        for (track, object) in object_of {
-            spans.entry(object).or_default().push(ends[&track]);
-        }
-        for spans in spans.values_mut() {
-            spans.sort_unstable();
-            prop_assert!(spans.windows(2).all(|pair| pair[0].1 < pair[1].0), "{:?}", spans);
-            prop_assert!(spans.windows(2).all(|pair| pair[1].0 - pair[0].1 <= 3 * SECOND_US));
-        }
+        let config = IdentifyConfig::default();
+        prop_assert_eq!(changes_under(config.clone(), told), changes_under(config, reversed));
     }
 }
