@@ -152,6 +152,33 @@ impl Cell {
     }
 }
 
+/// What was not found and what is not so, of one relation, at the highest rate and the least noise.
+fn tell_misses(cells: &BTreeMap<(usize, usize, usize), Cell>, kind: RelationKind) {
+    let cell = &cells[&(0, RATES.len() - 1, 1)];
+    let of = |facts: &[Fact]| -> Vec<Fact> { facts.iter().filter(|fact| fact.kind == kind).copied().collect() };
+    let (stated, truth) = (of(&cell.stated), of(&cell.truth));
+    let same = |x: &Fact, y: &Fact| {
+        let pair = (x.a, x.b) == (y.a, y.b) || (x.a, x.b) == (y.b, y.a);
+        pair && vokg::eval::relations::temporal_iou((x.from_us, x.to_us), (y.from_us, y.to_us)) >= 0.5
+    };
+    let secs = |us: Micros| us as f64 / 1e6;
+    let tell = |what: &str, fact: &Fact| {
+        let clip = fact.a.unwrap_or(0) / 100;
+        let names: Vec<&str> = EPISODES.iter().filter(|episode| !episode.trap).map(|episode| episode.name).collect();
+        let name = names[clip as usize % names.len()];
+        println!(
+            "{what} {name} {:?}-{:?} {:.2}-{:.2} ({:.2} s)",
+            fact.a.map(|a| a % 100),
+            fact.b.map(|b| b % 100),
+            secs(fact.from_us),
+            secs(fact.to_us),
+            secs(fact.to_us - fact.from_us)
+        );
+    };
+    truth.iter().filter(|t| !stated.iter().any(|s| same(s, t))).for_each(|t| tell("missed", t));
+    stated.iter().filter(|s| !truth.iter().any(|t| same(s, t))).for_each(|s| tell("false ", s));
+}
+
 fn length_us(truth: &Truth) -> Micros {
     let last = truth.objects.iter().filter_map(|object| object.boxes.last()).map(|b| b.t_us).max().unwrap_or(0);
     last + SECOND_US
@@ -202,6 +229,10 @@ fn main() {
             row.join(" | ")
         );
     }
+    std::env::args().skip(1).filter_map(|argument| RelationKind::parse(&argument)).for_each(|kind| {
+        println!("{kind}");
+        tell_misses(&cells, kind);
+    });
     let all = cells.values().next().unwrap();
     let truth = |kind: &String| all.truth.iter().filter(|fact| fact.kind.to_string() == *kind).count().to_string();
     println!("| | | true intervals | | | {} |", kinds.iter().map(truth).collect::<Vec<_>>().join(" | "));

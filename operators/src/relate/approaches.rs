@@ -4,7 +4,6 @@ use super::config::HeadingConfig;
 use super::pair::{End, Pair};
 use super::relation::{Judgement, Reach, Relation, confidence};
 use vokg_engine::evidence::{IntervalRule, RelationKind};
-use vokg_engine::time::Micros;
 
 /// The first track moves towards the second, which is still or comes towards it. Directed; two that walk up to each
 /// other approach both ways.
@@ -12,8 +11,6 @@ pub struct Approaches {
     bounds: HeadingConfig,
 }
 
-/// How far back velocities speak of: half of their window.
-pub(super) const VELOCITY_DELAY_US: Micros = 250_000;
 /// At this speed along the line nobody doubts the direction, in sizes per second.
 pub(super) const CERTAIN_SPEED: f64 = 1.0;
 
@@ -30,7 +27,7 @@ impl Relation for Approaches {
     }
 
     fn rule(&self) -> IntervalRule {
-        IntervalRule { delay_us: VELOCITY_DELAY_US, ..self.bounds.hold.rule(false) }
+        IntervalRule { delay_us: Pair::DELAY_US, ..self.bounds.hold.rule(false) }
     }
 
     fn reach(&self) -> Reach {
@@ -58,7 +55,7 @@ impl Relation for Approaches {
 impl Approaches {
     /// Whether the other waits or comes.
     fn is_met(&self, pair: &Pair<'_>) -> bool {
-        let still = pair.steady_speed(End::B).is_some_and(|speed| speed < self.bounds.still_speed);
+        let still = pair.is_still(End::B, self.bounds.still_speed);
         still || pair.along(End::B).is_some_and(|speed| speed <= 0.0)
     }
 }

@@ -9,6 +9,8 @@ use vokg_engine::time::{Micros, micros_from_secs};
 /// The first track begins to carry the second, which lay until then. Directed; lasts a moment.
 pub struct PickUp {
     handling_us: Micros,
+    /// How long carrying takes to be believed.
+    believed_us: Micros,
 }
 
 /// The first track stops carrying the second and it lies, or it appears at rest beside the first. Directed; lasts a moment.
@@ -27,7 +29,8 @@ const BESIDE_GAP: f64 = 0.5;
 impl PickUp {
     /// PICK_UP with these bounds.
     pub fn new(bounds: &CarriesConfig) -> Self {
-        Self { handling_us: micros_from_secs(bounds.handling_secs) }
+        let believed_us = micros_from_secs(bounds.hold.on_secs) + Pair::STEADY_DELAY_US;
+        Self { handling_us: micros_from_secs(bounds.handling_secs), believed_us }
     }
 }
 
@@ -56,7 +59,7 @@ impl Relation for PickUp {
     }
 
     fn rule(&self) -> IntervalRule {
-        IntervalRule { delay_us: Pair::STEADY_DELAY_US, ..IntervalRule::PLAIN }
+        IntervalRule { delay_us: self.believed_us, ..IntervalRule::PLAIN }
     }
 
     fn reach(&self) -> Reach {
@@ -64,7 +67,7 @@ impl Relation for PickUp {
     }
 
     fn judge(&self, pair: &Pair<'_>, _was_on: bool) -> Judgement {
-        let lay = pair.still_us_ago(End::B).is_some_and(|ago| ago <= self.handling_us);
+        let lay = pair.still_us_ago(End::B).is_some_and(|ago| ago <= self.believed_us + self.handling_us);
         match pair.holds(RelationKind::CARRIES) && lay {
             true => Judgement::On(1.0),
             false => Judgement::Off,

@@ -5,10 +5,14 @@
 
 use super::border::{Edges, Extent};
 use std::collections::VecDeque;
+use vokg_engine::geometry::Rect;
 use vokg_engine::time::{Micros, secs_from_micros};
 
 /// Most sightings in a window: two seconds at 120 frames a second. Faster streams have shorter windows.
 const SAMPLES_MAX: usize = 240;
+
+/// Time in which the noise of the centre follows the measured one by 63 %, in seconds.
+const NOISE_SETTLE_SECS: f64 = 1.0;
 
 /// Time in which the amodal area follows the measured one by 63 %, in seconds.
 const AREA_SETTLE_SECS: f64 = 0.5;
@@ -17,6 +21,8 @@ const AREA_SETTLE_SECS: f64 = 0.5;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Velocity {
     samples: VecDeque<(Micros, Edges)>,
+    /// Mean square of the distance of the centre from the line through it, along one axis.
+    noise: Option<(Micros, f64)>,
 }
 
 /// Which sightings a velocity is measured from.
@@ -40,6 +46,63 @@ impl Velocity {
         while self.samples.len() > SAMPLES_MAX || (self.samples.len() > 3 && self.samples.front().is_some_and(is_old)) {
             self.samples.pop_front();
         }
+        if let Some(square) = self.residual_square() {
+            self.noise = Some(match self.noise {
+                None => (t, square),
+                Some((before, mean)) => {
+                    let secs = secs_from_micros(t - before);
+                    (t, mean + (square - mean) * secs / (secs + NOISE_SETTLE_SECS))
+                }
+            });
+        }
+    }
+
+    /// Mean square of the residuals of the centre along x and y, each with two degrees of freedom taken by the line.
+    fn residual_square(&self) -> Option<f64> {
+        let count = self.samples.len();
+        let last = self.samples.back()?.0;
+        if count < 3 {
+            return None;
+        }
+        let along = |extent: fn(&Edges) -> &Extent| {
+            let points = self.samples.iter().map(|(then, edges)| {
+                let extent = extent(edges);
+                (-secs_from_micros(last - then), (extent.low + extent.high) / 2.0)
+            });
+            let slope = slope(points.clone(), count);
+            let (sum_x, sum_y) = points.clone().fold((0.0, 0.0), |(x, y), p| (x + p.0, y + p.1));
+            let (mean_x, mean_y) = (sum_x / count as f64, sum_y / count as f64);
+            points.fold(0.0, |sum, p| {
+                let off = p.1 - mean_y - slope * (p.0 - mean_x);
+                sum + off * off
+            })
+        };
+        Some((along(|edges| &edges.x) + along(|edges| &edges.y)) / (2.0 * (count - 2) as f64))
+    }
+
+    /// The standard error of the speed in pixels per second, from how far sightings lie beside their line.
+    pub(super) fn speed_noise(&self) -> f64 {
+        let (Some((_, square)), Some((last, _))) = (self.noise, self.samples.back()) else { return 0.0 };
+        let count = self.samples.len() as f64;
+        let back = |then: &Micros| secs_from_micros(last - then);
+        let mean = self.samples.iter().map(|(then, _)| back(then)).sum::<f64>() / count;
+        let spread = self.samples.iter().map(|(then, _)| (back(then) - mean) * (back(then) - mean)).sum::<f64>();
+        if spread > 0.0 { (2.0 * square / spread).sqrt() } else { 0.0 }
+    }
+
+    /// The box `back_us` before `t` by the mean over the window, which is free of the noise of single boxes. Where sightings
+    /// are missing, `velocity` brings the mean to that moment.
+    pub(super) fn mean_box(&self, t: Micros, back_us: Micros, velocity: Option<(f64, f64)>) -> Option<Rect> {
+        let count = self.samples.len() as f64;
+        let mean = |of: fn(&(Micros, Edges)) -> f64| self.samples.iter().map(of).sum::<f64>() / count;
+        let first = self.samples.front()?.0;
+        let late = secs_from_micros(t.saturating_sub(back_us).max(first) - first)
+            - self.samples.iter().map(|(then, _)| secs_from_micros(then - first)).sum::<f64>() / count;
+        let whole = self.samples.iter().all(|(_, edges)| edges.whole());
+        let (dx, dy) = velocity.filter(|_| whole).map_or((0.0, 0.0), |(x, y)| (x * late, y * late));
+        let (left, right) = (mean(|(_, edges)| edges.x.low), mean(|(_, edges)| edges.x.high));
+        let (top, bottom) = (mean(|(_, edges)| edges.y.low), mean(|(_, edges)| edges.y.high));
+        Some(Rect::new((left + dx) as f32, (top + dy) as f32, (right - left) as f32, (bottom - top) as f32))
     }
 
     /// Pixels per second, for as long after the last sighting as the window is.
@@ -153,7 +216,7 @@ impl AmodalArea {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use vokg_engine::geometry::{Rect, Size};
+    use vokg_engine::geometry::Size;
 
     const WINDOW: VelocityWindow = VelocityWindow { length_us: 500_000, span_us: 200_000, pause_us: 500_000 };
 

@@ -1,6 +1,6 @@
 //! LEAVES: a thing moves away from another it was near.
 
-use super::approaches::{CERTAIN_SPEED, VELOCITY_DELAY_US};
+use super::approaches::CERTAIN_SPEED;
 use super::config::{HeadingConfig, LeavesConfig};
 use super::pair::{End, Pair};
 use super::relation::{Judgement, Reach, Relation, confidence};
@@ -21,7 +21,7 @@ impl Leaves {
 
     /// Whether the other waits or goes as well.
     fn is_let_go(&self, pair: &Pair<'_>) -> bool {
-        let still = pair.steady_speed(End::B).is_some_and(|speed| speed < self.bounds.still_speed);
+        let still = pair.is_still(End::B, self.bounds.still_speed);
         still || pair.along(End::B).is_some_and(|speed| speed >= 0.0)
     }
 }
@@ -32,7 +32,7 @@ impl Relation for Leaves {
     }
 
     fn rule(&self) -> IntervalRule {
-        IntervalRule { delay_us: VELOCITY_DELAY_US, ..self.bounds.hold.rule(false) }
+        IntervalRule { delay_us: Pair::DELAY_US, ..self.bounds.hold.rule(false) }
     }
 
     fn reach(&self) -> Reach {

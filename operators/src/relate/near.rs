@@ -23,7 +23,7 @@ impl Relation for Near {
     }
 
     fn rule(&self) -> IntervalRule {
-        self.bounds.hold.rule(true)
+        IntervalRule { delay_us: Pair::DELAY_US, ..self.bounds.hold.rule(true) }
     }
 
     fn reach(&self) -> Reach {
@@ -31,7 +31,7 @@ impl Relation for Near {
     }
 
     fn judge(&self, pair: &Pair<'_>, was_on: bool) -> Judgement {
-        let gap = pair.gap();
+        let gap = pair.mean_gap();
         if was_on && gap >= self.bounds.off_gap {
             return Judgement::Off;
         }

@@ -32,6 +32,9 @@ pub struct Pair<'a> {
     sign: f64,
 }
 
+/// How many standard errors of a speed are taken for noise.
+const NOISE_ALLOWED: f64 = 2.0;
+
 /// What does not depend on the direction.
 pub(super) struct Shared<'a> {
     t: Micros,
@@ -112,6 +115,8 @@ pub(super) fn is_behind(from: &Pose, to: &Pose) -> bool {
 }
 
 impl<'a> Pair<'a> {
+    /// How far back velocities and mean boxes speak of: half of their window.
+    pub const DELAY_US: Micros = 250_000;
     /// How far back the steady velocities speak of: half of their window.
     pub const STEADY_DELAY_US: Micros = 500_000;
 
@@ -182,6 +187,15 @@ impl<'a> Pair<'a> {
             // Cells are coarser than boxes: masks may seem closer than their boxes, but are not.
             between_masks.unwrap_or(0.0).max(self.shared.box_gap_px) / self.shared.size_px
         })
+    }
+
+    /// The gap in sizes half a window of the velocity ago: between masks as [`Pair::gap`], else between the mean boxes over the
+    /// window, which noise disturbs less.
+    pub fn mean_gap(&self) -> f64 {
+        match self.a.mask.is_some() && self.b.mask.is_some() {
+            true => self.gap(),
+            false => f64::from(self.a.mean_rect.gap(&self.b.mean_rect)) / self.shared.size_px,
+        }
     }
 
     /// Distance of the centres in sizes.
@@ -270,6 +284,14 @@ impl<'a> Pair<'a> {
     pub fn steady_speed(&self, end: End) -> Option<f64> {
         let (x, y) = self.pose(end).steady?;
         Some((x * x + y * y).sqrt() / self.shared.size_px)
+    }
+
+    /// Whether a track stands, or may well: its steady speed is below `speed`, in sizes per second, and its velocity no
+    /// further above than its noise explains.
+    pub fn is_still(&self, end: End, speed: f64) -> bool {
+        let (Some(steady), Some(now)) = (self.steady_speed(end), self.speed(end)) else { return false };
+        let noise = self.pose(end).speed_noise_px / self.shared.size_px;
+        now < speed || steady < speed && now < speed + NOISE_ALLOWED * noise
     }
 
     /// The smaller of both steady speeds.

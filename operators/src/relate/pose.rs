@@ -19,12 +19,16 @@ const SIZE_MIN_PX: f64 = 1.0 / 16.0;
 pub(super) struct Pose {
     pub(super) track: TrackId,
     pub(super) rect: Rect,
+    /// The mean box over the window of the velocity.
+    pub(super) mean_rect: Rect,
     pub(super) centre: (f64, f64),
     /// Running median, in pixels.
     pub(super) size_px: f64,
     /// Pixels per second.
     pub(super) velocity: Option<(f64, f64)>,
     pub(super) speed_px: f64,
+    /// Standard error of the speed, in pixels per second.
+    pub(super) speed_noise_px: f64,
     /// Pixels per second, over a longer window.
     pub(super) steady: Option<(f64, f64)>,
     /// When the track was first seen.
@@ -134,10 +138,12 @@ impl Motion {
         Pose {
             track: seen.track,
             rect: seen.rect,
+            mean_rect: self.velocity.mean_box(seen.t, windows.velocity.length_us / 2, velocity).unwrap_or(seen.rect),
             centre: (f64::from(x), f64::from(y)),
             size_px,
             velocity,
             speed_px: velocity.map_or(0.0, speed),
+            speed_noise_px: self.velocity.speed_noise(),
             steady,
             first_us,
             since_us: self.since_us,

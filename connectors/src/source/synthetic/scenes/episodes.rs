@@ -30,7 +30,7 @@ pub const EPISODES: &[Episode] = &[
     episode("van", 15.0, van),
     episode("behind-cars", 14.0, behind_cars),
     episode("meeting", 18.0, meeting),
-    episode("file", 14.0, file),
+    episode("file", 20.0, file),
     episode("pursuit", 10.0, pursuit),
     episode("abreast", 13.0, abreast),
     episode("porter", 16.0, porter),
@@ -81,7 +81,7 @@ fn van(cast: &mut Cast, dice: &mut Dice) {
     cast.dog(&[
         (start, a, y + 5.0),
         (halt, x - 30.0, y + 5.0),
-        (halt + dice.within(0.8, 2.0), x - 20.0, y + 5.0),
+        (halt + dice.within(1.5, 3.0), x - 20.0, y + 5.0),
         (14.5, b, y + 9.0),
     ]);
     let _ = to;
@@ -131,9 +131,9 @@ fn file(cast: &mut Cast, dice: &mut Dice) {
     let mut bend = || y + dice.within(-60.0, 60.0);
     let way = [
         (0.0, from, bend()),
-        (3.5, from * 0.55 + to * 0.45, bend()),
-        (7.0, from * 0.25 + to * 0.75, bend()),
-        (10.0, to, bend()),
+        (5.5, from * 0.55 + to * 0.45, bend()),
+        (11.0, from * 0.25 + to * 0.75, bend()),
+        (16.5, to, bend()),
     ];
     cast.person(&way);
     let lag = dice.within(1.2, 2.4);

@@ -59,7 +59,7 @@ fn picked_up(sight: &Sight<'_>, pair: (usize, usize), carrying: &TruthInteractio
 
 /// The end of a carrying whose thing lies from then on.
 fn put_down(sight: &Sight<'_>, pair: (usize, usize), carrying: &TruthInteraction) -> Vec<Interval> {
-    let lies = lies(sight, pair, carrying.to_us + HANDLING_US / 2);
+    let lies = lies(sight, pair, carrying.to_us + HANDLING_US);
     lies.then(|| Interval { from: carrying.to_us, to: carrying.to_us + HANDLING_US }).into_iter().collect()
 }
 
