@@ -18,6 +18,19 @@ pub(super) fn median(bits: &BitPlane) -> BitPlane {
     })
 }
 
+/// The cells with at least two others among their eight neighbours: specks go, narrow strips stay.
+pub(super) fn accompanied(bits: &BitPlane) -> BitPlane {
+    bits.map_neighbourhoods(|[above, beside, below]| {
+        let neighbours = [above[0], above[1], above[2], beside[0], beside[2], below[0], below[1], below[2]];
+        let (mut one, mut two) = (0, 0);
+        for neighbour in neighbours {
+            two |= one & neighbour;
+            one |= neighbour;
+        }
+        beside[1] & two
+    })
+}
+
 /// What is left after taking away every cell within `radius` of one that is out. Cells beyond the edge count as in.
 pub(super) fn eroded(bits: &BitPlane, radius: usize) -> BitPlane {
     bits.complement().dilated(radius).complement()
