@@ -19,10 +19,17 @@ const COLUMN_CELLS: usize = 2;
 const GAP_COLUMNS: usize = 2;
 /// A body has at least this share of the cells of the largest one in its piece.
 const BODY_SHARE: f32 = 0.08;
-/// Rim cells are part thing and part ground, so they may look like shadow: so many around a frame are kept.
+/// Rim cells are part thing and part ground, so they may look like shadow: so many beside a frame are kept ...
 const RIM: usize = 1;
+/// ... except in this share of its height at the foot, where the shadow begins.
+const FOOT_SHARE: f32 = 0.25;
+/// What may be shadow below a frame is legs where it is at least so long, in widths of the frame, ...
+const LEG_LENGTH: f32 = 0.5;
+/// ... and at least this share of it is not as even as a shadow.
+const LEG_UNEVEN_SHARE: f32 = 0.4;
 
-/// The cells of `moving` that are not shadow. Gaps of up to twice `gap_radius` do not part a body.
+/// The cells of `moving` that are not shadow, with gaps of up to twice `gap_radius` closed, but not across a shadow
+/// between two bodies.
 pub(super) fn without_shadows(moving: &BitPlane, shades: &Shades, gap_radius: usize) -> BitPlane {
     let mut firm = moving.clone();
     firm.subtract(&shades.possible);
@@ -31,17 +38,24 @@ pub(super) fn without_shadows(moving: &BitPlane, shades: &Shades, gap_radius: us
     uneven.subtract(&shades.even);
 
     let mut bodies = BitPlane::new(moving.width, moving.height);
+    let mut between = BitPlane::new(moving.width, moving.height);
     for piece in pieces(&closed(moving, gap_radius)) {
-        let frames = frames(&piece, &firm);
+        let frames = frames(&piece, &firm, &uneven);
         if frames.is_empty() {
             for run in &piece.runs {
                 copy(&uneven, &mut bodies, run.y, run.from..run.to);
             }
         }
+        if frames.len() > 1 {
+            for run in &piece.runs {
+                copy(moving, &mut between, run.y, run.from..run.to);
+            }
+        }
         for frame in frames {
-            for run in piece.runs.iter().filter(|run| run.y < frame.rows.end + RIM) {
-                let xs = within(run.from..run.to, &frame.columns, RIM);
-                copy(&uneven, &mut bodies, run.y, xs);
+            let foot = frame.rows.end - (frame.rows.len() as f32 * FOOT_SHARE) as usize;
+            for run in piece.runs.iter().filter(|run| run.y < frame.rows.end) {
+                let rim = if run.y < foot { RIM } else { 0 };
+                copy(&uneven, &mut bodies, run.y, within(run.from..run.to, &frame.columns, rim));
                 if frame.rows.contains(&run.y) {
                     let xs = within(run.from..run.to, &frame.columns, 0);
                     bodies.fill_range(run.y, xs);
@@ -49,7 +63,10 @@ pub(super) fn without_shadows(moving: &BitPlane, shades: &Shades, gap_radius: us
             }
         }
     }
-    bodies
+    between.subtract(&bodies);
+    let mut whole = closed(&bodies, gap_radius);
+    whole.subtract(&between);
+    whole
 }
 
 /// Columns and rows of a body, by its cells that cannot be shadow.
@@ -61,7 +78,7 @@ struct Frame {
 }
 
 /// The bodies in a piece, from left to right; none where too little of it is firm.
-fn frames(piece: &Piece, firm: &BitPlane) -> Vec<Frame> {
+fn frames(piece: &Piece, firm: &BitPlane, uneven: &BitPlane) -> Vec<Frame> {
     let left = piece.columns.start;
     let mut counts = vec![0usize; piece.columns.len()];
     let mut total = 0;
@@ -89,14 +106,31 @@ fn frames(piece: &Piece, firm: &BitPlane) -> Vec<Frame> {
     frames.retain(|frame| frame.cells as f32 >= BODY_SHARE * largest as f32);
     for frame in &mut frames {
         frame.rows = firm_rows(piece, firm, &frame.columns);
+        frame.rows.end = frame.rows.end.max(end_of_legs(piece, uneven, frame));
     }
     frames
+}
+
+/// The end of what hangs below a frame, if that is legs: longer than a shadow underfoot, and not as even as one.
+fn end_of_legs(piece: &Piece, uneven: &BitPlane, frame: &Frame) -> usize {
+    let (mut cells, mut uneven_cells, mut end) = (0, 0, frame.rows.end);
+    for run in piece.runs.iter().filter(|run| run.y >= frame.rows.end) {
+        let xs = within(run.from..run.to, &frame.columns, 0);
+        if !xs.is_empty() {
+            end = run.y + 1;
+        }
+        cells += xs.len();
+        uneven_cells += uneven.count_range(run.y, xs);
+    }
+    let long = (end - frame.rows.end) as f32 >= LEG_LENGTH * frame.columns.len() as f32;
+    if long && uneven_cells as f32 >= LEG_UNEVEN_SHARE * cells as f32 { end } else { frame.rows.end }
 }
 
 /// The rows in which a piece has firm cells among these columns.
 fn firm_rows(piece: &Piece, firm: &BitPlane, columns: &Range<usize>) -> Range<usize> {
     let is_firm = |y: usize, xs: Range<usize>| firm.count_range(y, xs) > 0;
-    let mut rows = piece.runs.iter().filter(|run| is_firm(run.y, within(run.from..run.to, columns, 0))).map(|run| run.y);
+    let mut rows =
+        piece.runs.iter().filter(|run| is_firm(run.y, within(run.from..run.to, columns, 0))).map(|run| run.y);
     let first = rows.next().unwrap_or(piece.rows.start);
     first..rows.last().unwrap_or(first) + 1
 }
@@ -110,5 +144,62 @@ fn within(xs: Range<usize>, columns: &Range<usize>, margin: usize) -> Range<usiz
 fn copy(from: &BitPlane, to: &mut BitPlane, y: usize, xs: Range<usize>) {
     for x in xs.filter(|x| from.get(*x, y)) {
         to.fill_range(y, x..x + 1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WIDTH: usize = 64;
+    const HEIGHT: usize = 64;
+
+    /// Draws blocks of columns and rows: `firm` cannot be shadow, `soft` may be but is not even, `even` is as a shadow.
+    fn found(
+        firm: &[(Range<usize>, Range<usize>)],
+        soft: &[(Range<usize>, Range<usize>)],
+        even: &[(Range<usize>, Range<usize>)],
+    ) -> Vec<(Range<usize>, Range<usize>)> {
+        let empty = || BitPlane::new(WIDTH, HEIGHT);
+        let (mut moving, mut shades) = (empty(), Shades { possible: empty(), even: empty() });
+        for (xs, ys) in firm.iter().chain(soft).chain(even) {
+            moving.fill_rect(xs.clone(), ys.clone());
+        }
+        for (xs, ys) in soft.iter().chain(even) {
+            shades.possible.fill_rect(xs.clone(), ys.clone());
+        }
+        for (xs, ys) in even {
+            shades.even.fill_rect(xs.clone(), ys.clone());
+        }
+        pieces(&without_shadows(&moving, &shades, 1)).into_iter().map(|piece| (piece.columns, piece.rows)).collect()
+    }
+
+    #[test]
+    fn grey_legs_between_a_coat_and_shoes_stay() {
+        let (coat, shoes, legs) = ((20..28, 10..24), (20..28, 38..40), (21..27, 24..38));
+        assert_eq!(found(&[coat, shoes], &[], &[legs]), [(20..28, 10..40)]);
+    }
+
+    #[test]
+    fn legs_without_shoes_stay_where_they_are_longer_than_a_shadow_underfoot() {
+        let coat = (20..28, 10..24);
+        assert_eq!(found(&[coat.clone()], &[(21..27, 24..38)], &[]), [(20..28, 10..38)]);
+        assert_eq!(found(&[coat], &[(16..32, 24..27)], &[]), [(20..28, 10..24)]);
+    }
+
+    #[test]
+    fn a_shadow_beside_the_foot_goes_however_uneven() {
+        assert_eq!(found(&[(20..28, 10..40)], &[(28..48, 34..40)], &[]), [(20..28, 10..40)]);
+    }
+
+    #[test]
+    fn two_bodies_joined_by_a_shadow_are_two() {
+        let bodies = [(20..28, 10..40), (31..39, 10..40)];
+        assert_eq!(found(&bodies, &[(28..31, 34..40)], &[]), bodies);
+    }
+
+    #[test]
+    fn a_thing_of_the_colour_of_shadow_loses_only_what_is_even() {
+        assert_eq!(found(&[(20..22, 10..12)], &[(20..30, 12..40)], &[(30..50, 34..40)]), [(20..30, 10..40)]);
     }
 }

@@ -88,4 +88,14 @@ mod tests {
         bits.fill_rect(0..10, 0..20);
         assert_eq!(opened(&closed(&bits, 3), 1), bits);
     }
+
+    #[test]
+    fn a_cell_with_fewer_than_two_neighbours_is_a_speck() {
+        let mut bits = BitPlane::new(70, 8);
+        bits.fill_range(1, 62..66);
+        bits.fill_range(5, 10..12);
+        let mut kept = BitPlane::new(70, 8);
+        kept.fill_range(1, 63..65);
+        assert_eq!(accompanied(&bits), kept);
+    }
 }

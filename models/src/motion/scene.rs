@@ -12,7 +12,7 @@ use super::ghosts::{Candidate, Ghosts, Scene};
 use super::group::{Blob, grouped};
 use super::known::KnownTracks;
 use super::light::Light;
-use super::morphology::{closed, median, opened};
+use super::morphology::{median, opened};
 use super::plane::{Lattice, Plane};
 use super::pose::{Landmarks, Pose};
 use super::shadow::shadows;
@@ -148,9 +148,8 @@ impl SceneState {
         let moving = median(&low);
         let shades = shadows(view.plane, &self.background, &self.light, &moving);
         let gap_radius = view.plane.lattice.span(config.gap_share / 2.0);
-        let moving = without_shadows(&moving, &shades, gap_radius);
         proof.subtract(&shades.even);
-        self.moving = opened(&closed(&moving, gap_radius), 1);
+        self.moving = opened(&without_shadows(&moving, &shades, gap_radius), 1);
         proof
     }
 

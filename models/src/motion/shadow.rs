@@ -85,9 +85,10 @@ impl Ratios {
             let cells = y * width + columns.start..y * width + columns.end;
             let means = &background.y.mean[cells.clone()];
             values.extend(
-                plane.y[cells].iter().zip(means).map(|(seen, mean)| {
-                    (f32::from(*seen) - BLACK).max(0.0) / (light.on(*mean) - BLACK).max(1.0)
-                }),
+                plane.y[cells]
+                    .iter()
+                    .zip(means)
+                    .map(|(seen, mean)| (f32::from(*seen) - BLACK).max(0.0) / (light.on(*mean) - BLACK).max(1.0)),
             );
         }
         Self { columns, rows, values }
@@ -180,6 +181,13 @@ mod tests {
     fn darkened_ground_is_shadow() {
         let found = shadow_cells(|at, plane| plane.y[at] = (f32::from(plane.y[at]) * 0.7) as u8);
         assert!(found > 300, "{found} of 400");
+    }
+
+    #[test]
+    fn a_shadow_dims_the_colour_of_the_ground_with_it() {
+        let dimmed = |share: f32| 100.0 + share * 28.0;
+        assert!(keeps_colour(100.0, 100.0, 0.7) && keeps_colour(dimmed(0.3), 100.0, 0.7));
+        assert!(!keeps_colour(dimmed(0.6), 100.0, 0.7) && !keeps_colour(94.0, 100.0, 0.7));
     }
 
     #[test]
