@@ -2,8 +2,8 @@
 //!
 //! Cell by cell a grey leg on grey ground looks like a shadow, and the soft shadow of a narrow thing like a thing. What
 //! tells them apart is where they are: a body is framed by cells that cannot be shadow (a face, shoes, windows, wheels),
-//! while its shadow lies on the ground beside or below it. So what may be shadow is kept inside that frame and above
-//! it, and dropped beside and below. A piece that hardly has such cells loses only what is as even as a shadow.
+//! while its shadow lies on the ground beside or below it. So what may be shadow is kept between such cells of an
+//! upright thing and, where it is not as even as a shadow, above them; it is dropped beside and below. A piece that hardly has such cells loses only what is as even as a shadow.
 
 use super::bits::BitPlane;
 use super::components::{Piece, pieces};
@@ -27,6 +27,10 @@ const FOOT_SHARE: f32 = 0.25;
 const LEG_LENGTH: f32 = 0.5;
 /// ... and at least this share of it is not as even as a shadow.
 const LEG_UNEVEN_SHARE: f32 = 0.4;
+/// Legs are looked for in frames at most this wide, in heights.
+const UPRIGHT: f32 = 0.8;
+/// Columns to either side in which firm cells frame a place from above and below.
+const ENCLOSED_REACH: usize = 2;
 
 /// The cells of `moving` that are not shadow, with gaps of up to twice `gap_radius` closed, but not across a shadow
 /// between two bodies.
@@ -56,9 +60,10 @@ pub(super) fn without_shadows(moving: &BitPlane, shades: &Shades, gap_radius: us
             for run in piece.runs.iter().filter(|run| run.y < frame.rows.end) {
                 let rim = if run.y < foot { RIM } else { 0 };
                 copy(&uneven, &mut bodies, run.y, within(run.from..run.to, &frame.columns, rim));
-                if frame.rows.contains(&run.y) {
-                    let xs = within(run.from..run.to, &frame.columns, 0);
-                    bodies.fill_range(run.y, xs);
+                if frame.is_upright() && frame.rows.contains(&run.y) {
+                    for x in within(run.from..run.to, &frame.columns, 0).filter(|x| frame.encloses(*x, run.y, &firm)) {
+                        bodies.fill_range(run.y, x..x + 1);
+                    }
                 }
             }
         }
@@ -74,7 +79,23 @@ pub(super) fn without_shadows(moving: &BitPlane, shades: &Shades, gap_radius: us
 struct Frame {
     columns: Range<usize>,
     rows: Range<usize>,
+    /// The end of its rows with firm cells; legs follow.
+    firm_end: usize,
     cells: usize,
+}
+
+impl Frame {
+    fn is_upright(&self) -> bool {
+        self.columns.len() as f32 <= UPRIGHT * self.rows.len() as f32
+    }
+
+    /// Whether firm cells stand above and below a place, in its column or close by; legs end without.
+    fn encloses(&self, x: usize, y: usize, firm: &BitPlane) -> bool {
+        let columns =
+            x.saturating_sub(ENCLOSED_REACH).max(self.columns.start)..(x + ENCLOSED_REACH + 1).min(self.columns.end);
+        let is_firm = |y: usize| firm.count_range(y, columns.clone()) > 0;
+        (self.rows.start..=y).any(is_firm) && (y >= self.firm_end || (y..self.firm_end).any(is_firm))
+    }
 }
 
 /// The bodies in a piece, from left to right; none where too little of it is firm.
@@ -99,13 +120,14 @@ fn frames(piece: &Piece, firm: &BitPlane, uneven: &BitPlane) -> Vec<Frame> {
                 last.columns.end = x + 1;
                 last.cells += count;
             }
-            _ => frames.push(Frame { columns: x..x + 1, rows: 0..0, cells: *count }),
+            _ => frames.push(Frame { columns: x..x + 1, rows: 0..0, firm_end: 0, cells: *count }),
         }
     }
     let largest = frames.iter().map(|frame| frame.cells).max().unwrap_or(0);
     frames.retain(|frame| frame.cells as f32 >= BODY_SHARE * largest as f32);
     for frame in &mut frames {
         frame.rows = firm_rows(piece, firm, &frame.columns);
+        frame.firm_end = frame.rows.end;
         frame.rows.end = frame.rows.end.max(end_of_legs(piece, uneven, frame));
     }
     frames
