@@ -154,7 +154,7 @@ fn firm_rows(piece: &Piece, firm: &BitPlane, columns: &Range<usize>) -> Range<us
     let mut rows =
         piece.runs.iter().filter(|run| is_firm(run.y, within(run.from..run.to, columns, 0))).map(|run| run.y);
     let first = rows.next().unwrap_or(piece.rows.start);
-    first..rows.last().unwrap_or(first) + 1
+    first..rows.next_back().unwrap_or(first) + 1
 }
 
 /// The part of `xs` in `columns`, these widened by `margin` either way.
@@ -205,7 +205,7 @@ mod tests {
     #[test]
     fn legs_without_shoes_stay_where_they_are_longer_than_a_shadow_underfoot() {
         let coat = (20..28, 10..24);
-        assert_eq!(found(&[coat.clone()], &[(21..27, 24..38)], &[]), [(20..28, 10..38)]);
+        assert_eq!(found(std::slice::from_ref(&coat), &[(21..27, 24..38)], &[]), [(20..28, 10..38)]);
         assert_eq!(found(&[coat], &[(16..32, 24..27)], &[]), [(20..28, 10..24)]);
     }
 
