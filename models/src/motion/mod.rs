@@ -17,6 +17,7 @@ use vokg_engine::time::{Micros, micros_from_secs};
 
 mod background;
 mod bits;
+mod body;
 mod bootstrap;
 mod camera;
 mod colours;

@@ -18,6 +18,19 @@ pub(super) fn median(bits: &BitPlane) -> BitPlane {
     })
 }
 
+/// The cells with at least two others among their eight neighbours: specks go, narrow strips stay.
+pub(super) fn accompanied(bits: &BitPlane) -> BitPlane {
+    bits.map_neighbourhoods(|[above, beside, below]| {
+        let neighbours = [above[0], above[1], above[2], beside[0], beside[2], below[0], below[1], below[2]];
+        let (mut one, mut two) = (0, 0);
+        for neighbour in neighbours {
+            two |= one & neighbour;
+            one |= neighbour;
+        }
+        beside[1] & two
+    })
+}
+
 /// What is left after taking away every cell within `radius` of one that is out. Cells beyond the edge count as in.
 pub(super) fn eroded(bits: &BitPlane, radius: usize) -> BitPlane {
     bits.complement().dilated(radius).complement()
@@ -74,5 +87,15 @@ mod tests {
         let mut bits = BitPlane::new(80, 20);
         bits.fill_rect(0..10, 0..20);
         assert_eq!(opened(&closed(&bits, 3), 1), bits);
+    }
+
+    #[test]
+    fn a_cell_with_fewer_than_two_neighbours_is_a_speck() {
+        let mut bits = BitPlane::new(70, 8);
+        bits.fill_range(1, 62..66);
+        bits.fill_range(5, 10..12);
+        let mut kept = BitPlane::new(70, 8);
+        kept.fill_range(1, 63..65);
+        assert_eq!(accompanied(&bits), kept);
     }
 }

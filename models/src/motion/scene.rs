@@ -2,6 +2,7 @@
 
 use super::background::{Background, LearningRates, SLACK_AT_REST, SLACK_IN_MOTION};
 use super::bits::BitPlane;
+use super::body::without_shadows;
 use super::components::{Piece, pieces};
 use super::config::MotionConfig;
 use super::encoder::Reduced;
@@ -11,7 +12,7 @@ use super::ghosts::{Candidate, Ghosts, Scene};
 use super::group::{Blob, grouped};
 use super::known::KnownTracks;
 use super::light::Light;
-use super::morphology::{closed, median, opened};
+use super::morphology::{median, opened};
 use super::plane::{Lattice, Plane};
 use super::pose::{Landmarks, Pose};
 use super::shadow::shadows;
@@ -144,12 +145,11 @@ impl SceneState {
         let Foreground { mut low, high: mut proof } =
             foreground(view.plane, &self.background, &self.light, config.low_sigma, config.high_sigma);
         low.subtract(&view.outside);
-        let mut moving = median(&low);
-        let shadow = shadows(view.plane, &self.background, &self.light, &moving);
-        moving.subtract(&shadow);
-        proof.subtract(&shadow);
+        let moving = median(&low);
+        let shades = shadows(view.plane, &self.background, &self.light, &moving);
         let gap_radius = view.plane.lattice.span(config.gap_share / 2.0);
-        self.moving = opened(&closed(&moving, gap_radius), 1);
+        proof.subtract(&shades.even);
+        self.moving = opened(&without_shadows(&moving, &shades, gap_radius), 1);
         proof
     }
 

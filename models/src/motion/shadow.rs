@@ -7,7 +7,11 @@ use super::plane::Plane;
 use std::ops::Range;
 
 /// Bounds of the ratio of seen to expected luma in a shadow.
-const RATIO: (f32, f32) = (0.5, 0.95);
+const RATIO: (f32, f32) = (0.4, 0.95);
+/// Black in video range (ITU-R BT.601): a shadow takes its share of what lies above.
+const BLACK: f32 = 16.0;
+/// Chroma is grey at this level.
+const GREY: f32 = 128.0;
 /// Most difference of chroma in a shadow.
 const CHROMA: f32 = 4.0;
 /// Most variance of the ratio in 5×5 cells: a thing has a grain of its own.
@@ -15,12 +19,21 @@ const RATIO_VARIANCE: f32 = 0.004;
 /// Cells around a cell whose ratios are compared.
 const REACH: usize = 2;
 
+/// Which cells of a foreground may be shadow.
+#[derive(Clone, Debug)]
+pub(super) struct Shades {
+    /// Cells darker than the ground and of its colour.
+    pub possible: BitPlane,
+    /// Those of them that are also as even as a shadow on this ground.
+    pub even: BitPlane,
+}
+
 /// The cells of `foreground` that look like shadow.
-pub(super) fn shadows(plane: &Plane, background: &Background, light: &Light, foreground: &BitPlane) -> BitPlane {
+pub(super) fn shadows(plane: &Plane, background: &Background, light: &Light, foreground: &BitPlane) -> Shades {
     let (width, height) = (plane.lattice.width, plane.lattice.height);
-    let mut shadows = BitPlane::new(width, height);
+    let mut shades = Shades { possible: BitPlane::new(width, height), even: BitPlane::new(width, height) };
     let Some((columns, rows)) = foreground.bounds() else {
-        return shadows;
+        return shades;
     };
     let ratios = Ratios::of(plane, background, light, columns, rows.clone());
     let (gain, offset) = light.chroma();
@@ -32,15 +45,29 @@ pub(super) fn shadows(plane: &Plane, background: &Background, light: &Light, for
                     continue;
                 }
                 let chroma = y / 2 * (width / 2) + x / 2;
-                let du = f32::from(plane.u[chroma]) - (gain * background.u.mean[chroma] + offset);
-                let dv = f32::from(plane.v[chroma]) - (gain * background.v.mean[chroma] + offset);
-                if du.abs() < CHROMA && dv.abs() < CHROMA && ratios.unevenness(x, y, foreground) < RATIO_VARIANCE {
-                    shadows.fill_range(y, x..x + 1);
+                let keeps_colour = |seen: u8, mean: f32| {
+                    let lit = gain * mean + offset;
+                    keeps_colour(f32::from(seen), lit, ratio)
+                };
+                if !keeps_colour(plane.u[chroma], background.u.mean[chroma])
+                    || !keeps_colour(plane.v[chroma], background.v.mean[chroma])
+                {
+                    continue;
+                }
+                shades.possible.fill_range(y, x..x + 1);
+                if ratios.unevenness(x, y, foreground) < RATIO_VARIANCE {
+                    shades.even.fill_range(y, x..x + 1);
                 }
             }
         });
     }
-    shadows
+    shades
+}
+
+/// Whether chroma is the ground's, as it is or dimmed as far as luma: light of the sky gives a shadow some colour back.
+fn keeps_colour(seen: f32, lit: f32, ratio: f32) -> bool {
+    let dimmed = GREY + ratio * (lit - GREY);
+    seen > lit.min(dimmed) - CHROMA && seen < lit.max(dimmed) + CHROMA
 }
 
 /// Ratios of seen to expected luma in a part of the plane.
@@ -58,7 +85,10 @@ impl Ratios {
             let cells = y * width + columns.start..y * width + columns.end;
             let means = &background.y.mean[cells.clone()];
             values.extend(
-                plane.y[cells].iter().zip(means).map(|(seen, mean)| f32::from(*seen) / light.on(*mean).max(1.0)),
+                plane.y[cells]
+                    .iter()
+                    .zip(means)
+                    .map(|(seen, mean)| (f32::from(*seen) - BLACK).max(0.0) / (light.on(*mean) - BLACK).max(1.0)),
             );
         }
         Self { columns, rows, values }
@@ -144,13 +174,20 @@ mod tests {
             (20..40).for_each(|x| change(y * 64 + x, &mut seen));
             moving.fill_range(y, 20..40);
         }
-        shadows(&seen, &background, &Light::AS_BEFORE, &moving).count()
+        shadows(&seen, &background, &Light::AS_BEFORE, &moving).even.count()
     }
 
     #[test]
     fn darkened_ground_is_shadow() {
         let found = shadow_cells(|at, plane| plane.y[at] = (f32::from(plane.y[at]) * 0.7) as u8);
         assert!(found > 300, "{found} of 400");
+    }
+
+    #[test]
+    fn a_shadow_dims_the_colour_of_the_ground_with_it() {
+        let dimmed = |share: f32| 100.0 + share * 28.0;
+        assert!(keeps_colour(100.0, 100.0, 0.7) && keeps_colour(dimmed(0.3), 100.0, 0.7));
+        assert!(!keeps_colour(dimmed(0.6), 100.0, 0.7) && !keeps_colour(94.0, 100.0, 0.7));
     }
 
     #[test]
