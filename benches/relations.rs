@@ -154,7 +154,8 @@ impl Cell {
 
 /// What was not found and what is not so, of one relation, at the highest rate and the least noise.
 fn tell_misses(cells: &BTreeMap<(usize, usize, usize), Cell>, kind: RelationKind) {
-    let cell = &cells[&(0, RATES.len() - 1, 1)];
+    let noise = std::env::args().skip(1).filter_map(|argument| argument.parse::<usize>().ok()).nth(2).unwrap_or(0);
+    let cell = &cells[&(noise, RATES.len() - 1, 1)];
     let of = |facts: &[Fact]| -> Vec<Fact> { facts.iter().filter(|fact| fact.kind == kind).copied().collect() };
     let (stated, truth) = (of(&cell.stated), of(&cell.truth));
     let same = |x: &Fact, y: &Fact| {
@@ -258,6 +259,20 @@ fn main() {
         let minutes = cell.length_us as f64 / 60e6;
         let mut which: BTreeMap<String, u32> = BTreeMap::new();
         let lone: Vec<&Fact> = cell.stated.iter().filter(lone).collect();
+        if std::env::args().len() > 4 {
+            let names: Vec<&str> = EPISODES.iter().filter(|episode| episode.trap).map(|episode| episode.name).collect();
+            lone.iter().for_each(|fact| {
+                println!(
+                    "trap {} {} {:?} {:?} {:.2}-{:.2}",
+                    names[fact.a.unwrap_or(0) as usize / 100 % names.len()],
+                    fact.kind,
+                    fact.a.map(|a| a % 100),
+                    fact.b.map(|b| b % 100),
+                    fact.from_us as f64 / 1e6,
+                    fact.to_us as f64 / 1e6
+                );
+            });
+        }
         lone.iter().for_each(|fact| *which.entry(fact.kind.to_string()).or_default() += 1);
         println!(
             "| {} % | {minutes:.0} | {:.2} | {:.2} | {which:?} |",

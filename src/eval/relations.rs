@@ -126,7 +126,7 @@ impl Comparison {
 }
 
 /// A moment is found if it is stated within half of this.
-const MOMENT_SECS: f64 = 1.0;
+const MOMENT_SECS: f64 = 2.0;
 
 /// Whether a relation is a moment, of which only the beginning counts.
 fn is_moment(kind: RelationKind) -> bool {

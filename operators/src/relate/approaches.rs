@@ -43,6 +43,7 @@ impl Relation for Approaches {
         } else {
             speed >= self.bounds.on_speed
                 && pair.heading(End::A).is_some_and(|cos| cos >= self.bounds.on_cos)
+                && is_steady(pair, 1.0, &self.bounds)
                 && self.is_met(pair)
         };
         if !holds {
@@ -56,8 +57,18 @@ impl Approaches {
     /// Whether the other waits or comes.
     fn is_met(&self, pair: &Pair<'_>) -> bool {
         let still = pair.is_still(End::B, self.bounds.still_speed);
-        still || pair.along(End::B).is_some_and(|speed| speed <= 0.0)
+        let comes = |speed: Option<f64>| speed.is_some_and(|speed| speed <= 0.0);
+        still || comes(pair.along(End::B)) && comes(pair.steady_along(End::B))
     }
+}
+
+/// How much better than the bound the steady direction must be, in cosines, for noise not to begin what then goes on.
+const AIM_MARGIN: f64 = 0.02;
+
+/// Whether the movement towards (1) or away from (−1) the other is no flicker: the steady velocity shows it as well.
+pub(super) fn is_steady(pair: &Pair<'_>, sense: f64, bounds: &HeadingConfig) -> bool {
+    let fast = pair.steady_along(End::A).is_some_and(|speed| sense * speed >= bounds.on_speed);
+    fast && pair.steady_heading(End::A).is_some_and(|cos| sense * cos >= bounds.on_cos + AIM_MARGIN)
 }
 
 #[cfg(test)]

@@ -47,14 +47,6 @@ impl Relation for Carries {
     }
 }
 
-impl Pair<'_> {
-    /// The area of the second track against that of the first, both by their running sizes.
-    fn size_area_ratio(&self) -> f64 {
-        let (a, b) = (self.own_size_px(End::A), self.own_size_px(End::B));
-        (b * b) / (a * a)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::RelateConfig;

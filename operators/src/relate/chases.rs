@@ -19,6 +19,11 @@ pub struct Chases {
 /// Half of what the velocity at a moment is taken over, in steps of a trail.
 const HALF: u64 = 2;
 
+/// A thing of at most this share of the area ...
+const IN_HAND_AREA: f64 = 0.5;
+/// ... and at most this far away, in sizes, may be in the hand of the other.
+const IN_HAND_GAP: f64 = 0.1;
+
 /// Below this share of the speed a chase is not looked for: trails are slower to read than velocities.
 const WORTH_A_LOOK: f64 = 0.6;
 
@@ -67,7 +72,8 @@ impl Relation for Chases {
             return Judgement::Unclear;
         }
         let fast = |end| pair.speed(end).is_some_and(|speed| speed >= WORTH_A_LOOK * self.bounds.speed);
-        if pair.holds_either_way(RelationKind::CARRIES) || !was_on && !(fast(End::A) && fast(End::B)) {
+        let in_hand = pair.gap() <= IN_HAND_GAP && pair.size_area_ratio() <= IN_HAND_AREA;
+        if in_hand || pair.holds_either_way(RelationKind::CARRIES) || !was_on && !(fast(End::A) && fast(End::B)) {
             return Judgement::Off;
         }
         let Some(last) = (pair.t() / STEP_US).checked_sub(HALF) else { return Judgement::Off };

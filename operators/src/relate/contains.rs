@@ -7,6 +7,7 @@ use super::config::ContainsConfig;
 use super::pair::{End, Pair};
 use super::relation::{Judgement, Reach, Relation, confidence};
 use vokg_engine::evidence::{IntervalRule, RelationKind};
+use vokg_engine::time::Micros;
 
 /// Most of the second track lies in the box of the first. Directed.
 pub struct Contains {
@@ -17,6 +18,17 @@ impl Contains {
     /// CONTAINS with these bounds.
     pub fn new(bounds: &ContainsConfig) -> Self {
         Self { bounds: bounds.clone() }
+    }
+}
+
+/// The share of the mean boxes that lies inside while it holds, at least.
+const MEAN_SHARE: f64 = 0.82;
+/// It has lasted when this long has passed.
+const LASTING_US: Micros = 350_000;
+
+impl Contains {
+    fn is_lasting(&self, pair: &Pair<'_>) -> bool {
+        pair.lasts_for(RelationKind::CONTAINS) >= LASTING_US
     }
 }
 
@@ -42,7 +54,11 @@ impl Relation for Contains {
             return Judgement::Off;
         }
         let share = pair.share_inside();
-        let holds = if was_on { share > self.bounds.off_share } else { share >= self.bounds.on_share };
+        let holds = match was_on {
+            // Once it has lasted, the mean boxes show it as well, unless noise began it.
+            true => share > self.bounds.off_share && (!self.is_lasting(pair) || pair.mean_share_inside() > MEAN_SHARE),
+            false => share >= self.bounds.on_share,
+        };
         if !holds {
             return Judgement::Off;
         }

@@ -82,6 +82,10 @@ impl Evidence {
         self.kind
     }
 
+    pub(super) fn from_us(&self) -> Micros {
+        self.from_us
+    }
+
     /// The first moment a next one of its kind can begin.
     pub(super) fn until_us(&self) -> Micros {
         self.to_us.unwrap_or(self.on_us)

@@ -67,7 +67,7 @@ impl Relation for PickUp {
     }
 
     fn judge(&self, pair: &Pair<'_>, _was_on: bool) -> Judgement {
-        let lay = pair.still_us_ago(End::B).is_some_and(|ago| ago <= self.believed_us + self.handling_us);
+        let lay = pair.still_us_ago(End::B).is_some_and(|ago| ago <= self.believed_us + 2 * self.handling_us);
         match pair.holds(RelationKind::CARRIES) && lay {
             true => Judgement::On(1.0),
             false => Judgement::Off,
@@ -88,9 +88,16 @@ impl Relation for PutDown {
         Reach::Gap(BESIDE_GAP)
     }
 
-    fn judge(&self, pair: &Pair<'_>, _was_on: bool) -> Judgement {
+    fn judge(&self, pair: &Pair<'_>, was_on: bool) -> Judgement {
+        if was_on {
+            let goes_on = pair.lasts_for(RelationKind::PUT_DOWN) < self.handling_us;
+            return if goes_on { Judgement::On(1.0) } else { Judgement::Off };
+        }
+        if pair.held_towards(RelationKind::PUT_DOWN, 2 * self.handling_us) {
+            return Judgement::Off;
+        }
         let lies = pair.steady_speed(End::B).is_some_and(|speed| speed < self.bounds.still_speed);
-        let let_go = pair.ended_within(RelationKind::CARRIES, self.handling_us);
+        let let_go = pair.ended_within(RelationKind::CARRIES, 2 * self.handling_us);
         match lies && (let_go || self.appeared_beside(pair)) {
             true => Judgement::On(1.0),
             false => Judgement::Off,

@@ -1,6 +1,6 @@
 //! LEAVES: a thing moves away from another it was near.
 
-use super::approaches::CERTAIN_SPEED;
+use super::approaches::{CERTAIN_SPEED, is_steady};
 use super::config::{HeadingConfig, LeavesConfig};
 use super::pair::{End, Pair};
 use super::relation::{Judgement, Reach, Relation, confidence};
@@ -22,7 +22,8 @@ impl Leaves {
     /// Whether the other waits or goes as well.
     fn is_let_go(&self, pair: &Pair<'_>) -> bool {
         let still = pair.is_still(End::B, self.bounds.still_speed);
-        still || pair.along(End::B).is_some_and(|speed| speed >= 0.0)
+        let goes = |speed: Option<f64>| speed.is_some_and(|speed| speed >= 0.0);
+        still || goes(pair.along(End::B)) && goes(pair.steady_along(End::B))
     }
 }
 
@@ -51,6 +52,7 @@ impl Relation for Leaves {
         } else {
             speed >= self.bounds.on_speed
                 && pair.heading(End::A).is_some_and(|cos| cos <= -self.bounds.on_cos)
+                && is_steady(pair, -1.0, &self.bounds)
                 && self.is_let_go(pair)
         };
         if !holds {

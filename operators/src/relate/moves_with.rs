@@ -5,7 +5,7 @@ use super::pair::{End, Pair};
 use super::relation::{Judgement, Reach, Relation, confidence};
 use vokg_engine::evidence::{IntervalRule, RelationKind};
 
-/// Both tracks move alike, neither ahead of the other. Symmetric.
+/// Both tracks move alike, neither ahead of the other. Symmetric. Not while one carries the other: that says more.
 pub struct MovesWith {
     bounds: MovesWithConfig,
 }
@@ -39,8 +39,12 @@ impl Relation for MovesWith {
         };
         let allowed = self.bounds.drift_share * pair.steady_most() + self.bounds.drift_speed;
         let beside = pair.steady_heading(End::B).is_some_and(|cos| cos.abs() < self.bounds.most_cos);
-        let holds =
-            slower >= self.bounds.speed && drift <= allowed && pair.distance() <= self.bounds.most_distance && beside;
+        let explained = pair.holds_either_way(RelationKind::CARRIES);
+        let holds = !explained
+            && slower >= self.bounds.speed
+            && drift <= allowed
+            && pair.distance() <= self.bounds.most_distance
+            && beside;
         if holds { Judgement::On(confidence(drift, allowed, 0.0)) } else { Judgement::Off }
     }
 }

@@ -47,6 +47,12 @@ impl Occludes {
     }
 }
 
+/// Whether the first can be what hides the second, and not a third beside it: its box covers at least half of what is
+/// missing.
+fn is_the_cover(pair: &Pair<'_>, visible: f64) -> bool {
+    pair.box_share_inside() >= 0.5 * (1.0 - visible)
+}
+
 impl Relation for Occludes {
     fn kind(&self) -> RelationKind {
         RelationKind::OCCLUDES
@@ -70,7 +76,10 @@ impl Relation for Occludes {
         let holds = if was_on {
             back < self.bounds.off_visible && pair.gap() <= self.bounds.off_gap
         } else {
-            back <= self.bounds.on_visible && front >= self.bounds.front_visible && pair.gap() <= self.bounds.on_gap
+            back <= self.bounds.on_visible
+                && front >= self.bounds.front_visible
+                && pair.gap() <= self.bounds.on_gap
+                && is_the_cover(pair, back)
         };
         if !holds {
             return Judgement::Off;

@@ -54,6 +54,8 @@ pub(super) struct Held {
     pub(super) kind: RelationKind,
     /// From the smaller track to the greater.
     pub(super) forward: bool,
+    /// When it began.
+    pub(super) from_us: Micros,
     /// When it last held.
     pub(super) on_us: Micros,
     /// It still does.
@@ -250,6 +252,15 @@ impl<'a> Pair<'a> {
         f64::from(self.a.rect.overlap(&self.b.rect)) / area
     }
 
+    /// The share of B's mean box over the window of the velocity that lies in A's, which noise of single boxes does not lower.
+    pub fn mean_share_inside(&self) -> f64 {
+        let area = f64::from(self.b.mean_rect.area());
+        if area <= 0.0 {
+            return 0.0;
+        }
+        f64::from(self.a.mean_rect.overlap(&self.b.mean_rect)) / area
+    }
+
     /// The share of a track that nothing hides: as given, or its mask's area against that when nothing was close.
     pub fn visible(&self, end: End) -> Option<f64> {
         self.pose(end).visible
@@ -263,6 +274,11 @@ impl<'a> Pair<'a> {
     /// A track's own size in pixels: the running median of the square root of its area.
     pub fn own_size_px(&self, end: End) -> f64 {
         self.pose(end).size_px
+    }
+
+    /// The area of B against that of A, both by their running sizes.
+    pub fn size_area_ratio(&self) -> f64 {
+        (self.b.size_px * self.b.size_px) / (self.a.size_px * self.a.size_px)
     }
 
     /// Whether the border of the frame cuts nothing off a track.
@@ -320,6 +336,11 @@ impl<'a> Pair<'a> {
         (speed > 0.0).then(|| self.sign * (x * dx + y * dy) / speed)
     }
 
+    /// Steady speed of a track along the line from A to B in sizes per second, as [`Pair::along`].
+    pub fn steady_along(&self, end: End) -> Option<f64> {
+        Some(self.steady_heading(end)? * self.steady_speed(end)?)
+    }
+
     fn is_mine(&self, held: &Held, kind: RelationKind) -> bool {
         held.kind == kind && held.forward == (self.sign > 0.0)
     }
@@ -327,6 +348,12 @@ impl<'a> Pair<'a> {
     /// Whether the relation `kind` held from A to B in the frame before, for long enough to be believed.
     pub fn holds(&self, kind: RelationKind) -> bool {
         self.shared.held.iter().any(|held| self.is_mine(held, kind) && held.on && held.believed)
+    }
+
+    /// How long the relation `kind` has held from A to B, as of the frame before; 0 where it does not.
+    pub fn lasts_for(&self, kind: RelationKind) -> Micros {
+        let mine = self.shared.held.iter().find(|held| self.is_mine(held, kind) && held.on);
+        mine.map_or(0, |held| held.on_us.saturating_sub(held.from_us))
     }
 
     /// The same in either direction.
@@ -389,7 +416,8 @@ mod tests {
     #[test]
     fn what_held_is_remembered_to_the_microsecond() {
         let (a, b) = (moving(1, 0.0, 0.0, 0.0, 0.0), moving(2, 100.0, 0.0, 0.0, 0.0));
-        let near = Held { kind: RelationKind::NEAR, forward: true, on_us: 400_000, on: false, believed: true };
+        let near =
+            Held { kind: RelationKind::NEAR, forward: true, from_us: 0, on_us: 400_000, on: false, believed: true };
         let (held, motions) = ([near], BTreeMap::new());
         let shared = Shared::new(&a, &b, 1_000_000, None, &held, &motions);
         let pair = Pair::new(&a, &b, &shared);

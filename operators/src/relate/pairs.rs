@@ -109,8 +109,8 @@ impl Judged {
 impl Slot {
     fn held(&self) -> Held {
         let Self { forward, evidence, .. } = self;
-        let (kind, on_us) = (evidence.kind(), evidence.on_us());
-        Held { kind, forward: *forward, on_us, on: evidence.is_on(), believed: evidence.is_believed() }
+        let (kind, from_us, on_us) = (evidence.kind(), evidence.from_us(), evidence.on_us());
+        Held { kind, forward: *forward, from_us, on_us, on: evidence.is_on(), believed: evidence.is_believed() }
     }
 
     fn ends(&self, (a, b): Key) -> (TrackId, TrackId) {

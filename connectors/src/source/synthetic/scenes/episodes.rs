@@ -30,7 +30,7 @@ pub const EPISODES: &[Episode] = &[
     episode("van", 15.0, van),
     episode("behind-cars", 14.0, behind_cars),
     episode("meeting", 18.0, meeting),
-    episode("file", 20.0, file),
+    episode("file", 22.0, file),
     episode("pursuit", 10.0, pursuit),
     episode("abreast", 13.0, abreast),
     episode("porter", 16.0, porter),
@@ -131,9 +131,9 @@ fn file(cast: &mut Cast, dice: &mut Dice) {
     let mut bend = || y + dice.within(-60.0, 60.0);
     let way = [
         (0.0, from, bend()),
-        (5.5, from * 0.55 + to * 0.45, bend()),
-        (11.0, from * 0.25 + to * 0.75, bend()),
-        (16.5, to, bend()),
+        (6.2, from * 0.55 + to * 0.45, bend()),
+        (12.5, from * 0.25 + to * 0.75, bend()),
+        (18.5, to, bend()),
     ];
     cast.person(&way);
     let lag = dice.within(1.2, 2.4);

@@ -53,7 +53,8 @@ fn approached(facts: &[TruthInteraction], (a, b): (u32, u32), meeting: &Interval
 
 /// The beginning of a carrying whose thing lay until then.
 fn picked_up(sight: &Sight<'_>, pair: (usize, usize), carrying: &TruthInteraction) -> Vec<Interval> {
-    let lay = carrying.from_us >= HANDLING_US && lies(sight, pair, carrying.from_us - HANDLING_US);
+    let before_us = carrying.from_us.checked_sub(2 * HANDLING_US);
+    let lay = before_us.is_some_and(|before| lies(sight, pair, before));
     lay.then(|| Interval { from: carrying.from_us, to: carrying.from_us + HANDLING_US }).into_iter().collect()
 }
 

@@ -136,6 +136,7 @@ impl Scene {
             motion::judge(&sight, a, b, &mut interactions);
         }
         motion::drop_explained(&mut interactions, "CHASES", &["CARRIES"]);
+        motion::drop_explained(&mut interactions, "MOVES_WITH", &["CARRIES"]);
         motion::drop_explained(&mut interactions, "FOLLOWS", &["CHASES", "CARRIES"]);
         encounter::judge(&sight, &mut interactions);
         zones::judge(self, &sight, &mut interactions);

@@ -151,7 +151,7 @@ fn moves_with(m: &Pair) -> bool {
 }
 
 fn carries(sight: &Sight<'_>, (a, b): (usize, usize), frame: usize, m: &Pair) -> bool {
-    let fits = |i: &Sighting, j: &Sighting| j.rect.area() <= 0.5 * i.rect.area() && gap(i, j) <= 0.1;
+    let fits = |i: &Sighting, j: &Sighting| j.scale * j.scale <= 0.5 * i.scale * i.scale && gap(i, j) <= 0.1;
     let held = sight.see_both(a, b, frame).is_some_and(|(i, j)| fits(i, j));
     held && m.slower() >= 0.2 && m.drift <= 0.25 * m.faster() + 0.1
 }
@@ -159,7 +159,11 @@ fn carries(sight: &Sight<'_>, (a, b): (usize, usize), frame: usize, m: &Pair) ->
 /// Who carries does not chase what is in hand, and who does either does not follow as well: takes out of `kind` the
 /// parts under a relation that says more about the same pair, and pieces too short to count.
 pub fn drop_explained(facts: &mut Vec<TruthInteraction>, kind: &str, explained_by: &[&str]) {
-    let rule = if kind == "CHASES" { CHASES } else { FOLLOWS };
+    let rule = match kind {
+        "CHASES" => CHASES,
+        "MOVES_WITH" => MOVES_WITH,
+        _ => FOLLOWS,
+    };
     let least = (rule.least * 1e6) as Micros;
     let (weaker, mut kept): (Vec<_>, Vec<_>) = facts.drain(..).partition(|fact| fact.kind == kind);
     let mut pieces = Vec::new();
