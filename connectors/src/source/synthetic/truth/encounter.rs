@@ -64,11 +64,11 @@ fn put_down(sight: &Sight<'_>, pair: (usize, usize), carrying: &TruthInteraction
     lies.then(|| Interval { from: carrying.to_us, to: carrying.to_us + HANDLING_US }).into_iter().collect()
 }
 
-/// Whether the second of a pair is seen and still at a moment.
-fn lies(sight: &Sight<'_>, (owner, thing): (usize, usize), at: Micros) -> bool {
+/// Whether the second of a pair is seen and still at a moment, by its own size.
+fn lies(sight: &Sight<'_>, (_, thing): (usize, usize), at: Micros) -> bool {
     let frame = sight.times.partition_point(|t| *t <= at).saturating_sub(1);
-    let both = (frame < sight.frames()).then(|| sight.see_both(owner, thing, frame)).flatten();
-    both.is_some_and(|(i, j)| length(sight.velocity(thing, frame)) / pair_scale(i, j) < STILL)
+    let seen = (frame < sight.frames()).then(|| sight.see(thing, frame)).flatten();
+    seen.is_some_and(|j| length(sight.velocity(thing, frame)) / j.scale.max(1.0) < STILL)
 }
 
 /// Out of sight is away as well.
