@@ -2,6 +2,7 @@
 //! of its own.
 
 use super::mot::{Frames, sightings};
+use super::relation::Registry;
 use super::{RelateConfig, Relations};
 use crate::mot::{FrameRate, MotError};
 use crate::resolve::intervals::Now;
@@ -51,7 +52,19 @@ pub fn facts(rows: &str, fps: f64, size: Option<Size>, config: &RelateConfig) ->
 
 /// The facts in sightings that are read already.
 pub fn facts_of(frames: &Frames, rate: FrameRate, size: Option<Size>, config: &RelateConfig) -> Vec<Fact> {
-    let mut relations = Relations::new(config.clone());
+    facts_by(Registry::builtin(config), frames, rate, size, config)
+}
+
+/// The facts by any relations, in sightings that are read already.
+pub fn facts_by(
+    registry: Registry,
+    frames: &Frames,
+    rate: FrameRate,
+    size: Option<Size>,
+    config: &RelateConfig,
+) -> Vec<Fact> {
+    let rules = config.rules_of(&registry);
+    let mut relations = Relations::with_registry(config.clone(), registry);
     let mut spans: BTreeMap<u32, EvidenceSpan> = BTreeMap::new();
     let mut end_us = 0;
     for frame in tracked_frames(frames, rate, size) {
@@ -63,7 +76,6 @@ pub fn facts_of(frames: &Frames, rate: FrameRate, size: Option<Size>, config: &R
             };
         }
     }
-    let rules = config.rules();
     let spans = spans.into_values().map(|span| (span.a.into(), span.b.into(), span));
     let mut facts = Vec::new();
     for ((kind, a, b), intervals) in interactions(spans, &rules, Now::End(end_us)) {
