@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use vokg::eval::relations::{Comparison, Fact};
+use vokg::eval::zones::with_zones_of;
 use vokg_connectors::source::synthetic::{EPISODES, Episode, SynthConfig, Truth, episode_scene};
 use vokg_engine::evidence::RelationKind;
 use vokg_engine::geometry::{Rect, Size};
@@ -14,8 +15,8 @@ use vokg_engine::id::TrackId;
 use vokg_engine::observation::Observation;
 use vokg_engine::time::{Micros, SECOND_US};
 use vokg_operators::mot::FrameRate;
+use vokg_operators::relate::RelateConfig;
 use vokg_operators::relate::facts::facts_of;
-use vokg_operators::relate::{LineConfig, RelateConfig, ZoneConfig};
 
 const PLAN: Size = Size { width: 1280, height: 720 };
 const SIZES: [(&str, Size); 3] =
@@ -43,28 +44,9 @@ impl Dice {
     }
 }
 
-/// The zones of a truth, as a configuration has them.
+/// The relations with the zones of a truth. No truth says whose movement foretells whose.
 fn config(truth: &Truth) -> RelateConfig {
-    let [width, height] = truth.size.map(|px| px as f32);
-    let share = |[x, y]: [f32; 2]| [(x / width).clamp(0.0, 1.0), (y / height).clamp(0.0, 1.0)];
-    let zone = |zone: &vokg_connectors::source::synthetic::truth::TruthZone| ZoneConfig {
-        id: zone.id,
-        name: String::new(),
-        polygon: zone.polygon.iter().copied().map(share).collect(),
-        loiter_secs: zone.dwell_us as f64 / SECOND_US as f64,
-        crowd: Some(zone.count),
-    };
-    let line = |line: &vokg_connectors::source::synthetic::truth::TruthLine| LineConfig {
-        id: line.id,
-        name: String::new(),
-        ends: line.ends.map(share),
-        direction: Default::default(),
-    };
-    let mut config = RelateConfig {
-        zones: truth.zones.iter().map(zone).collect(),
-        lines: truth.lines.iter().map(line).collect(),
-        ..RelateConfig::default()
-    };
+    let mut config = with_zones_of(truth, RelateConfig::default());
     config.influence.enabled = false;
     config
 }

@@ -54,7 +54,7 @@ if [ "$stage" = test ]; then
   venv=.cache/venv
   if ! "$venv/bin/python" -c 'import networkx, pycocotools, numpy, trackeval' >/dev/null 2>&1; then
     echo "installing the Python packages that our exports and figures are checked with into $venv"
-    python3 -m venv "$venv"
-    "$venv/bin/pip" install --quiet --disable-pip-version-check -r tests/python/requirements.txt
+    python3 -m venv --clear "$venv"
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -r tests/python/requirements.txt
   fi
 fi

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::process::Command;
 use vokg::eval::evaluate_facts;
 use vokg::eval::relations::Fact;
+use vokg::eval::zones::with_zones_of;
 use vokg_connectors::source::synthetic::{SCENES, SynthConfig, scene};
 use vokg_engine::geometry::Size;
 use vokg_operators::relate::RelateConfig;
@@ -22,7 +23,7 @@ fn relations_are_found_from_true_boxes_and_traps_are_not_taken() {
     for entry in SCENES {
         let scene = scene(entry.name, &SynthConfig { size: SIZE, fps: 25.0, seconds: None, seed: 1 }).unwrap();
         let truth = scene.truth();
-        let facts: Vec<_> = facts(&truth.to_mot(), 25.0, Some(SIZE), &config)
+        let facts: Vec<_> = facts(&truth.to_mot(), 25.0, Some(SIZE), &with_zones_of(&truth, config.clone()))
             .unwrap()
             .into_iter()
             .map(|f| Fact { kind: f.kind, a: Some(f.a.0), b: Some(f.b.0), from_us: f.from_us, to_us: f.to_us })

@@ -4,6 +4,7 @@ pub mod identity;
 pub mod mot;
 pub mod moved;
 pub mod relations;
+pub mod zones;
 
 use identity::IdentityScore;
 use moved::Moved;

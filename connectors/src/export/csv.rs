@@ -77,11 +77,13 @@ mod tests {
         let vertices = String::from_utf8(vertices).unwrap();
         assert_eq!(vertices.lines().count(), 1 + graph.vertices.len());
         assert!(
-            vertices.contains("gate/o/1,Object,car 1,car,0,4480000,0,4480001,false,0.901,1;3,,,,,,,,,,,\r\n"),
+            vertices.contains("gate/o/1,Object,car 1,car,0,4480000,0,4480001,false,0.901,1;3,,,,,,,,,,,,,\r\n"),
             "{vertices}"
         );
         let edges = String::from_utf8(edges).unwrap();
-        assert!(edges.starts_with("id,kind,from,to,valid_from_us,valid_to_us,open,confidence,supersedes\r\n"));
+        assert!(edges.starts_with(
+            "id,kind,from,to,valid_from_us,valid_to_us,open,confidence,supersedes,lag_ms,p_value,method,direction\r\n"
+        ));
         assert!(edges.contains(",NEAR,gate/o/1,gate/o/2,1000000,2400000,false,0.812,gate/i/"), "{edges}");
     }
 

@@ -5,7 +5,6 @@
 
 use super::border::{Edges, Extent};
 use std::collections::VecDeque;
-use vokg_engine::geometry::Rect;
 use vokg_engine::time::{Micros, secs_from_micros};
 
 /// Most sightings in a window: two seconds at 120 frames a second. Faster streams have shorter windows.
@@ -34,6 +33,39 @@ pub(super) struct VelocityWindow {
     pub(super) span_us: Micros,
     /// Motion is not carried over a longer pause.
     pub(super) pause_us: Micros,
+}
+
+/// The mean of several boxes, in pixels.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct MeanBox {
+    pub(super) left: f64,
+    pub(super) top: f64,
+    pub(super) right: f64,
+    pub(super) bottom: f64,
+}
+
+impl MeanBox {
+    /// Distance to another, 0 where they touch.
+    pub(super) fn gap(&self, other: &Self) -> f64 {
+        let x = (self.left - other.right).max(other.left - self.right).max(0.0);
+        let y = (self.top - other.bottom).max(other.top - self.bottom).max(0.0);
+        (x * x + y * y).sqrt()
+    }
+
+    /// The share of it that lies in another.
+    pub(super) fn share_in(&self, other: &Self) -> f64 {
+        let along = |low: f64, high: f64, from: f64, to: f64| (high.min(to) - low.max(from)).max(0.0);
+        let common = along(self.left, self.right, other.left, other.right)
+            * along(self.top, self.bottom, other.top, other.bottom);
+        let area = (self.right - self.left) * (self.bottom - self.top);
+        if area > 0.0 { common / area } else { 0.0 }
+    }
+}
+
+impl From<&Edges> for MeanBox {
+    fn from(edges: &Edges) -> Self {
+        Self { left: edges.x.low, right: edges.x.high, top: edges.y.low, bottom: edges.y.high }
+    }
 }
 
 impl Velocity {
@@ -92,7 +124,7 @@ impl Velocity {
 
     /// The box `back_us` before `t` by the mean over the window, which is free of the noise of single boxes. Where sightings
     /// are missing, `velocity` brings the mean to that moment.
-    pub(super) fn mean_box(&self, t: Micros, back_us: Micros, velocity: Option<(f64, f64)>) -> Option<Rect> {
+    pub(super) fn mean_box(&self, t: Micros, back_us: Micros, velocity: Option<(f64, f64)>) -> Option<MeanBox> {
         let count = self.samples.len() as f64;
         let mean = |of: fn(&(Micros, Edges)) -> f64| self.samples.iter().map(of).sum::<f64>() / count;
         let first = self.samples.front()?.0;
@@ -102,7 +134,7 @@ impl Velocity {
         let (dx, dy) = velocity.filter(|_| whole).map_or((0.0, 0.0), |(x, y)| (x * late, y * late));
         let (left, right) = (mean(|(_, edges)| edges.x.low), mean(|(_, edges)| edges.x.high));
         let (top, bottom) = (mean(|(_, edges)| edges.y.low), mean(|(_, edges)| edges.y.high));
-        Some(Rect::new((left + dx) as f32, (top + dy) as f32, (right - left) as f32, (bottom - top) as f32))
+        Some(MeanBox { left: left + dx, top: top + dy, right: right + dx, bottom: bottom + dy })
     }
 
     /// Pixels per second, for as long after the last sighting as the window is.
@@ -216,7 +248,7 @@ impl AmodalArea {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use vokg_engine::geometry::Size;
+    use vokg_engine::geometry::{Rect, Size};
 
     const WINDOW: VelocityWindow = VelocityWindow { length_us: 500_000, span_us: 200_000, pause_us: 500_000 };
 

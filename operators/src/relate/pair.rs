@@ -196,7 +196,7 @@ impl<'a> Pair<'a> {
     pub fn mean_gap(&self) -> f64 {
         match self.a.mask.is_some() && self.b.mask.is_some() {
             true => self.gap(),
-            false => f64::from(self.a.mean_rect.gap(&self.b.mean_rect)) / self.shared.size_px,
+            false => self.a.mean.gap(&self.b.mean) / self.shared.size_px,
         }
     }
 
@@ -254,11 +254,7 @@ impl<'a> Pair<'a> {
 
     /// The share of B's mean box over the window of the velocity that lies in A's, which noise of single boxes does not lower.
     pub fn mean_share_inside(&self) -> f64 {
-        let area = f64::from(self.b.mean_rect.area());
-        if area <= 0.0 {
-            return 0.0;
-        }
-        f64::from(self.a.mean_rect.overlap(&self.b.mean_rect)) / area
+        self.b.mean.share_in(&self.a.mean)
     }
 
     /// The share of a track that nothing hides: as given, or its mask's area against that when nothing was close.

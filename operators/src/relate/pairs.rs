@@ -234,9 +234,13 @@ impl Pairs {
         }
     }
 
-    /// The tracks that lie where others left them.
-    pub(super) fn left(&self) -> BTreeSet<TrackId> {
-        let on = |slot: &&Slot| slot.evidence.kind() == RelationKind::ABANDONED && !slot.evidence.is_over();
+    /// The tracks that lay at `t` where others had left them.
+    pub(super) fn left_at(&self, t: Micros) -> BTreeSet<TrackId> {
+        let on = |slot: &&Slot| {
+            let Slot { evidence, .. } = slot;
+            let lay = evidence.from_us() < t && (!evidence.is_over() || evidence.on_us() >= t);
+            evidence.kind() == RelationKind::ABANDONED && lay
+        };
         let left = |(key, slots): (&Key, &Vec<Slot>)| slots.iter().find(on).map(|slot| slot.ends(*key).1);
         match self.relations.all.iter().any(|judged| judged.reach == Reach::Left) {
             true => self.evidence.iter().filter_map(left).collect(),

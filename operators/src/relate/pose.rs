@@ -2,7 +2,7 @@
 
 use super::border::Edges;
 use super::config::MeasureConfig;
-use super::kinematics::{AmodalArea, SizeMedian, Velocity, VelocityWindow};
+use super::kinematics::{AmodalArea, MeanBox, SizeMedian, Velocity, VelocityWindow};
 use super::trail::Trail;
 use std::sync::Arc;
 use vokg_engine::geometry::{Rect, Size};
@@ -20,7 +20,7 @@ pub(super) struct Pose {
     pub(super) track: TrackId,
     pub(super) rect: Rect,
     /// The mean box over the window of the velocity.
-    pub(super) mean_rect: Rect,
+    pub(super) mean: MeanBox,
     pub(super) centre: (f64, f64),
     /// Running median, in pixels.
     pub(super) size_px: f64,
@@ -131,6 +131,7 @@ impl Motion {
         let steady = self.steady.at(seen.t, &windows.steady);
         let size_px = if self.size.median() > 0.0 { self.size.median() } else { f64::from(seen.rect.scale()) };
         let size_px = size_px.max(SIZE_MIN_PX);
+        let mean = self.velocity.mean_box(seen.t, windows.velocity.length_us / 2, velocity);
         let (x, y) = seen.rect.centre();
         if steady.is_some_and(|v| speed(v) < STANDING_SPEED * size_px) {
             self.stood_us = Some(seen.t);
@@ -138,7 +139,7 @@ impl Motion {
         Pose {
             track: seen.track,
             rect: seen.rect,
-            mean_rect: self.velocity.mean_box(seen.t, windows.velocity.length_us / 2, velocity).unwrap_or(seen.rect),
+            mean: mean.unwrap_or(MeanBox::from(&edges)),
             centre: (f64::from(x), f64::from(y)),
             size_px,
             velocity,

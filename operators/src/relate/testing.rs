@@ -27,6 +27,7 @@ pub(super) fn seen(t: Micros, track: u32, left: f32, top: f32, width: f32, heigh
 
 /// A frame of unknown size.
 pub(super) fn frame(t: Micros, seen: Vec<Observation>) -> TrackedFrame {
+    let seen = seen.into_iter().map(|observation| Observation { t, ..observation }).collect();
     TrackedFrame { t, seen, ..TrackedFrame::default() }
 }
 

@@ -89,7 +89,7 @@ pub struct Interactions<'s> {
 ///
 /// timely::example(|scope| {
 ///     let rule = IntervalRule { symmetric: true, hold_on_us: 0, hold_off_us: 0, min_us: 0, bridge_us: 0, ..IntervalRule::PLAIN };
-///     let config = ResolveConfig::new([(RelationKind::NEAR, rule)].into());
+///     let config = ResolveConfig::new([(RelationKind::NEAR, rule)]);
 ///     let near = EvidenceSpan {
 ///         kind: RelationKind::NEAR, a: TrackId(1), b: TrackId(2),
 ///         from_us: 0, number: 1, to_us: None, confidence_milli: 800, detail: Default::default(),
