@@ -1,7 +1,7 @@
 //! CARRIES: a thing takes a smaller one along.
 
 use super::config::CarriesConfig;
-use super::pair::{End, Pair};
+use super::pair::Pair;
 use super::relation::{Judgement, Reach, Relation, confidence};
 use vokg_engine::evidence::{IntervalRule, RelationKind};
 

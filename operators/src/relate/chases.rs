@@ -73,7 +73,8 @@ impl Relation for Chases {
         }
         let fast = |end| pair.speed(end).is_some_and(|speed| speed >= WORTH_A_LOOK * self.bounds.speed);
         let in_hand = pair.gap() <= IN_HAND_GAP && pair.size_area_ratio() <= IN_HAND_AREA;
-        if in_hand || pair.holds_either_way(RelationKind::CARRIES) || !was_on && !(fast(End::A) && fast(End::B)) {
+        let both_fast = || fast(End::A) && fast(End::B);
+        if in_hand || pair.holds_either_way(RelationKind::CARRIES) || !(was_on || both_fast()) {
             return Judgement::Off;
         }
         let Some(last) = (pair.t() / STEP_US).checked_sub(HALF) else { return Judgement::Off };

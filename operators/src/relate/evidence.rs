@@ -82,7 +82,7 @@ impl Evidence {
         self.kind
     }
 
-    pub(super) fn from_us(&self) -> Micros {
+    pub(super) fn began_us(&self) -> Micros {
         self.from_us
     }
 

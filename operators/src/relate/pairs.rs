@@ -109,7 +109,7 @@ impl Judged {
 impl Slot {
     fn held(&self) -> Held {
         let Self { forward, evidence, .. } = self;
-        let (kind, from_us, on_us) = (evidence.kind(), evidence.from_us(), evidence.on_us());
+        let (kind, from_us, on_us) = (evidence.kind(), evidence.began_us(), evidence.on_us());
         Held { kind, forward: *forward, from_us, on_us, on: evidence.is_on(), believed: evidence.is_believed() }
     }
 
@@ -238,7 +238,7 @@ impl Pairs {
     pub(super) fn left_at(&self, t: Micros) -> BTreeSet<TrackId> {
         let on = |slot: &&Slot| {
             let Slot { evidence, .. } = slot;
-            let lay = evidence.from_us() < t && (!evidence.is_over() || evidence.on_us() >= t);
+            let lay = evidence.began_us() < t && (!evidence.is_over() || evidence.on_us() >= t);
             evidence.kind() == RelationKind::ABANDONED && lay
         };
         let left = |(key, slots): (&Key, &Vec<Slot>)| slots.iter().find(on).map(|slot| slot.ends(*key).1);

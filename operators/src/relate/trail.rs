@@ -37,7 +37,7 @@ impl Trail {
         let before = self.sighting.replace((t, now)).filter(|(then, _)| then + pause_us >= t);
         let Some((then, before)) = before else {
             self.points.clear();
-            if t % STEP_US == 0 {
+            if t.is_multiple_of(STEP_US) {
                 self.points.push_back(now);
                 self.last = t / STEP_US;
             }

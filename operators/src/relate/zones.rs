@@ -199,8 +199,11 @@ mod tests {
         }
     }
 
-    /// (kind, zone, from, to in milliseconds, direction) of what holds for one whose feet are at `x`.
-    fn told(config: RelateConfig, x: impl Fn(f64) -> f64) -> Vec<(String, u32, u64, Option<u64>, Option<bool>)> {
+    /// (kind, zone, from, to in milliseconds, direction).
+    type Told = (String, u32, u64, Option<u64>, Option<bool>);
+
+    /// What holds for one whose feet are at `x`.
+    fn told(config: RelateConfig, x: impl Fn(f64) -> f64) -> Vec<Told> {
         let frames = clip(5.0, |s| vec![seen(0, 1, x(s) as f32 - 5.0, 40.0, 10.0, 20.0)]);
         let mut relations = Relations::new(config);
         let mut spans = BTreeMap::new();
