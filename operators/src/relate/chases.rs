@@ -73,6 +73,9 @@ impl Relation for Chases {
         }
         let fast = |end| pair.speed(end).is_some_and(|speed| speed >= WORTH_A_LOOK * self.bounds.speed);
         let in_hand = pair.gap() <= IN_HAND_GAP && pair.size_area_ratio() <= IN_HAND_AREA;
+        if !was_on && !pair.is_new_step() {
+            return Judgement::Off;
+        }
         let both_fast = || fast(End::A) && fast(End::B);
         if in_hand || pair.holds_either_way(RelationKind::CARRIES) || !(was_on || both_fast()) {
             return Judgement::Off;

@@ -90,7 +90,10 @@ impl Relation for Follows {
         Reach::Behind(self.bounds.most_distance)
     }
 
-    fn judge(&self, pair: &Pair<'_>, _was_on: bool) -> Judgement {
+    fn judge(&self, pair: &Pair<'_>, was_on: bool) -> Judgement {
+        if !was_on && !pair.is_new_step() {
+            return Judgement::Off;
+        }
         if !pair.measured() {
             return Judgement::Unclear;
         }

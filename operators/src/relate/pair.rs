@@ -46,6 +46,8 @@ pub(super) struct Shared<'a> {
     gap: OnceCell<f64>,
     held: &'a [Held],
     motions: &'a BTreeMap<TrackId, Motion>,
+    /// The trails have grown since the frame before.
+    new_step: bool,
 }
 
 /// What is known of one relation between two tracks, as of the frames before.
@@ -73,6 +75,7 @@ impl<'a> Shared<'a> {
         frame: Option<Size>,
         held: &'a [Held],
         motions: &'a BTreeMap<TrackId, Motion>,
+        new_step: bool,
     ) -> Self {
         let line = (b.centre.0 - a.centre.0, b.centre.1 - a.centre.1);
         Self {
@@ -85,6 +88,7 @@ impl<'a> Shared<'a> {
             gap: OnceCell::new(),
             held,
             motions,
+            new_step,
         }
     }
 
@@ -109,11 +113,19 @@ impl<'a> Shared<'a> {
     }
 }
 
-/// Whether the one moves towards the other and that one away from it.
+/// Whether the one moves towards the other and that one away from it, neither much aslant. Without roots, since most pairs
+/// of a crowd are asked.
 pub(super) fn is_behind(from: &Pose, to: &Pose) -> bool {
+    const COS_SQUARE: f64 = 0.04;
     let (dx, dy) = (to.centre.0 - from.centre.0, to.centre.1 - from.centre.1);
-    let along = |pose: &Pose| pose.velocity.is_some_and(|(x, y)| x * dx + y * dy > 0.0);
-    along(from) && along(to)
+    let distance_square = dx * dx + dy * dy;
+    let heads = |pose: &Pose| {
+        pose.velocity.is_some_and(|(x, y)| {
+            let along = x * dx + y * dy;
+            along > 0.0 && along * along >= COS_SQUARE * (x * x + y * y) * distance_square
+        })
+    };
+    heads(from) && heads(to)
 }
 
 impl<'a> Pair<'a> {
@@ -262,6 +274,11 @@ impl<'a> Pair<'a> {
         self.pose(end).visible
     }
 
+    /// Whether the trails have grown since the frame before. What is judged by them alone begins only then.
+    pub(super) fn is_new_step(&self) -> bool {
+        self.shared.new_step
+    }
+
     /// Where a track was over the last seconds.
     pub(super) fn trail(&self, end: End) -> &Trail {
         self.shared.motions.get(&self.track(end)).map_or(Trail::NONE, Motion::trail)
@@ -396,7 +413,7 @@ mod tests {
     fn quantities_are_in_sizes_and_turn_with_the_pair() {
         let (a, b) = (moving(1, 0.0, 0.0, 40.0, 0.0), moving(2, 100.0, 0.0, 0.0, 10.0));
         let motions = BTreeMap::new();
-        let shared = Shared::new(&a, &b, 1_000_000, None, &[], &motions);
+        let shared = Shared::new(&a, &b, 1_000_000, None, &[], &motions, true);
         let (there, back) = (Pair::new(&a, &b, &shared), Pair::new(&b, &a, &shared));
         let close = |x: Option<f64>, y: f64| assert!((x.unwrap() - y).abs() < 1e-5, "{x:?} {y}");
         assert_eq!((there.distance(), there.gap(), back.gap()), (5.0, 4.0, 4.0));
@@ -415,7 +432,7 @@ mod tests {
         let near =
             Held { kind: RelationKind::NEAR, forward: true, from_us: 0, on_us: 400_000, on: false, believed: true };
         let (held, motions) = ([near], BTreeMap::new());
-        let shared = Shared::new(&a, &b, 1_000_000, None, &held, &motions);
+        let shared = Shared::new(&a, &b, 1_000_000, None, &held, &motions, true);
         let pair = Pair::new(&a, &b, &shared);
         assert!(pair.held_within(RelationKind::NEAR, 600_000));
         assert!(!pair.held_within(RelationKind::NEAR, 599_999));
@@ -429,7 +446,7 @@ mod tests {
     fn coinciding_centres_have_no_direction() {
         let (a, b) = (moving(1, 5.0, 5.0, 9.0, 0.0), moving(2, 5.0, 5.0, 0.0, 0.0));
         let motions = BTreeMap::new();
-        let shared = Shared::new(&a, &b, 1_000_000, None, &[], &motions);
+        let shared = Shared::new(&a, &b, 1_000_000, None, &[], &motions, true);
         let pair = Pair::new(&a, &b, &shared);
         assert_eq!((pair.along(End::A), pair.heading(End::A)), (None, None));
         assert_eq!((pair.share_inside(), pair.gap()), (1.0, 0.0));

@@ -150,6 +150,8 @@ pub(super) struct Moment<'a> {
     /// Longest pause evidence survives.
     pub(super) pause_us: Micros,
     pub(super) motions: &'a BTreeMap<TrackId, Motion>,
+    /// The trails have grown since the frame before.
+    pub(super) new_step: bool,
 }
 
 impl Moment<'_> {
@@ -360,7 +362,7 @@ fn judge_pair(
     moment: Moment<'_>,
     changes: &mut Changes,
 ) {
-    let shared = Shared::new(a, b, moment.t, moment.frame, held, moment.motions);
+    let shared = Shared::new(a, b, moment.t, moment.frame, held, moment.motions, moment.new_step);
     let far = shared.is_beyond(relations.gap);
     for (index, judged) in relations.all.iter().enumerate() {
         if far && matches!(judged.reach, Reach::Gap(_)) && slots.iter().all(|slot| slot.relation != index) {

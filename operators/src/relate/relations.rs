@@ -6,6 +6,7 @@ use super::config::RelateConfig;
 use super::pairs::{Changes, Moment, Pairs};
 use super::pose::{Motion, Pose, Windows};
 use super::relation::Registry;
+use super::trail::STEP_US;
 use super::zones::Zones;
 use crate::influence::Influences;
 use std::collections::{BTreeMap, VecDeque};
@@ -149,11 +150,12 @@ impl Relations {
                 motion.look(pose, frame.t, frame.size, crowded);
             }
         }
+        let new_step = self.rhythm.last_us.is_none_or(|last| last / STEP_US != frame.t / STEP_US);
         let left = self.pairs.left_at(frame.t);
         poses.iter_mut().for_each(|pose| pose.left = left.contains(&pose.track));
         let candidates =
             if left.is_empty() { candidates } else { Candidates::new(&poses, self.pairs.reaches(self.crowd_gap)) };
-        let moment = Moment { t: frame.t, frame: frame.size, poses: &poses, pause_us, motions: &self.tracks };
+        let moment = Moment { t: frame.t, frame: frame.size, poses: &poses, pause_us, motions: &self.tracks, new_step };
         if self.tracks.len() > poses.len() || self.pairs.has_lone() {
             self.pairs.pause_unseen(moment, |_, _| true, changes);
         }
@@ -175,7 +177,10 @@ impl Relations {
         new.dedup();
         let is_new = |track: TrackId| new.binary_search(&track).is_ok();
 
+        let mut last_us = None;
         for past in &mut self.recent {
+            let new_step = last_us.is_none_or(|last: Micros| last / STEP_US != past.t / STEP_US);
+            last_us = Some(past.t);
             while let Some(seen) = earlier.next_if(|seen| seen.t <= past.t) {
                 let motion = self.tracks.entry(seen.track).or_default();
                 let mut pose = motion.observe(seen, past.frame, &self.windows);
@@ -187,7 +192,8 @@ impl Relations {
                     past.poses.insert(at, pose);
                 }
             }
-            let moment = Moment { t: past.t, frame: past.frame, poses: &past.poses, pause_us, motions: &self.tracks };
+            let moment =
+                Moment { t: past.t, frame: past.frame, poses: &past.poses, pause_us, motions: &self.tracks, new_step };
             let involved = |a: TrackId, b: TrackId| is_new(a) || is_new(b);
             self.pairs.pause_unseen(moment, involved, changes);
             let row = |i: usize, row: &mut Vec<usize>| {
