@@ -3,7 +3,6 @@
 //! The committer's queue is bounded. While it is full, the operator keeps what it has and the capability with it, so
 //! the stream's frontier waits, and with it the source.
 
-use differential_dataflow::VecCollection;
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::SyncSender;
@@ -88,13 +87,13 @@ pub fn commit<'s>(
     tracked: StreamVec<'s, Micros, TrackedFrame>,
     thumbnails: StreamVec<'s, Micros, Thumbnail>,
     looks: StreamVec<'s, Micros, TrackLook>,
-    evidence: VecCollection<'s, Micros, EvidenceSpan>,
+    evidence: StreamVec<'s, Micros, (EvidenceSpan, Micros, isize)>,
     sink: Option<Sink>,
     control: Arc<StreamControl>,
 ) -> StreamVec<'s, Micros, ()> {
     let parts = log.map(Part::Log).concat(tracked.map(Part::Frame));
     let parts = parts.concat(thumbnails.map(Part::Thumbnail)).concat(looks.map(Part::Look));
-    let parts = parts.concat(evidence.inner.map(|(span, _, diff)| Part::Evidence(span, diff)));
+    let parts = parts.concat(evidence.map(|(span, _, diff)| Part::Evidence(span, diff)));
     let scope = parts.scope();
     parts.unary_frontier::<CapacityContainerBuilder<Vec<()>>, _, _, _>(Pipeline, "commit", |_, info| {
         let activator = scope.worker().sync_activator_for(info.address.to_vec());

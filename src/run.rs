@@ -94,7 +94,7 @@ pub fn dataflow(plan: Plan) -> Build {
             let lost = |error: &OffloadError| tracing::warn!(%error, "a thumbnail is lost");
             let thumbnails = thumbnails.flat_map(move |thumbnail| thumbnail.inspect_err(lost).ok().flatten());
             let looks = portray(tracked.clone());
-            credits.returned_by(commit(log, tracked, thumbnails, looks, evidence, sink, control));
+            credits.returned_by(commit(log, tracked, thumbnails, looks, evidence.inner, sink, control));
         });
     })
 }
