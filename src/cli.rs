@@ -57,6 +57,12 @@ pub enum Command {
     Export(Export),
     /// The objects that look most like one, in all streams
     Similar(Similar),
+    /// Make two objects of a stream one, by hand
+    Merge(Merge),
+    /// Make some tracks of an object an object of their own, by hand
+    Split(Split),
+    /// Take back the last merge or split by hand
+    Undo(Undo),
     /// Are two data directories or delta logs the same?
     Verify(Verify),
     /// Validate a configuration file
@@ -237,6 +243,48 @@ pub struct Similar {
     /// How many objects are wanted at most
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=10_000))]
     pub limit: usize,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Merge {
+    /// An object, such as yard/o/1
+    #[arg(value_name = "OBJECT")]
+    pub a: String,
+    /// Another object of the same stream
+    #[arg(value_name = "OTHER")]
+    pub b: String,
+    #[command(flatten)]
+    pub data: DataDir,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Split {
+    /// The object, such as yard/o/1
+    #[arg(value_name = "OBJECT")]
+    pub object: String,
+    /// The tracks that are another object
+    #[arg(required = true, value_name = "TRACK")]
+    pub tracks: Vec<u32>,
+    #[command(flatten)]
+    pub data: DataDir,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Undo {
+    /// The stream
+    #[arg(value_name = "STREAM")]
+    pub stream: String,
+    #[command(flatten)]
+    pub data: DataDir,
     /// Print JSON
     #[arg(long)]
     pub json: bool,

@@ -14,7 +14,10 @@ use timely::dataflow::operators::generic::Operator;
 use timely::dataflow::operators::vec::Map;
 use timely::dataflow::operators::{Capability, Concat};
 use timely::scheduling::SyncActivator;
-use vokg_connectors::store::{CommitHandle, ObservationBuffer, StreamBatch, StreamId, SubmitError, Thumbnail};
+use vokg_connectors::store::{
+    CommitHandle, EvidenceChange, ObservationBuffer, StreamBatch, StreamId, SubmitError, Thumbnail,
+};
+use vokg_engine::evidence::EvidenceSpan;
 use vokg_engine::look::TrackLook;
 use vokg_engine::observation::TrackedFrame;
 use vokg_engine::record::LogEntry;
@@ -65,6 +68,7 @@ struct Moment {
     frame: Option<TrackedFrame>,
     thumbnails: Vec<Thumbnail>,
     looks: Vec<TrackLook>,
+    evidence: Vec<(EvidenceSpan, isize)>,
 }
 
 #[derive(Clone)]
@@ -73,6 +77,7 @@ enum Part {
     Frame(TrackedFrame),
     Thumbnail(Thumbnail),
     Look(TrackLook),
+    Evidence(EvidenceSpan, isize),
 }
 
 /// Commits each time once it is complete. The stream that comes out carries nothing; its frontier tells how far the
@@ -82,11 +87,13 @@ pub fn commit<'s>(
     tracked: StreamVec<'s, Micros, TrackedFrame>,
     thumbnails: StreamVec<'s, Micros, Thumbnail>,
     looks: StreamVec<'s, Micros, TrackLook>,
+    evidence: StreamVec<'s, Micros, (EvidenceSpan, Micros, isize)>,
     sink: Option<Sink>,
     control: Arc<StreamControl>,
 ) -> StreamVec<'s, Micros, ()> {
     let parts = log.map(Part::Log).concat(tracked.map(Part::Frame));
     let parts = parts.concat(thumbnails.map(Part::Thumbnail)).concat(looks.map(Part::Look));
+    let parts = parts.concat(evidence.map(|(span, _, diff)| Part::Evidence(span, diff)));
     let scope = parts.scope();
     parts.unary_frontier::<CapacityContainerBuilder<Vec<()>>, _, _, _>(Pipeline, "commit", |_, info| {
         let activator = scope.worker().sync_activator_for(info.address.to_vec());
@@ -108,6 +115,7 @@ pub fn commit<'s>(
                         Part::Frame(frame) => moment.frame = Some(frame),
                         Part::Thumbnail(thumbnail) => moment.thumbnails.push(thumbnail),
                         Part::Look(look) => moment.looks.push(look),
+                        Part::Evidence(span, diff) => moment.evidence.push((span, diff)),
                     }
                 }
             });
@@ -158,6 +166,7 @@ impl Outbox {
         self.put_us = Some(t);
         let mut batch = StreamBatch::of_entries(self.sink.stream, moment.entries);
         (batch.thumbnails, batch.looks) = (moment.thumbnails, moment.looks);
+        batch.evidence = EvidenceChange::net(moment.evidence);
         if let Some(frame) = moment.frame {
             batch.observations.extend(self.observations.as_mut().and_then(|buffer| buffer.push(&frame)));
             if !frame.end {
@@ -188,8 +197,8 @@ impl Outbox {
     }
 
     fn submit(&mut self, batch: StreamBatch) {
-        let beside = batch.observations.is_empty() && batch.thumbnails.is_empty() && batch.looks.is_empty();
-        if batch.entries.is_empty() && beside {
+        let unseen = batch.observations.is_empty() && batch.thumbnails.is_empty() && batch.looks.is_empty();
+        if batch.entries.is_empty() && unseen && batch.evidence.is_empty() {
             return;
         }
         match self.sink.queue.try_submit(batch) {

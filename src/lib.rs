@@ -8,6 +8,7 @@ pub mod cli;
 pub mod commands;
 pub mod commit;
 pub mod config;
+pub mod corrections;
 pub mod eval;
 pub mod exit;
 pub mod inputs;
@@ -30,9 +31,14 @@ use vokg_connectors::export::text::printable;
 pub fn main_with(cli: Cli) -> Exit {
     let Cli { command, common } = cli;
     start_logs(&common);
-    let configured = matches!(command, Command::Run(_) | Command::Demo(_) | Command::Relate(_));
+    let configured = matches!(
+        command,
+        Command::Run(_) | Command::Demo(_) | Command::Relate(_) | Command::Merge(_) | Command::Split(_)
+    );
     if !configured && (common.config.is_some() || !common.overrides.is_empty()) {
-        say::note("vokg: this command reads no configuration; --config and --set go with run, demo and relate");
+        say::note(
+            "vokg: this command reads no configuration; --config and --set go with run, demo, relate, merge and split",
+        );
         return Exit::Usage;
     }
     let done = match command {
@@ -43,6 +49,9 @@ pub fn main_with(cli: Cli) -> Exit {
         Command::Relate(args) => commands::relate::run(args, &common),
         Command::Eval(args) => commands::eval::run(args),
         Command::Export(args) => commands::export::run(args),
+        Command::Merge(args) => commands::correct::run_merge(args, &common),
+        Command::Split(args) => commands::correct::run_split(args, &common),
+        Command::Undo(args) => commands::correct::run_undo(args),
         Command::Verify(args) => commands::verify::run(args),
         Command::Check(args) => commands::check::run(args),
         Command::Doctor(args) => commands::doctor::run(args),

@@ -116,7 +116,7 @@ impl<'de> Deserialize<'de> for RelationKind {
 ///
 /// The condition itself (with its separate on and off bounds) was judged per track pair; hold, minimum and bridge are
 /// applied later, per object pair, by an [`IntervalRule`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct EvidenceSpan {
     /// Which relation.
     pub kind: RelationKind,

@@ -1,6 +1,7 @@
 //! One file per command: from its arguments to its output.
 
 pub mod check;
+pub mod correct;
 pub mod demo;
 pub mod doctor;
 pub mod eval;
@@ -18,6 +19,7 @@ use std::io::{BufWriter, Read, Write};
 use std::path::Path;
 use vokg_connectors::store::{Store, StoreConfig, Stream};
 use vokg_engine::geometry::Size;
+use vokg_engine::id::ObjectId;
 
 /// The largest text file a command reads whole.
 const TEXT_BYTES_MAX: u64 = 1 << 30;
@@ -40,6 +42,12 @@ fn pick_stream(store: &Store, name: Option<&str>) -> Result<Stream, Failure> {
             Err(Failure::usage(format!("the store has several streams, name one with --stream: {}", names(store))))
         }
     }
+}
+
+/// `yard/o/3` as the name of a stream and the number of an object in it.
+fn parse_object(text: &str) -> Result<(&str, ObjectId), Failure> {
+    let parts = text.rsplit_once("/o/").and_then(|(stream, number)| Some((stream, ObjectId(number.parse().ok()?))));
+    parts.ok_or_else(|| Failure::usage(format!("object is {text:?}, it takes STREAM/o/NUMBER such as yard/o/3")))
 }
 
 fn names(store: &Store) -> String {

@@ -1,6 +1,6 @@
 //! `vokg similar`: the objects that look most like one.
 
-use super::{open_store, pick_stream};
+use super::{open_store, parse_object, pick_stream};
 use crate::cli;
 use crate::exit::{Context, Exit, Failure};
 use crate::say::{note, say};
@@ -106,12 +106,6 @@ impl Nearest {
         };
         self.best.into_iter().map(found).collect()
     }
-}
-
-/// `yard/o/3` as the name of a stream and the number of an object in it.
-fn parse_object(text: &str) -> Result<(&str, ObjectId), Failure> {
-    let parts = text.rsplit_once("/o/").and_then(|(stream, number)| Some((stream, ObjectId(number.parse().ok()?))));
-    parts.ok_or_else(|| Failure::usage(format!("object is {text:?}, it takes STREAM/o/NUMBER such as yard/o/3")))
 }
 
 fn look_of(store: &Store, stream: &Stream, id: ObjectId) -> Result<Look, Failure> {

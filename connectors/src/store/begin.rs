@@ -116,6 +116,8 @@ impl Writer {
             removed += drop_some(&transaction, OBSERVATIONS, (id, 0)..=(id, u32::MAX))?;
             removed += drop_some(&transaction, THUMBNAILS, (id, 0)..=(id, u32::MAX))?;
             removed += drop_some(&transaction, LOOKS, (id, 0)..=(id, u32::MAX))?;
+            removed += drop_some(&transaction, EVIDENCE, (id, 0)..=(id, u32::MAX))?;
+            removed += drop_some(&transaction, CORRECTIONS, (id, 0)..=(id, u32::MAX))?;
             if removed == 0 {
                 transaction.open_table(DROPPED)?.remove(id)?;
             }

@@ -1,6 +1,7 @@
 //! One transaction for whatever is ready: log entries, indexes, heads, and references to files that are on disk by then.
 
 use super::error::CommitError;
+use super::evidence::{EvidenceChange, store_evidence};
 use super::head::{BatchError, StreamHead};
 use super::index::Indexes;
 use super::looks::look_row;
@@ -29,6 +30,8 @@ pub struct StreamBatch {
     pub thumbnails: Vec<Thumbnail>,
     /// What tracks looked like.
     pub looks: Vec<TrackLook>,
+    /// What became of evidence, in order.
+    pub evidence: Vec<EvidenceChange>,
     /// How the stream ended, if this is its end. Its name then stands for this generation, unless it failed.
     pub outcome: Option<Outcome>,
 }
@@ -36,7 +39,8 @@ pub struct StreamBatch {
 impl StreamBatch {
     /// A batch of log entries alone.
     pub fn of_entries(stream: StreamId, entries: Vec<LogEntry>) -> Self {
-        Self { stream, entries, observations: Vec::new(), thumbnails: Vec::new(), looks: Vec::new(), outcome: None }
+        let (observations, thumbnails, looks, evidence) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Self { stream, entries, observations, thumbnails, looks, evidence, outcome: None }
     }
 
     /// About how many bytes it takes in memory.
@@ -44,7 +48,8 @@ impl StreamBatch {
         let observations: usize = self.observations.iter().map(ObservationSegment::bytes).sum();
         let thumbnails: usize = self.thumbnails.iter().map(|thumbnail| thumbnail.jpeg.len()).sum();
         let looks: usize = self.looks.iter().map(|look| look.look.bytes()).sum();
-        size_of_val(self.entries.as_slice()) + observations + thumbnails + looks
+        let evidence = size_of_val(self.evidence.as_slice());
+        size_of_val(self.entries.as_slice()) + observations + thumbnails + looks + evidence
     }
 }
 
@@ -55,7 +60,7 @@ pub struct Committed {
     pub entries: u64,
     /// Deltas among them.
     pub deltas: u64,
-    /// Bytes of the log records, the pictures, the looks, and the observations before compression.
+    /// Bytes of the log records, the pictures, the looks, the evidence, and the observations before compression.
     pub bytes: u64,
 }
 
@@ -100,6 +105,7 @@ impl Writer {
         self.store_observations(transaction, &name, &mut head, batch)?;
         store_thumbnails(transaction, batch)?;
         store_looks(transaction, batch)?;
+        store_evidence(transaction, batch)?;
         if snapshot::is_due(&head) {
             store_snapshot(transaction, indexes, batch, &mut head)?;
         }
@@ -185,7 +191,7 @@ fn store_looks(transaction: &WriteTransaction, batch: &StreamBatch) -> Result<()
     Ok(())
 }
 
-fn store_snapshot(
+pub(super) fn store_snapshot(
     transaction: &WriteTransaction,
     indexes: &Indexes<'_>,
     batch: &StreamBatch,

@@ -70,6 +70,9 @@ pub enum BatchError {
     /// The stream has ended.
     #[error("the stream has ended, nothing can follow")]
     Ended,
+    /// The stream is not complete, so nothing can be appended after its end.
+    #[error("the stream is not complete, only what is complete can be corrected by hand")]
+    Unfinished,
     /// The stream is called complete, but its log goes on.
     #[error("the stream cannot be complete, no record has closed its epoch")]
     StillOpen,

@@ -37,10 +37,12 @@
 //! # }
 //! ```
 
+mod amend;
 mod begin;
 mod commit;
 mod committer;
 mod error;
+mod evidence;
 mod graph;
 mod head;
 #[cfg(test)]
@@ -65,10 +67,12 @@ mod stream;
 mod thumbnails;
 mod view;
 
+pub use amend::{Amendment, Hand, HandCorrection};
 pub use begin::Begun;
 pub use commit::{Committed, StreamBatch};
 pub use committer::{CommitCounters, CommitHandle, Committer, CommitterConfig, Grouping};
 pub use error::{BeginError, CommitError, OpenError, ReadError};
+pub use evidence::EvidenceChange;
 pub use graph::EdgeQuery;
 pub use head::{BatchError, StreamHead};
 pub use looks::Looks;

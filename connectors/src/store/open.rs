@@ -186,6 +186,8 @@ impl Writer {
         transaction.open_table(OBSERVATIONS)?;
         transaction.open_table(THUMBNAILS)?;
         transaction.open_table(LOOKS)?;
+        transaction.open_table(EVIDENCE)?;
+        transaction.open_table(CORRECTIONS)?;
         transaction.commit()?;
         Ok(())
     }

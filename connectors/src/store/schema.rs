@@ -45,6 +45,10 @@ pub(super) const OBSERVATIONS: TableDefinition<'_, (u32, u32), &[u8]> = TableDef
 pub(super) const THUMBNAILS: TableDefinition<'_, (u32, u32), &[u8]> = TableDefinition::new("thumbnails");
 /// (stream, track) → look and its sightings. Absent in stores made before there were looks.
 pub(super) const LOOKS: TableDefinition<'_, (u32, u32), &[u8]> = TableDefinition::new("looks");
+/// (stream, number) → `EvidenceSpan`. Absent in stores made before evidence was kept.
+pub(super) const EVIDENCE: TableDefinition<'_, (u32, u32), &[u8]> = TableDefinition::new("evidence");
+/// (stream, number) → [`super::HandCorrection`]. Absent in stores made before there were corrections by hand.
+pub(super) const CORRECTIONS: TableDefinition<'_, (u32, u32), &[u8]> = TableDefinition::new("corrections");
 
 /// What a log entry makes of its element.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
