@@ -57,11 +57,11 @@ impl World {
             objects.insert(TrackId(track), earlier.unwrap_or(TrackId(track).into()));
         }
         let mut world = Self { graph: Graph::default(), evidence, sightings, rules: rules() };
-        world.graph = world.from_scratch(&objects);
+        world.graph = world.scratch(&objects);
         world
     }
 
-    fn from_scratch(&self, objects: &BTreeMap<TrackId, ObjectId>) -> Graph {
+    fn scratch(&self, objects: &BTreeMap<TrackId, ObjectId>) -> Graph {
         let mut graph = Graph::default();
         for id in objects.values() {
             let tracks: BTreeSet<_> = objects.iter().filter(|(_, of)| *of == id).map(|(track, _)| *track).collect();
@@ -159,7 +159,7 @@ proptest! {
 
         let mut map = crate::sightings::objects_by_track(&world.graph);
         map.extend(moves.iter().map(|change| (change.track, a.min(b))));
-        prop_assert_eq!(bare(merged.clone()), world.from_scratch(&map));
+        prop_assert_eq!(bare(merged.clone()), world.scratch(&map));
         prop_assert_eq!(&folded(&world.graph, &merged, &moves), &merged);
         for edge in merged.edges.values() {
             let is_gone = |id| world.graph.edges.contains_key(id) && !merged.edges.contains_key(id);
@@ -194,7 +194,7 @@ proptest! {
             prop_assert_eq!(&World::tracks(&after, (*part.first().unwrap()).into()), &part);
         }
         let map = crate::sightings::objects_by_track(&after);
-        prop_assert_eq!(bare(after), world.from_scratch(&map));
+        prop_assert_eq!(bare(after), world.scratch(&map));
     }
 }
 
@@ -215,7 +215,7 @@ fn two_meet() -> World {
 #[test]
 fn what_was_two_is_one_and_says_what_it_replaces() {
     let mut world = two_meet();
-    world.graph = world.from_scratch(&(1..=3).map(|n| (TrackId(n), ObjectId(n))).collect());
+    world.graph = world.scratch(&(1..=3).map(|n| (TrackId(n), ObjectId(n))).collect());
     assert_eq!(world.graph.edges.len(), 2);
     let moves = merge(&world.graph, &world.sightings, (ObjectId(3), ObjectId(1))).unwrap();
     assert_eq!(moves, [IdentityMove { track: TrackId(3), from: ObjectId(3), to: ObjectId(1), score_milli: 1000 }]);
@@ -224,7 +224,8 @@ fn what_was_two_is_one_and_says_what_it_replaces() {
     assert_eq!((edge.valid_from_us, edge.valid_to_us), (100, Some(550)), "the pause between them is bridged");
     assert_eq!(edge.supersedes.len(), 1, "the other interaction keeps its id: {edge:?}");
 
-    let head = StreamHead { epoch: 3, frontier_us: 9000, ..StreamHead::default() };
+    let mut head = StreamHead::default();
+    (head.epoch, head.frontier_us) = (3, 9000);
     let deltas = between(&world.graph, &merged, &moves, "merged by hand", 9000);
     let entries = epoch(&head, deltas.clone());
     assert_eq!(entries.len(), deltas.len() + 1);
@@ -238,7 +239,7 @@ fn what_was_two_is_one_and_says_what_it_replaces() {
 #[test]
 fn evidence_that_does_not_give_the_graph_corrects_nothing() {
     let mut world = two_meet();
-    world.graph = world.from_scratch(&(1..=3).map(|n| (TrackId(n), ObjectId(n))).collect());
+    world.graph = world.scratch(&(1..=3).map(|n| (TrackId(n), ObjectId(n))).collect());
     let moves = merge(&world.graph, &world.sightings, (ObjectId(1), ObjectId(3))).unwrap();
     let all = std::mem::take(&mut world.evidence);
     assert_eq!(corrected(&world.known(&world.graph), &moves), Err(Unknowable::NoEvidence));
@@ -249,7 +250,7 @@ fn evidence_that_does_not_give_the_graph_corrects_nothing() {
 #[test]
 fn what_makes_no_sense_is_refused_with_the_reason() {
     let mut world = two_meet();
-    let graph = world.graph.clone();
+    let graph = world.scratch(&(1..=7).map(|n| (TrackId(n), ObjectId(n))).collect());
     let merge = |world: &World, a, b| merge(&graph, &world.sightings, (ObjectId(a), ObjectId(b))).unwrap_err();
     assert_eq!(merge(&world, 1, 1), Refused::Same(ObjectId(1)));
     assert_eq!(merge(&world, 1, 99).to_string(), "no object 99; there are: 1, 2, 3, 4, 5, 6, 7");

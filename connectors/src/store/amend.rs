@@ -95,12 +95,12 @@ impl Store {
             Err(TableError::TableDoesNotExist(_)) => return Ok(Vec::new()),
             table => table?,
         };
-        let rows = table.range((stream.0, 0)..=(stream.0, u32::MAX))?;
-        let correction = |row: Result<(redb::AccessGuard<'_, (u32, u32)>, redb::AccessGuard<'_, &[u8]>), _>| {
+        let mut corrections = Vec::new();
+        for row in table.range((stream.0, 0)..=(stream.0, u32::MAX))? {
             let (key, value) = row?;
-            Ok((key.value().1, from_row("corrections", value.value())?))
-        };
-        rows.map(correction).collect()
+            corrections.push((key.value().1, from_row("corrections", value.value())?));
+        }
+        Ok(corrections)
     }
 }
 
