@@ -252,6 +252,64 @@ fn ctrl_c_drains_and_the_next_run_starts_the_stream_again() {
 }
 
 #[test]
+fn a_correction_by_hand_is_followed_by_the_graph_and_can_be_undone() {
+    let dir = tempfile::tempdir().unwrap();
+    let (crosses, _) = clip(dir.path(), "crosses", None);
+    let data = dir.path().join("data");
+    let data = text(&data);
+    stdout(&vokg(&["run", text(&crosses), "--data", data]));
+    let graph =
+        || -> Value { serde_json::from_str(&stdout(&vokg(&["export", "--data", data, "--format", "json"]))).unwrap() };
+    let of = |graph: &Value, label: &str| -> Vec<Value> {
+        graph["vertices"].as_array().unwrap().iter().filter(|v| v["label"] == label).cloned().collect()
+    };
+    let before = graph();
+    let several = |object: &&Value| object["properties"]["tracks"].as_array().unwrap().len() > 1;
+    let objects = of(&before, "Object");
+    let object = objects.iter().find(several).expect("an object of several tracks");
+    let last = object["properties"]["tracks"].as_array().unwrap().last().unwrap().to_string();
+
+    stdout(&vokg(&["split", object["id"].as_str().unwrap(), &last, "--data", data]));
+    let apart = graph();
+    assert_eq!(of(&apart, "Object").len(), objects.len() + 1);
+    assert_eq!(of(&apart, "Correction").len(), of(&before, "Correction").len() + 1);
+    assert_ne!(apart["edges"], before["edges"]);
+
+    let again = stdout(&vokg(&["run", text(&crosses), "--data", data]));
+    assert!(again.contains("nothing to do"), "{again}");
+
+    stdout(&vokg(&["undo", "crosses", "--data", data, "--json"]));
+    let undone = graph();
+    assert_eq!((of(&undone, "Object"), &undone["edges"]), (objects, &before["edges"]));
+    let nothing = vokg(&["undo", "crosses", "--data", data]);
+    assert_eq!(nothing.status.code(), Some(2), "{}", stderr(&nothing));
+}
+
+#[test]
+fn zones_of_the_configuration_are_vertices_that_interactions_lead_to() {
+    let dir = tempfile::tempdir().unwrap();
+    let (count, _) = clip(dir.path(), "count", None);
+    let (data, config) = (dir.path().join("data"), dir.path().join("zones.toml"));
+    let zones = "[[relate.zones]]\nid = 3\nname = \"yard\"\ncrowd = 2\nloiter_secs = 3\n\
+                 polygon = [[0.37, 0.46], [0.66, 0.46], [0.7, 0.89], [0.32, 0.89]]\n";
+    std::fs::write(&config, zones).unwrap();
+    let with = ["--config", text(&config), "--data", text(&data)];
+    stdout(&vokg(&[&["run", text(&count)], &with[..]].concat()));
+    let graph: Value =
+        serde_json::from_str(&stdout(&vokg(&["export", "--data", text(&data), "--format", "json"]))).unwrap();
+    let zone = graph["vertices"].as_array().unwrap().iter().find(|v| v["label"] == "Zone").expect("a zone");
+    assert_eq!((zone["id"].as_str(), zone["properties"]["name"].as_str()), (Some("count/z/3"), Some("yard")));
+    for kind in ["IN", "LOITERS", "COUNT"] {
+        let edges = graph["edges"].as_array().unwrap();
+        assert!(edges.iter().any(|e| e["kind"] == kind && e["to"] == "count/z/3"), "no {kind}");
+    }
+    let twice = format!("{zones}{zones}");
+    std::fs::write(&config, twice).unwrap();
+    let refused = vokg(&["check", text(&config)]);
+    assert!(refused.status.code() == Some(2) && stderr(&refused).contains("id 3"), "{}", stderr(&refused));
+}
+
+#[test]
 fn a_data_directory_in_use_is_refused_to_a_second_writer() {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().join("data");

@@ -90,7 +90,7 @@ pub(super) fn vertex_code(vertex: VertexKey) -> (u8, u64) {
         VertexKey::Object(id) => (1, id.0.into()),
         VertexKey::Gap(number) => (2, number.into()),
         VertexKey::Correction(t) => (3, t),
-        VertexKey::Zone(zone) => (4, zone.0.into()),
+        VertexKey::Zone(zone) => (5, zone.0.into()),
     }
 }
 
