@@ -209,7 +209,7 @@ fn two_meet() -> World {
         confidence_milli: 800,
         detail: Detail::default(),
     };
-    World::new(vec![near(1, 1, 2, 100), near(2, 2, 3, 350)], &[])
+    World::new(vec![near(1, 1, 2, 100), near(2, 2, 3, 350)], &[None; TRACKS as usize])
 }
 
 #[test]
