@@ -11,15 +11,30 @@ import json, shutil, subprocess, sys
 vokg, folder, wanted = sys.argv[1], sys.argv[2], sys.argv[3:]
 call = lambda *a: subprocess.run([vokg, *a], check=True, capture_output=True, text=True).stdout
 scenes = wanted or [line.split()[0] for line in call("synth", "--scene", "list").splitlines()]
+def zones(truth, path): # the zones of the truth as a configuration
+    truth, text = json.load(open(truth)), ""
+    share = lambda corners: [[round(min(max(v / side, 0), 1), 6) for v, side in zip(c, truth["size"])] for c in corners]
+    for z in truth.get("zones", []):
+        text += f"[[relate.zones]]\nid = {z['id']}\nloiter_secs = {z['dwell_us'] / 1e6}\ncrowd = {z['count']}\n"
+        text += f"polygon = {share(z['polygon'])}\n"
+    for l in truth.get("lines", []):
+        text += f"[[relate.lines]]\nid = {l['id']}\nends = {share(l['ends'])}\n"
+    open(path, "w").write(text)
+total = {group: [0, 0, 0] for group in ("relations", "relations_moved", "relations_unmoved")}
 print(f"{'scene':18} {'objects':>9} {'IDF1':>6}   relation      truth   F1 true boxes   F1 pixels")
 for scene in scenes:
     clip, truth, mot, facts, data = (f"{folder}/{scene}{end}" for end in (".mp4", ".json", ".txt", ".jsonl", "-data"))
     call("synth", "--scene", scene, "--out", clip, "--truth", truth, "--mot", mot)
-    call("relate", "--tracks", mot, "--fps", "25", "--size", "1280x720", "--out", facts)
+    config = f"{folder}/{scene}.toml"
+    zones(truth, config)
+    call("relate", "--config", config, "--tracks", mot, "--fps", "25", "--size", "1280x720", "--out", facts)
     shutil.rmtree(data, ignore_errors=True)
-    call("run", clip, "--data", data, "-q")
+    call("run", clip, "--config", config, "--data", data, "-q")
     boxes = json.loads(call("eval", "--facts", facts, "--truth", truth, "--json"))["relations"]["by_kind"]
     evaluation = json.loads(call("eval", "--data", data, "--truth", truth, "--json"))
+    for group, counts in total.items():
+        for i, name in enumerate(("truth", "predicted", "hits")):
+            counts[i] += evaluation[group]["micro"][name]
     pixels, who = evaluation["relations"]["by_kind"], evaluation["identity"]
     head = f"{scene:18} {who['objects']:4}/{who['objects_true']:<4} {who['idf1']:6.2f}"
     none = {"truth": 0, "f1": 1.0}
@@ -27,4 +42,6 @@ for scene in scenes:
         b, p = boxes.get(kind, none), pixels.get(kind, none)
         print(f"{head:35}   {kind:12} {max(b['truth'], p['truth']):6} {b['f1']:15.2f} {p['f1']:11.2f}")
         head = ""
+for group, (truth, predicted, hits) in total.items():
+    print(f"{group}: {hits} hits of {truth} true and {predicted} stated, F1 {2 * hits / max(truth + predicted, 1):.3f}")
 PY
