@@ -38,8 +38,6 @@ impl RelationKind {
     pub const MEETS: Self = Self::literal("MEETS");
     /// One thing lies where another left it and went.
     pub const ABANDONED: Self = Self::literal("ABANDONED");
-    /// One thing was lost from sight behind another.
-    pub const HIDDEN_BY: Self = Self::literal("HIDDEN_BY");
     /// The motion of one thing helps to predict that of another.
     pub const INFLUENCES: Self = Self::literal("INFLUENCES");
     /// One thing is within an area.

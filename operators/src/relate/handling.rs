@@ -43,10 +43,9 @@ impl PutDown {
     /// Whether the second appeared at rest beside the first, which is much larger and was there before.
     fn appeared_beside(&self, pair: &Pair<'_>) -> bool {
         let (first, second) = (pair.age_us(End::A), pair.age_us(End::B));
-        let (a, b) = (pair.own_size_px(End::A), pair.own_size_px(End::B));
         (YOUNG_US..YOUNG_US + self.handling_us).contains(&second)
             && first >= second + BEFORE_US
-            && b * b <= self.bounds.area_ratio * a * a
+            && pair.size_area_ratio() <= self.bounds.area_ratio
             && pair.whole(End::B)
             && pair.measured()
             && pair.gap() <= BESIDE_GAP

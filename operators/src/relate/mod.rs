@@ -37,17 +37,18 @@ mod scenes;
 #[cfg(test)]
 mod testing;
 mod trail;
+mod zone_config;
 mod zones;
 
 pub use config::{
-    AbandonedConfig, CarriesConfig, ChasesConfig, ContainsConfig, Direction, FollowsConfig, HeadingConfig, Hold,
-    LeavesConfig, LineConfig, MeasureConfig, MeetsConfig, MovesWithConfig, NearConfig, OccludesConfig, RelateConfig,
-    ZoneConfig, ZoneHold,
+    AbandonedConfig, CarriesConfig, ChasesConfig, ContainsConfig, FollowsConfig, HeadingConfig, Hold, LeavesConfig,
+    MeasureConfig, MeetsConfig, MovesWithConfig, NearConfig, OccludesConfig, RelateConfig,
 };
 pub use pair::{End, Pair};
 pub use pairs::MEMORY_US;
 pub use relation::{Judgement, Reach, Registry, Relation, confidence};
 pub use relations::Relations;
+pub use zone_config::{Direction, LineConfig, ZoneConfig, ZoneHold};
 
 use differential_dataflow::{AsCollection, VecCollection};
 use std::collections::BTreeMap;

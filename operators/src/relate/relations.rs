@@ -138,6 +138,8 @@ impl Relations {
             .map(|seen| self.tracks.entry(seen.track).or_default().observe(seen, frame.size, &self.windows))
             .collect();
 
+        let left = self.pairs.left_at(frame.t);
+        poses.iter_mut().for_each(|pose| pose.left = left.contains(&pose.track));
         let candidates = Candidates::new(&poses, self.pairs.reaches(self.crowd_gap));
         let mut crowded = vec![false; poses.len()];
         for &(i, j) in candidates.close() {
@@ -151,10 +153,6 @@ impl Relations {
             }
         }
         let new_step = self.rhythm.last_us.is_none_or(|last| last / STEP_US != frame.t / STEP_US);
-        let left = self.pairs.left_at(frame.t);
-        poses.iter_mut().for_each(|pose| pose.left = left.contains(&pose.track));
-        let candidates =
-            if left.is_empty() { candidates } else { Candidates::new(&poses, self.pairs.reaches(self.crowd_gap)) };
         let moment = Moment { t: frame.t, frame: frame.size, poses: &poses, pause_us, motions: &self.tracks, new_step };
         if self.tracks.len() > poses.len() || self.pairs.has_lone() {
             self.pairs.pause_unseen(moment, |_, _| true, changes);

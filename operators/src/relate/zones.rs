@@ -5,8 +5,9 @@
 //! for a while, and is dated back to the moment it crossed.
 
 use super::SpanChange;
-use super::config::{LineConfig, RelateConfig, ZoneConfig};
+use super::config::RelateConfig;
 use super::evidence::Evidence;
+use super::zone_config::{LineConfig, ZoneConfig};
 use std::collections::BTreeMap;
 use vokg_engine::evidence::{Detail, EvidenceSpan, RelationKind};
 use vokg_engine::geometry::Size;
@@ -182,9 +183,8 @@ fn encloses(polygon: &[[f32; 2]], size: Size, at: Point) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::config::Direction;
     use super::super::testing::{apply, clip, seen};
-    use super::super::{RelateConfig, Relations};
+    use super::super::{Direction, RelateConfig, Relations};
     use super::*;
 
     const SIZE: Size = Size { width: 200, height: 100 };
