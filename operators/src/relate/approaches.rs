@@ -31,7 +31,7 @@ impl Relation for Approaches {
     }
 
     fn reach(&self) -> Reach {
-        Reach::Towards(self.bounds.off_speed)
+        Reach::Towards { speed: self.bounds.on_speed, cos: self.bounds.on_cos }
     }
 
     fn judge(&self, pair: &Pair<'_>, was_on: bool) -> Judgement {

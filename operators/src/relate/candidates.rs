@@ -34,7 +34,9 @@ impl Reaches {
             // What was held is judged whether it is a candidate or not; what was left meets everybody.
             Reach::After(_) | Reach::Left => all,
             Reach::Moving(_) | Reach::Behind(_) => Self { speed: Some(all.speed.unwrap_or(MOVING_SPEED)), ..all },
-            Reach::Towards(speed) => Self { speed: Some(all.speed.map_or(speed, |least| least.min(speed))), ..all },
+            Reach::Towards { speed, .. } => {
+                Self { speed: Some(all.speed.map_or(speed, |least| least.min(speed))), ..all }
+            }
         })
     }
 }
@@ -132,7 +134,7 @@ mod tests {
         let mut poses =
             poses(&[(0.0, 0.0, 9.0, 9.0), (5.0, 0.0, 9.0, 9.0), (300.0, 0.0, 9.0, 9.0), (600.0, 0.0, 9.0, 9.0)]);
         poses[2].speed_px = 100.0;
-        let reaches = Reaches::new(0.1, [Reach::Gap(0.5), Reach::Towards(0.15)].into_iter());
+        let reaches = Reaches::new(0.1, [Reach::Gap(0.5), Reach::Towards { speed: 0.15, cos: 0.7 }].into_iter());
         let candidates = Candidates::new(&poses, reaches);
         let row = |i| {
             let mut row = Vec::new();

@@ -2,7 +2,8 @@
 //!
 //! A span is stated when it begins, once more when it has held long enough to be believed, and when it ends. Between
 //! it is silent, however many frames it lasts. While a track is unseen the span is closed provisionally where it was
-//! last judged; if the track is back soon enough, it is open again under the same number.
+//! last judged, which is stated as soon as an interval could end by it; if the track is back soon enough, it is open again
+//! under the same number.
 
 use super::SpanChange;
 use vokg_engine::evidence::{Detail, EvidenceSpan, RelationKind};
@@ -108,27 +109,38 @@ impl Evidence {
         self.on_us = t;
         self.confidence_sum += confidence;
         self.confidence_count = self.confidence_count.saturating_add(1);
-        let resumed = self.phase == Phase::Paused;
         let now_believed = !self.believed && t - self.from_us >= hold_on_us;
-        if resumed || now_believed {
-            self.believed |= now_believed;
-            (self.phase, self.to_us) = (Phase::On, None);
+        let closed = self.stated.is_some_and(|stated| stated.to_us.is_some());
+        self.believed |= now_believed;
+        (self.phase, self.to_us) = (Phase::On, None);
+        if closed || now_believed {
             self.state(out);
         }
     }
 
-    /// Nobody can tell whether it holds: until further notice it ended when it was last judged.
-    pub(super) fn pause(&mut self, out: &mut Vec<SpanChange>) {
+    /// Nobody can tell at `t` whether it holds: until further notice it ended when it was last judged. Of what is believed
+    /// that is stated once it has lasted for `patience_us`; intervals that bridge as much are the same, and a sighting missed
+    /// here and there costs nothing.
+    pub(super) fn pause(&mut self, t: Micros, patience_us: Micros, out: &mut Vec<SpanChange>) {
         if self.phase == Phase::On {
             (self.phase, self.to_us) = (Phase::Paused, Some(self.on_us));
+        }
+        if self.phase == Phase::Paused && (!self.believed || self.on_us + patience_us <= t) {
             self.state(out);
         }
+    }
+
+    /// As [`Evidence::pause`], stated at once.
+    pub(super) fn close(&mut self, out: &mut Vec<SpanChange>) {
+        self.pause(self.on_us, 0, out);
     }
 
     /// It no longer holds at `t`. A paused one has ended where it paused.
     pub(super) fn end(&mut self, t: Micros, out: &mut Vec<SpanChange>) {
         if self.phase == Phase::On {
             self.to_us = Some(t.max(self.from_us));
+        }
+        if self.phase != Phase::Over {
             self.state(out);
         }
         self.phase = Phase::Over;
@@ -217,15 +229,36 @@ mod tests {
         let mut evidence = Evidence::begin(RelationKind::NEAR, (TrackId(1), TrackId(2)), 100, 100, 1.0);
         evidence.number(5, &mut out);
         evidence.hold(130, 1.0, 1000, &mut out);
-        evidence.pause(&mut out);
-        evidence.pause(&mut out);
+        evidence.pause(140, 40, &mut out);
+        evidence.pause(150, 40, &mut out);
         assert_eq!(changes(&mut out), [(1, None, 1000), (-1, None, 1000), (1, Some(130), 1000)]);
         assert!(evidence.continues(180, 50) && !evidence.continues(181, 50));
         evidence.hold(170, 1.0, 1000, &mut out);
         assert_eq!(changes(&mut out), [(-1, Some(130), 1000), (1, None, 1000)]);
-        evidence.pause(&mut out);
+        evidence.close(&mut out);
         out.clear();
         evidence.end(400, &mut out);
         assert_eq!(changes(&mut out), [], "it had ended at 170");
+    }
+
+    #[test]
+    fn a_short_pause_of_what_is_believed_is_silent() {
+        let mut out = Vec::new();
+        let mut evidence = Evidence::begin(RelationKind::NEAR, (TrackId(1), TrackId(2)), 100, 100, 1.0);
+        evidence.number(5, &mut out);
+        evidence.hold(150, 1.0, 50, &mut out);
+        out.clear();
+        evidence.pause(160, 40, &mut out);
+        evidence.hold(170, 0.0, 50, &mut out);
+        assert_eq!(changes(&mut out), [], "neither the pause nor its end, nor the confidence that changed");
+        evidence.pause(209, 40, &mut out);
+        assert_eq!(changes(&mut out), []);
+        evidence.pause(210, 40, &mut out);
+        assert_eq!(changes(&mut out), [(-1, None, 1000), (1, Some(170), 667)]);
+        evidence.hold(220, 1.0, 50, &mut out);
+        assert_eq!(changes(&mut out), [(-1, Some(170), 667), (1, None, 750)]);
+        evidence.pause(230, 40, &mut out);
+        evidence.end(240, &mut out);
+        assert_eq!(changes(&mut out), [(-1, None, 750), (1, Some(220), 750)], "an unstated pause is stated by its end");
     }
 }

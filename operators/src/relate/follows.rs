@@ -7,7 +7,7 @@
 use super::config::FollowsConfig;
 use super::pair::{End, Pair};
 use super::relation::{Judgement, Reach, Relation, confidence};
-use super::trail::{Point, STEP_US, Trail};
+use super::trail::{STEP_US, Trail};
 use vokg_engine::evidence::{IntervalRule, RelationKind};
 use vokg_engine::time::{Micros, micros_from_secs};
 
@@ -51,14 +51,13 @@ impl Follows {
     /// the feet, whichever fits better, since things of unlike heights share the ground.
     fn error(&self, a: &Trail, b: &Trail, now: u64, lag: u64, stride: usize) -> Option<f64> {
         let (mut centres, mut feet, mut count) = (0.0, 0.0, 0.0);
-        for back in (0..=self.window).step_by(stride) {
-            let (p, q) = (a.at(now.checked_sub(back)?)?, b.at(now.checked_sub(back + lag)?)?);
-            let apart = |y: fn(&Point) -> f64| {
-                let (dx, dy) = (p.centre.0 - q.centre.0, y(p) - y(q));
-                (dx * dx + dy * dy).sqrt()
-            };
-            centres += apart(|point| point.centre.1);
-            feet += apart(|point| point.bottom);
+        let (from, then) = (now.checked_sub(self.window)?, now.checked_sub(lag)?);
+        let ways = a.back(from, now, stride)?.zip(b.back(then.checked_sub(self.window)?, then, stride)?);
+        for (p, q) in ways {
+            let dx = p.centre.0 - q.centre.0;
+            let apart = |dy: f64| (dx * dx + dy * dy).sqrt();
+            centres += apart(p.centre.1 - q.centre.1);
+            feet += apart(p.bottom - q.bottom);
             count += 1.0;
         }
         Some(centres.min(feet) / count)

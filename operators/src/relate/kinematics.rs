@@ -20,8 +20,35 @@ const AREA_SETTLE_SECS: f64 = 0.5;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Velocity {
     samples: VecDeque<(Micros, Edges)>,
+    /// Of the samples, unless there are none.
+    fit: Option<Fit>,
     /// Mean square of the distance of the centre from the line through it, along one axis.
     noise: Option<(Micros, f64)>,
+}
+
+/// The lines through the edges of a window.
+#[derive(Clone, Copy, Debug)]
+struct Fit {
+    count: f64,
+    /// Mean time of the samples, in seconds after the last one; not positive.
+    mean_secs: f64,
+    /// Sum of the squares of the times about their mean.
+    spread: f64,
+    x: Line,
+    y: Line,
+}
+
+/// The lines through both edges along one axis, in pixels and pixels per second.
+#[derive(Clone, Copy, Debug)]
+struct Line {
+    mean_low: f64,
+    mean_high: f64,
+    slope_low: f64,
+    slope_high: f64,
+    /// Sum of the squared distances of the centre from its line.
+    off: f64,
+    low_free: bool,
+    high_free: bool,
 }
 
 /// Which sightings a velocity is measured from.
@@ -78,7 +105,8 @@ impl Velocity {
         while self.samples.len() > SAMPLES_MAX || (self.samples.len() > 3 && self.samples.front().is_some_and(is_old)) {
             self.samples.pop_front();
         }
-        if let Some(square) = self.residual_square() {
+        self.fit = Fit::new(&self.samples);
+        if let Some(square) = self.fit.and_then(|fit| fit.residual_square()) {
             self.noise = Some(match self.noise {
                 None => (t, square),
                 Some((before, mean)) => {
@@ -89,52 +117,26 @@ impl Velocity {
         }
     }
 
-    /// Mean square of the residuals of the centre along x and y, each with two degrees of freedom taken by the line.
-    fn residual_square(&self) -> Option<f64> {
-        let count = self.samples.len();
-        let last = self.samples.back()?.0;
-        if count < 3 {
-            return None;
-        }
-        let along = |extent: fn(&Edges) -> &Extent| {
-            let points = self.samples.iter().map(|(then, edges)| {
-                let extent = extent(edges);
-                (-secs_from_micros(last - then), (extent.low + extent.high) / 2.0)
-            });
-            let slope = slope(points.clone(), count);
-            let (sum_x, sum_y) = points.clone().fold((0.0, 0.0), |(x, y), p| (x + p.0, y + p.1));
-            let (mean_x, mean_y) = (sum_x / count as f64, sum_y / count as f64);
-            points.fold(0.0, |sum, p| {
-                let off = p.1 - mean_y - slope * (p.0 - mean_x);
-                sum + off * off
-            })
-        };
-        Some((along(|edges| &edges.x) + along(|edges| &edges.y)) / (2.0 * (count - 2) as f64))
-    }
-
     /// The standard error of the speed in pixels per second, from how far sightings lie beside their line.
     pub(super) fn speed_noise(&self) -> f64 {
-        let (Some((_, square)), Some((last, _))) = (self.noise, self.samples.back()) else { return 0.0 };
-        let count = self.samples.len() as f64;
-        let back = |then: &Micros| secs_from_micros(last - then);
-        let mean = self.samples.iter().map(|(then, _)| back(then)).sum::<f64>() / count;
-        let spread = self.samples.iter().map(|(then, _)| (back(then) - mean) * (back(then) - mean)).sum::<f64>();
-        if spread > 0.0 { (2.0 * square / spread).sqrt() } else { 0.0 }
+        let (Some((_, square)), Some(fit)) = (self.noise, self.fit) else { return 0.0 };
+        if fit.spread > 0.0 { (2.0 * square / fit.spread).sqrt() } else { 0.0 }
     }
 
     /// The box `back_us` before `t` by the mean over the window, which is free of the noise of single boxes. Where sightings
     /// are missing, `velocity` brings the mean to that moment.
     pub(super) fn mean_box(&self, t: Micros, back_us: Micros, velocity: Option<(f64, f64)>) -> Option<MeanBox> {
-        let count = self.samples.len() as f64;
-        let mean = |of: fn(&(Micros, Edges)) -> f64| self.samples.iter().map(of).sum::<f64>() / count;
-        let first = self.samples.front()?.0;
-        let late = secs_from_micros(t.saturating_sub(back_us).max(first) - first)
-            - self.samples.iter().map(|(then, _)| secs_from_micros(then - first)).sum::<f64>() / count;
-        let whole = self.samples.iter().all(|(_, edges)| edges.whole());
+        let (fit, first, last) = (self.fit?, self.samples.front()?.0, self.samples.back()?.0);
+        let moment_us = t.saturating_sub(back_us).max(first);
+        let late = secs_from_micros(moment_us - first) - secs_from_micros(last - first) - fit.mean_secs;
+        let whole = fit.x.low_free && fit.x.high_free && fit.y.low_free && fit.y.high_free;
         let (dx, dy) = velocity.filter(|_| whole).map_or((0.0, 0.0), |(x, y)| (x * late, y * late));
-        let (left, right) = (mean(|(_, edges)| edges.x.low), mean(|(_, edges)| edges.x.high));
-        let (top, bottom) = (mean(|(_, edges)| edges.y.low), mean(|(_, edges)| edges.y.high));
-        Some(MeanBox { left: left + dx, top: top + dy, right: right + dx, bottom: bottom + dy })
+        Some(MeanBox {
+            left: fit.x.mean_low + dx,
+            top: fit.y.mean_low + dy,
+            right: fit.x.mean_high + dx,
+            bottom: fit.y.mean_high + dy,
+        })
     }
 
     /// Pixels per second, for as long after the last sighting as the window is.
@@ -143,41 +145,94 @@ impl Velocity {
     /// axis with no edge that was free throughout says nothing and counts as standing still; if neither axis has one,
     /// there is no velocity.
     pub(super) fn at(&self, t: Micros, window: &VelocityWindow) -> Option<(f64, f64)> {
-        let (first, last) = (self.samples.front()?.0, self.samples.back()?.0);
+        let (fit, first, last) = (self.fit?, self.samples.front()?.0, self.samples.back()?.0);
         if self.samples.len() < 3 || last - first < window.span_us || last + window.length_us < t {
             return None;
         }
-        let along = |extent: fn(&Edges) -> &Extent| {
-            let low_free = self.samples.iter().all(|(_, edges)| extent(edges).low_free);
-            let high_free = self.samples.iter().all(|(_, edges)| extent(edges).high_free);
-            let (low, high) = match (low_free, high_free) {
-                (true, true) => (0.5, 0.5),
-                (true, false) => (1.0, 0.0),
-                (false, true) => (0.0, 1.0),
-                (false, false) => return None,
-            };
-            let points = self.samples.iter().map(|(then, edges)| {
-                let extent = extent(edges);
-                (-secs_from_micros(last - then), low * extent.low + high * extent.high)
-            });
-            Some(slope(points, self.samples.len()))
-        };
-        match (along(|edges| &edges.x), along(|edges| &edges.y)) {
+        match (fit.x.slope(), fit.y.slope()) {
             (None, None) => None,
             (x, y) => Some((x.unwrap_or(0.0), y.unwrap_or(0.0))),
         }
     }
 }
 
-/// Least-squares slope; 0 where all points have one abscissa.
-fn slope(points: impl Iterator<Item = (f64, f64)> + Clone, count: usize) -> f64 {
-    let (sum_x, sum_y) = points.clone().fold((0.0, 0.0), |(x, y), p| (x + p.0, y + p.1));
-    let (mean_x, mean_y) = (sum_x / count as f64, sum_y / count as f64);
-    let (xy, xx) = points.fold((0.0, 0.0), |(xy, xx), p| {
-        let dx = p.0 - mean_x;
-        (xy + dx * (p.1 - mean_y), xx + dx * dx)
-    });
-    if xx > 0.0 { xy / xx } else { 0.0 }
+impl Fit {
+    /// One pass over the window; places are taken from those of the last sample, so that their squares stay small.
+    fn new(samples: &VecDeque<(Micros, Edges)>) -> Option<Self> {
+        let (last_us, last) = samples.back()?;
+        let (mut sum_secs, mut sum_square) = (0.0, 0.0);
+        let (mut x, mut y) = (Sums::default(), Sums::default());
+        for (t, edges) in samples {
+            let secs = -secs_from_micros(last_us - t);
+            sum_secs += secs;
+            sum_square += secs * secs;
+            x.add(secs, &edges.x, &last.x);
+            y.add(secs, &edges.y, &last.y);
+        }
+        let count = samples.len() as f64;
+        let mean_secs = sum_secs / count;
+        let spread = (sum_square - sum_secs * mean_secs).max(0.0);
+        let line = |sums: Sums, last: &Extent| sums.line(count, mean_secs, spread, last);
+        Some(Self { count, mean_secs, spread, x: line(x, &last.x), y: line(y, &last.y) })
+    }
+
+    /// Mean square of the residuals of the centre along x and y, each with two degrees of freedom taken by the line.
+    fn residual_square(&self) -> Option<f64> {
+        (self.count >= 3.0).then(|| (self.x.off + self.y.off) / (2.0 * (self.count - 2.0)))
+    }
+}
+
+impl Line {
+    /// The slope of the centre, or of one edge where the border cut the other; `None` where neither was free throughout.
+    fn slope(&self) -> Option<f64> {
+        match (self.low_free, self.high_free) {
+            (true, true) => Some(0.5 * (self.slope_low + self.slope_high)),
+            (true, false) => Some(self.slope_low),
+            (false, true) => Some(self.slope_high),
+            (false, false) => None,
+        }
+    }
+}
+
+/// Sums over a window along one axis, of places from those of the last sample.
+#[derive(Clone, Copy, Default)]
+struct Sums {
+    low: f64,
+    high: f64,
+    secs_low: f64,
+    secs_high: f64,
+    centre_square: f64,
+    low_cut: bool,
+    high_cut: bool,
+}
+
+impl Sums {
+    fn add(&mut self, secs: f64, extent: &Extent, last: &Extent) {
+        let (low, high) = (extent.low - last.low, extent.high - last.high);
+        let centre = 0.5 * (low + high);
+        self.low += low;
+        self.high += high;
+        self.secs_low += secs * low;
+        self.secs_high += secs * high;
+        self.centre_square += centre * centre;
+        self.low_cut |= !extent.low_free;
+        self.high_cut |= !extent.high_free;
+    }
+
+    fn line(self, count: f64, mean_secs: f64, spread: f64, last: &Extent) -> Line {
+        let slope = |sum: f64, sum_secs: f64| if spread > 0.0 { (sum_secs - mean_secs * sum) / spread } else { 0.0 };
+        let (slope_low, slope_high) = (slope(self.low, self.secs_low), slope(self.high, self.secs_high));
+        let (centre, rise) = (0.5 * (self.low + self.high), 0.5 * (slope_low + slope_high));
+        Line {
+            mean_low: last.low + self.low / count,
+            mean_high: last.high + self.high / count,
+            slope_low,
+            slope_high,
+            off: (self.centre_square - centre * centre / count - rise * rise * spread).max(0.0),
+            low_free: !self.low_cut,
+            high_free: !self.high_cut,
+        }
+    }
 }
 
 /// Running median of a track's size, the square root of its box's area.

@@ -19,6 +19,7 @@ mod evidence;
 pub mod facts;
 mod follows;
 mod handling;
+mod judges;
 mod kinematics;
 mod leaves;
 mod mask_gap;

@@ -2,7 +2,6 @@
 
 use super::mask_gap::mask_gap;
 use super::pose::{Motion, Pose};
-use super::relation::Reach;
 use super::trail::Trail;
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
@@ -91,41 +90,6 @@ impl<'a> Shared<'a> {
             new_step,
         }
     }
-
-    /// Whether both are further apart than this, in sizes.
-    pub(super) fn is_beyond(&self, gap: f64) -> bool {
-        self.box_gap_px > gap * self.size_px
-    }
-
-    /// Whether a relation from the one to the other can hold.
-    pub(super) fn reached(&self, reach: Reach, from: &Pose, to: &Pose) -> bool {
-        match reach {
-            Reach::Gap(gap) => self.box_gap_px <= gap * self.size_px,
-            Reach::After(kind) => self.held.iter().any(|held| held.kind == kind),
-            Reach::Left => to.left,
-            Reach::Moving(gap) => {
-                self.box_gap_px <= gap * self.size_px && from.velocity.is_some() && to.velocity.is_some()
-            }
-            Reach::Behind(gap) => self.box_gap_px <= gap * self.size_px && is_behind(from, to),
-            // Without a velocity the relation itself decides.
-            Reach::Towards(speed) => from.velocity.is_none() || from.speed_px >= speed * self.size_px,
-        }
-    }
-}
-
-/// Whether the one moves towards the other and that one away from it, neither much aslant. Without roots, since most pairs
-/// of a crowd are asked.
-pub(super) fn is_behind(from: &Pose, to: &Pose) -> bool {
-    const COS_SQUARE: f64 = 0.04;
-    let (dx, dy) = (to.centre.0 - from.centre.0, to.centre.1 - from.centre.1);
-    let distance_square = dx * dx + dy * dy;
-    let heads = |pose: &Pose| {
-        pose.velocity.is_some_and(|(x, y)| {
-            let along = x * dx + y * dy;
-            along > 0.0 && along * along >= COS_SQUARE * (x * x + y * y) * distance_square
-        })
-    };
-    heads(from) && heads(to)
 }
 
 impl<'a> Pair<'a> {

@@ -3,11 +3,12 @@
 use super::SpanChange;
 use super::candidates::Reaches;
 use super::evidence::Evidence;
-use super::pair::{Held, Pair, Shared, is_behind};
+use super::judges::{Ask, Glance, Judges};
+use super::pair::{Held, Pair, Shared};
 use super::pose::{Motion, Pose};
-use super::relation::{Judgement, Reach, Registry, Relation};
+use super::relation::{Judgement, Registry};
 use std::collections::{BTreeMap, BTreeSet};
-use vokg_engine::evidence::{EvidenceSpan, IntervalRule, RelationKind};
+use vokg_engine::evidence::{EvidenceSpan, RelationKind};
 use vokg_engine::geometry::Size;
 use vokg_engine::id::TrackId;
 use vokg_engine::time::{Micros, SECOND_US};
@@ -23,73 +24,10 @@ pub(super) struct Pairs {
     relations: Judges,
     evidence: BTreeMap<Key, Vec<Slot>>,
     last_number: u32,
-    /// How often evidence outlived a track; from the first on, all pairs are looked at in every frame.
-    lone: usize,
-}
-
-/// A relation with what is asked of it for every pair.
-struct Judged {
-    relation: Box<dyn Relation>,
-    kind: RelationKind,
-    rule: IntervalRule,
-    reach: Reach,
-}
-
-/// The relations, and how far they reach together.
-struct Judges {
-    all: Vec<Judged>,
-    /// Beyond this gap, in sizes, no relation bound to a gap begins.
-    gap: f64,
-    /// Slower than this towards the other, in sizes per second, no relation bound to a speed begins.
-    towards: f64,
-    /// Further apart than this, in sizes, no relation between two that move begins, ...
-    moving: f64,
-    /// ... and none between one behind the other.
-    behind: f64,
-}
-
-impl Judges {
-    fn new(registry: Registry) -> Self {
-        let judged = |relation: Box<dyn Relation>| {
-            let (kind, rule, reach) = (relation.kind(), relation.rule(), relation.reach());
-            Judged { relation, kind, rule, reach }
-        };
-        let all: Vec<Judged> = registry.into_relations().into_iter().map(judged).collect();
-        let (mut gap, mut towards, mut moving, mut behind) = (0.0f64, f64::INFINITY, 0.0f64, 0.0f64);
-        for judged in &all {
-            match judged.reach {
-                Reach::Gap(reach) => gap = gap.max(reach),
-                Reach::Towards(speed) => towards = towards.min(speed),
-                Reach::Moving(reach) => moving = moving.max(reach),
-                Reach::Behind(reach) => behind = behind.max(reach),
-                Reach::After(_) | Reach::Left => {}
-            }
-        }
-        Self { all, gap, towards, moving, behind }
-    }
-
-    /// Whether anything can begin between two without a past. Most pairs of a crowd end here, so that there are no roots
-    /// in it; where rounding could matter it says yes.
-    fn may_begin(&self, a: &Pose, b: &Pose) -> bool {
-        const GENEROUS: f64 = 1.0 - 1e-6;
-        let size_square = a.size_px * b.size_px;
-        let (x, y) = a.rect.apart(&b.rect);
-        let gap_square = f64::from(x) * f64::from(x) + f64::from(y) * f64::from(y);
-        let within = |gap: f64| gap_square * GENEROUS <= gap * gap * size_square;
-        if within(self.gap) || a.left || b.left || within(self.moving) && a.speed_px > 0.0 && b.speed_px > 0.0 {
-            return true;
-        }
-        if within(self.behind) && (is_behind(a, b) || is_behind(b, a)) {
-            return true;
-        }
-        let (dx, dy) = (b.centre.0 - a.centre.0, b.centre.1 - a.centre.1);
-        let least_square = self.towards * self.towards * size_square * (dx * dx + dy * dy) * GENEROUS;
-        let comes = |pose: &Pose, sign: f64| {
-            let along = pose.velocity.map(|(x, y)| sign * (x * dx + y * dy));
-            along.is_some_and(|along| along >= 0.0 && along * along >= least_square)
-        };
-        comes(a, 1.0) || comes(b, -1.0)
-    }
+    /// Those whose first track is gone, while the relation goes on.
+    lone: BTreeSet<Key>,
+    /// Those with evidence of ABANDONED, and some that had it.
+    left: BTreeSet<Key>,
 }
 
 /// Evidence of one relation in one direction.
@@ -99,18 +37,20 @@ struct Slot {
     evidence: Evidence,
 }
 
-impl Judged {
-    /// How long it must have been judged to hold until it is believed.
-    fn believed_us(&self) -> Micros {
-        self.rule.hold_on_us + self.rule.delay_us
-    }
-}
-
 impl Slot {
+    /// For [`Judges::ask`].
+    fn standing(&self) -> (usize, RelationKind, bool, bool) {
+        (self.relation, self.evidence.kind(), self.forward, self.evidence.is_over())
+    }
+
     fn held(&self) -> Held {
         let Self { forward, evidence, .. } = self;
         let (kind, from_us, on_us) = (evidence.kind(), evidence.began_us(), evidence.on_us());
         Held { kind, forward: *forward, from_us, on_us, on: evidence.is_on(), believed: evidence.is_believed() }
+    }
+
+    fn is_abandoned(&self) -> bool {
+        self.evidence.kind() == RelationKind::ABANDONED
     }
 
     fn ends(&self, (a, b): Key) -> (TrackId, TrackId) {
@@ -162,7 +102,13 @@ impl Moment<'_> {
 
 impl Pairs {
     pub(super) fn new(registry: Registry) -> Self {
-        Self { relations: Judges::new(registry), evidence: BTreeMap::new(), last_number: 0, lone: 0 }
+        Self {
+            relations: Judges::new(registry),
+            evidence: BTreeMap::new(),
+            last_number: 0,
+            lone: BTreeSet::new(),
+            left: BTreeSet::new(),
+        }
     }
 
     /// The number of the next span.
@@ -191,7 +137,8 @@ impl Pairs {
         candidates: impl Fn(usize, &mut Vec<usize>),
         changes: &mut Changes,
     ) {
-        let (mut row, mut held) = (Vec::new(), Vec::new());
+        let (mut row, mut held, mut asked) = (Vec::new(), Vec::new(), Vec::new());
+        let glances: Vec<Glance> = moment.poses.iter().map(Glance::from).collect();
         for (i, a) in moment.poses.iter().enumerate() {
             row.clear();
             candidates(i, &mut row);
@@ -214,19 +161,25 @@ impl Pairs {
                 let key = (a.track, b.track);
                 while known.next_if(|(other, _)| **other < key).is_some() {}
                 if let Some((_, slots)) = known.next_if(|(other, _)| **other == key) {
+                    self.relations.ask((&glances[i], &glances[j]), slots.iter().map(Slot::standing), &mut asked);
                     held.clear();
                     held.extend(slots.iter().map(Slot::held));
-                    judge_pair(&self.relations, slots, &held, (a, b), moment, changes);
+                    let begun_before = changes.begun.len();
+                    judge_pair(&self.relations, &asked, slots, &held, (a, b), moment, changes);
                     if slots.is_empty() {
                         emptied.push(key);
                     }
+                    if changes.begun.len() > begun_before && slots.iter().any(Slot::is_abandoned) {
+                        self.left.insert(key);
+                    }
                     continue;
                 }
-                if !self.relations.may_begin(a, b) {
+                self.relations.ask((&glances[i], &glances[j]), std::iter::empty(), &mut asked);
+                if asked.is_empty() {
                     continue;
                 }
                 let mut slots = Vec::new();
-                judge_pair(&self.relations, &mut slots, &[], (a, b), moment, changes);
+                judge_pair(&self.relations, &asked, &mut slots, &[], (a, b), moment, changes);
                 if !slots.is_empty() {
                     begun.push((key, slots));
                 }
@@ -237,22 +190,21 @@ impl Pairs {
     }
 
     /// The tracks that lay at `t` where others had left them.
-    pub(super) fn left_at(&self, t: Micros) -> BTreeSet<TrackId> {
-        let on = |slot: &&Slot| {
-            let Slot { evidence, .. } = slot;
-            let lay = evidence.began_us() < t && (!evidence.is_over() || evidence.on_us() >= t);
-            evidence.kind() == RelationKind::ABANDONED && lay
-        };
-        let left = |(key, slots): (&Key, &Vec<Slot>)| slots.iter().find(on).map(|slot| slot.ends(*key).1);
-        match self.relations.all.iter().any(|judged| judged.reach == Reach::Left) {
-            true => self.evidence.iter().filter_map(left).collect(),
-            false => BTreeSet::new(),
+    pub(super) fn left_at(&mut self, t: Micros) -> BTreeSet<TrackId> {
+        self.left.retain(|key| self.evidence.get(key).is_some_and(|slots| slots.iter().any(Slot::is_abandoned)));
+        if !self.relations.look_at_left() {
+            return BTreeSet::new();
         }
+        let lay =
+            |Slot { evidence, .. }: &Slot| evidence.began_us() < t && (!evidence.is_over() || evidence.on_us() >= t);
+        let slots = self.left.iter().filter_map(|key| Some((key, self.evidence.get(key)?)));
+        let slots = slots.flat_map(|(key, slots)| slots.iter().map(move |slot| (key, slot)));
+        slots.filter(|(_, slot)| slot.is_abandoned() && lay(slot)).map(|(key, slot)| slot.ends(*key).1).collect()
     }
 
     /// Whether evidence goes on with a track that is gone.
     pub(super) fn has_lone(&self) -> bool {
-        self.lone > 0
+        !self.lone.is_empty()
     }
 
     /// Pauses evidence of the pairs `involved` of which not both are seen; some goes on without its first track.
@@ -278,23 +230,30 @@ impl Pairs {
                         slot.evidence.hold(moment.t, confidence, relation.believed_us(), &mut changes.stated);
                     }
                     Some(Judgement::Off) => end(&mut slot.evidence, moment.t, relation.rule.delay_us, changes),
-                    _ => slot.evidence.pause(&mut changes.stated),
+                    _ => slot.evidence.pause(moment.t, relation.patience_us(), &mut changes.stated),
                 }
             }
         }
+        let evidence = &mut self.evidence;
+        self.lone.retain(|key| {
+            let goes_on = evidence.get(key).is_some_and(|slots| slots.iter().any(|slot| !slot.evidence.is_over()));
+            if !goes_on {
+                evidence.remove(key);
+            }
+            goes_on
+        });
     }
 
     /// Pauses everything.
     pub(super) fn pause_all(&mut self, changes: &mut Changes) {
         let slots = self.evidence.values_mut().flatten();
-        slots.for_each(|slot| slot.evidence.pause(&mut changes.stated));
+        slots.for_each(|slot| slot.evidence.close(&mut changes.stated));
     }
 
     /// Forgets the pairs of a track that is gone; what held ended when it was last judged.
     /// What goes on without its first track stays until its second is gone.
     pub(super) fn forget(&mut self, track: TrackId, changes: &mut Changes) {
-        let relations = &self.relations.all;
-        let mut lone = 0;
+        let (relations, lone) = (&self.relations.all, &mut self.lone);
         self.evidence.retain(|key, slots| {
             if key.0 != track && key.1 != track {
                 return true;
@@ -304,18 +263,19 @@ impl Pairs {
                     && !slot.evidence.is_over()
                     && relations[slot.relation].relation.judge_alone(None).is_some()
             };
-            let before = slots.len();
             slots.retain_mut(|slot| {
                 let stays = outlives(slot);
                 if !stays {
-                    slot.evidence.pause(&mut changes.stated);
+                    slot.evidence.close(&mut changes.stated);
                 }
                 stays
             });
-            lone += usize::from(before > 0 && !slots.is_empty());
+            match slots.is_empty() {
+                true => _ = lone.remove(key),
+                false => _ = lone.insert(*key),
+            }
             !slots.is_empty()
         });
-        self.lone += lone;
     }
 
     /// Ends everything at `t`; what is paused has ended where it paused.
@@ -323,7 +283,8 @@ impl Pairs {
         let slots = self.evidence.values_mut().flatten();
         slots.for_each(|slot| slot.evidence.end(t, &mut changes.stated));
         self.evidence.clear();
-        self.lone = 0;
+        self.lone.clear();
+        self.left.clear();
     }
 
     /// Numbers and states the spans that began, in the order (begin, kind, a, b), whenever they were noticed.
@@ -353,9 +314,10 @@ impl Pairs {
     }
 }
 
-/// `held` tells when each relation of `slots` last held, as of the frames before.
+/// Judges what is `asked`; `held` tells when each relation of `slots` last held, as of the frames before.
 fn judge_pair(
     relations: &Judges,
+    asked: &[Ask],
     slots: &mut Vec<Slot>,
     held: &[Held],
     (a, b): (&Pose, &Pose),
@@ -363,59 +325,53 @@ fn judge_pair(
     changes: &mut Changes,
 ) {
     let shared = Shared::new(a, b, moment.t, moment.frame, held, moment.motions, moment.new_step);
-    let far = shared.is_beyond(relations.gap);
-    for (index, judged) in relations.all.iter().enumerate() {
-        if far && matches!(judged.reach, Reach::Gap(_)) && slots.iter().all(|slot| slot.relation != index) {
-            continue;
-        }
-        let directions: &[bool] = if judged.rule.symmetric { &[true] } else { &[true, false] };
-        for &forward in directions {
-            let (from, to) = if forward { (a, b) } else { (b, a) };
-            let at = slots.iter().position(|slot| slot.relation == index && slot.forward == forward);
-            let was_on = at.is_some_and(|at| slots[at].evidence.continues(moment.t, moment.pause_us));
-            let judgement = match was_on || shared.reached(judged.reach, from, to) {
-                true => judged.relation.judge(&Pair::new(from, to, &shared), was_on),
-                false => Judgement::Off,
-            };
-            let known = at.map(|at| &mut slots[at].evidence);
-            let (confidence, lag_us) = match (judgement, known) {
-                (Judgement::Off, None) | (Judgement::Unclear, None) => continue,
-                (Judgement::Unclear, Some(known)) => {
-                    known.pause(&mut changes.stated);
-                    continue;
-                }
-                (Judgement::Off, Some(known)) => {
-                    end(known, moment.t, judged.rule.delay_us, changes);
-                    continue;
-                }
-                (Judgement::On(confidence), _) => (confidence * a.score.min(b.score), None),
-                (Judgement::OnWithLag(confidence, lag_us), _) => (confidence * a.score.min(b.score), Some(lag_us)),
-            };
-            let evidence = match at {
-                Some(at) if was_on => {
-                    let known = &mut slots[at].evidence;
-                    known.hold(moment.t, confidence, judged.believed_us(), &mut changes.stated);
-                    known
-                }
-                at => {
-                    let before = at.map_or(0, |at| slots[at].evidence.until_us());
-                    let earliest = a.since_us.max(b.since_us).max(before);
-                    let from_us = moment.t.saturating_sub(judged.rule.delay_us).max(earliest).min(moment.t);
-                    let ends = (from.track, to.track);
-                    let begun = Evidence::begin(judged.kind, ends, moment.t, from_us, confidence);
-                    changes.begun.push((a.track, b.track));
-                    let at = at.unwrap_or(slots.len());
-                    match slots.get_mut(at) {
-                        Some(slot) => {
-                            end(&mut std::mem::replace(&mut slot.evidence, begun), moment.t, 0, changes);
-                        }
-                        None => slots.push(Slot { relation: index, forward, evidence: begun }),
+    for &Ask { relation: index, forward, reached } in asked {
+        let judged = &relations.all[index];
+        let (from, to) = if forward { (a, b) } else { (b, a) };
+        let at = slots.iter().position(|slot| slot.relation == index && slot.forward == forward);
+        let was_on = at.is_some_and(|at| slots[at].evidence.continues(moment.t, moment.pause_us));
+        let judgement = match was_on || reached {
+            true => judged.relation.judge(&Pair::new(from, to, &shared), was_on),
+            false => Judgement::Off,
+        };
+        let known = at.map(|at| &mut slots[at].evidence);
+        let (confidence, lag_us) = match (judgement, known) {
+            (Judgement::Off, None) | (Judgement::Unclear, None) => continue,
+            (Judgement::Unclear, Some(known)) => {
+                known.pause(moment.t, judged.patience_us(), &mut changes.stated);
+                continue;
+            }
+            (Judgement::Off, Some(known)) => {
+                end(known, moment.t, judged.rule.delay_us, changes);
+                continue;
+            }
+            (Judgement::On(confidence), _) => (confidence * a.score.min(b.score), None),
+            (Judgement::OnWithLag(confidence, lag_us), _) => (confidence * a.score.min(b.score), Some(lag_us)),
+        };
+        let evidence = match at {
+            Some(at) if was_on => {
+                let known = &mut slots[at].evidence;
+                known.hold(moment.t, confidence, judged.believed_us(), &mut changes.stated);
+                known
+            }
+            at => {
+                let before = at.map_or(0, |at| slots[at].evidence.until_us());
+                let earliest = a.since_us.max(b.since_us).max(before);
+                let from_us = moment.t.saturating_sub(judged.rule.delay_us).max(earliest).min(moment.t);
+                let ends = (from.track, to.track);
+                let begun = Evidence::begin(judged.kind, ends, moment.t, from_us, confidence);
+                changes.begun.push((a.track, b.track));
+                let at = at.unwrap_or(slots.len());
+                match slots.get_mut(at) {
+                    Some(slot) => {
+                        end(&mut std::mem::replace(&mut slot.evidence, begun), moment.t, 0, changes);
                     }
-                    &mut slots[at].evidence
+                    None => slots.push(Slot { relation: index, forward, evidence: begun }),
                 }
-            };
-            lag_us.into_iter().for_each(|lag_us| evidence.measure(lag_us));
-        }
+                &mut slots[at].evidence
+            }
+        };
+        lag_us.into_iter().for_each(|lag_us| evidence.measure(lag_us));
     }
     slots.retain(|slot| !slot.evidence.is_over() || slot.evidence.on_us() + MEMORY_US >= moment.t);
 }

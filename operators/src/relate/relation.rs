@@ -40,8 +40,13 @@ pub enum Judgement {
 pub enum Reach {
     /// Pairs whose boxes are at most this far apart, in sizes.
     Gap(f64),
-    /// Pairs at any distance whose first track moves towards the second at least this fast, in sizes per second.
-    Towards(f64),
+    /// Pairs at any distance whose first track moves towards the second.
+    Towards {
+        /// At least this fast along the line between both, in sizes per second.
+        speed: f64,
+        /// Least cosine between the movement and that line; below 0 counts as 0.
+        cos: f64,
+    },
     /// Pairs whose tracks both move, and whose boxes are at most this far apart, in sizes.
     Moving(f64),
     /// Pairs so far apart whose first track moves towards the second, and the second away from the first.

@@ -280,7 +280,8 @@ mod tests {
         };
         assert_eq!(held(near(), &hidden(1.0, 1.4)), [(1, 2, 0, Some(2960))]);
         assert_eq!(held(near(), &hidden(1.0, 1.6)), [(1, 2, 0, Some(960)), (1, 2, 1600, Some(2960))]);
-        assert_eq!(held(near(), &hidden(1.0, 1.4)[..30]), [(1, 2, 0, Some(960))], "closed meanwhile");
+        assert_eq!(held(near(), &hidden(1.0, 1.4)[..34]), [(1, 2, 0, None)], "nothing could end by it");
+        assert_eq!(held(near(), &hidden(1.0, 1.4)[..35]), [(1, 2, 0, Some(960))], "closed meanwhile");
     }
 
     #[test]

@@ -1,13 +1,15 @@
 //! Where a track was over the last seconds, on a grid of time that does not depend on the frame rate.
 
-use std::collections::VecDeque;
+use std::ops::Range;
 use vokg_engine::geometry::Rect;
 use vokg_engine::time::Micros;
 
 /// Step of the grid.
 pub(super) const STEP_US: Micros = 100_000;
 /// How many points are kept: the longest lag of FOLLOWS and its window, and what a replay looks back to.
-const POINTS_MAX: usize = 80;
+const POINTS_MAX: u64 = 80;
+/// Places of the ring they are kept in: a power of two, so that finding one costs no division.
+const RING: usize = 128;
 
 /// A point of a trail, in pixels.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -20,15 +22,16 @@ pub(super) struct Point {
 /// The places of one track at the multiples of [`STEP_US`], interpolated between its sightings.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Trail {
-    points: VecDeque<Point>,
-    /// Which multiple the last point stands at.
-    last: u64,
+    /// The point of step `n` at `n % RING`; empty until there is one.
+    ring: Vec<Point>,
+    /// Which multiples are known.
+    steps: Range<u64>,
     sighting: Option<(Micros, Point)>,
 }
 
 impl Trail {
     /// Of a track that was never seen.
-    pub(super) const NONE: &Self = &Self { points: VecDeque::new(), last: 0, sighting: None };
+    pub(super) const NONE: &Self = &Self { ring: Vec::new(), steps: 0..0, sighting: None };
 
     /// Adds a sighting later than the one before. A pause longer than `pause_us` begins the trail anew.
     pub(super) fn push(&mut self, t: Micros, rect: &Rect, pause_us: Micros) {
@@ -36,31 +39,40 @@ impl Trail {
         let now = Point { centre: (x.into(), y.into()), bottom: rect.bottom().into() };
         let before = self.sighting.replace((t, now)).filter(|(then, _)| then + pause_us >= t);
         let Some((then, before)) = before else {
-            self.points.clear();
+            let next = t.div_ceil(STEP_US);
+            self.steps = next..next;
             if t.is_multiple_of(STEP_US) {
-                self.points.push_back(now);
-                self.last = t / STEP_US;
+                self.add(now);
             }
             return;
         };
         for step in then / STEP_US + 1..=t / STEP_US {
             let share = (step * STEP_US - then) as f64 / (t - then) as f64;
             let between = |p: f64, q: f64| p + share * (q - p);
-            self.points.push_back(Point {
+            self.add(Point {
                 centre: (between(before.centre.0, now.centre.0), between(before.centre.1, now.centre.1)),
                 bottom: between(before.bottom, now.bottom),
             });
-            self.last = step;
-            if self.points.len() > POINTS_MAX {
-                self.points.pop_front();
-            }
         }
+    }
+
+    /// The point of the next step.
+    fn add(&mut self, point: Point) {
+        self.ring.resize(RING, point);
+        self.ring[self.steps.end as usize % RING] = point;
+        self.steps.end += 1;
+        self.steps.start = self.steps.start.max(self.steps.end.saturating_sub(POINTS_MAX));
     }
 
     /// The point at a multiple of the step, if it is known.
     pub(super) fn at(&self, step: u64) -> Option<&Point> {
-        let back = usize::try_from(self.last.checked_sub(step)?).ok()?;
-        self.points.get(self.points.len().checked_sub(back + 1)?)
+        self.steps.contains(&step).then(|| &self.ring[step as usize % RING])
+    }
+
+    /// The points from one step to another, both included, backwards and every so many; `None` unless all are known.
+    pub(super) fn back(&self, from: u64, to: u64, stride: usize) -> Option<impl Iterator<Item = &Point>> {
+        let known = from <= to && self.steps.start <= from && to < self.steps.end;
+        known.then(|| (from..=to).rev().step_by(stride).map(|step| &self.ring[step as usize % RING]))
     }
 
     /// Mean velocity over so many steps up to `step`, in pixels per second.
@@ -100,9 +112,11 @@ mod tests {
     #[test]
     fn a_long_pause_begins_anew_and_memory_is_bounded() {
         let mut long = trail(40_000, 20_000_000);
-        assert_eq!((long.points.len(), long.at(100)), (POINTS_MAX, None));
+        assert_eq!((long.steps.clone(), long.at(100), long.ring.len()), (120..200, None, RING));
+        assert!(long.back(119, 199, 1).is_none() && long.back(190, 200, 1).is_none());
+        assert_eq!(long.back(190, 199, 4).map(Iterator::count), Some(3));
         long.push(20_600_000, &Rect::default(), 500_000);
-        assert_eq!((long.at(200), long.points.len()), (None, 1));
+        assert_eq!((long.at(199), long.steps.clone()), (None, 206..207));
         assert!(long.at(206).is_some() && long.at(207).is_none());
     }
 }

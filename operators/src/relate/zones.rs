@@ -72,7 +72,7 @@ impl Zones {
         for ((track, _), pair) in &mut self.inside {
             let seen = frame.seen.iter().any(|seen| seen.track == *track && !seen.merged);
             if !seen {
-                pair.iter_mut().for_each(|evidence| evidence.pause(out));
+                pair.iter_mut().for_each(|evidence| evidence.close(out));
             }
         }
         self.believe(frame.t);
@@ -143,7 +143,7 @@ impl Zones {
         self.feet.remove(&track);
         self.crossing.retain(|(of, _), _| *of != track);
         for (_, mut pair) in self.inside.extract_if(.., |(of, _), _| *of == track) {
-            pair.iter_mut().for_each(|evidence| evidence.pause(out));
+            pair.iter_mut().for_each(|evidence| evidence.close(out));
         }
     }
 

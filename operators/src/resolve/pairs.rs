@@ -152,9 +152,12 @@ impl Pairs {
             let crowd = zone.and_then(|zone| Some((zone, self.rules.crowd_of(zone)?)));
             let (Some((zone, crowd)), Some(rule)) = (crowd, self.rules.of(counter.kind, counter.b)) else { continue };
             let rule = *rule;
-            let stays = self.pairs.keys().filter(|key| key.kind == RelationKind::IN && key.b == counter.b);
-            let inside: Vec<Interval> =
-                stays.flat_map(|key| evaluate(&*self, &self.rules, key, now).intervals).collect();
+            let first = PairKey { kind: RelationKind::IN, ..PairKey::FIRST };
+            let stays = self.pairs.range(first..).map(|(key, _)| key).take_while(|key| key.kind == RelationKind::IN);
+            let inside: Vec<Interval> = stays
+                .filter(|key| key.b == counter.b)
+                .flat_map(|key| evaluate(&*self, &self.rules, key, now).intervals)
+                .collect();
             let cut_us = self.cut_us;
             let pair = self.pairs.entry(*counter).or_default();
             let spans = crowded(&inside, crowd, zone.track(), pair.spans(), cut_us);
