@@ -4,6 +4,7 @@ use crate::geometry::{Rect, Size};
 use crate::id::{ObjectId, TrackId};
 use crate::look::Look;
 use crate::mask::Mask;
+use crate::segment::CameraMotion;
 use crate::time::Micros;
 
 /// One track seen in one frame.
@@ -36,6 +37,8 @@ pub struct TrackedFrame {
     pub size: Option<Size>,
     /// This is no frame but the end of the stream, one microsecond after its last frame: every track ends.
     pub end: bool,
+    /// Motion of the camera since the previous frame.
+    pub camera: CameraMotion,
     /// Tracks seen in this frame, ordered by track.
     pub seen: Vec<Observation>,
     /// Earlier sightings of tracks that this frame confirmed, ordered by (track, time). Their `t` lies in the past.

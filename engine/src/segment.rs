@@ -55,9 +55,10 @@ pub struct Segment {
 }
 
 /// How the camera moved since the previous frame.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum CameraMotion {
     /// Not enough texture to tell. Not the same as standing still.
+    #[default]
     Unknown,
     /// It stood still.
     Still,

@@ -1,5 +1,6 @@
 //! Timely and differential operators, from segments to deltas. Nothing here opens a file or a socket.
 
+mod ground;
 mod in_time_order;
 
 pub mod crop;

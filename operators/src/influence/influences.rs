@@ -6,6 +6,7 @@ use super::granger::{Answer, LAGS, Question, granger};
 use super::products::Products;
 use super::series::{Series, shared_rows};
 use super::way::{Resampling, STEP_US, STEPS_PER_SEC, Way};
+use crate::ground::Ground;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use vokg_engine::geometry::{Rect, Size};
@@ -48,10 +49,11 @@ pub struct Influence {
 ///
 /// Windows close at multiples of the hop in media time; the frame at or after that moment states what was found, and the
 /// end of the stream closes one more. Sightings that cover more than their track, or are cut by the border, count as
-/// none. Kept are the places of one window and one hop per track, ten a second.
+/// none. Places are those on the ground: the motion of the camera is no movement of things. Kept are the places of one window and one hop per track, ten a second.
 #[derive(Clone, Debug)]
 pub struct Influences {
     config: InfluenceConfig,
+    ground: Ground,
     ways: BTreeMap<TrackId, Way>,
     closes_us: Option<Micros>,
 }
@@ -59,7 +61,7 @@ pub struct Influences {
 impl Influences {
     /// Begins with no tracks.
     pub fn new(config: InfluenceConfig) -> Self {
-        Self { config, ways: BTreeMap::new(), closes_us: None }
+        Self { config, ground: Ground::default(), ways: BTreeMap::new(), closes_us: None }
     }
 
     /// Takes the next frame, in order of time; tells what was found in the windows that it closes, by window, leader
@@ -76,6 +78,7 @@ impl Influences {
             closes_us += hop_us;
         }
         self.closes_us = Some(closes_us.max((frame.t / hop_us + 1) * hop_us));
+        self.ground.on_frame(frame);
         for sighting in frame.confirmed.iter().chain(&frame.seen) {
             self.see(sighting, frame.size);
         }
@@ -90,6 +93,7 @@ impl Influences {
         if *merged || rect.area() <= 0.0 || frame.is_some_and(|size| is_cut(rect, size)) {
             return;
         }
+        let rect = &self.ground.under(*t, rect);
         let InfluenceConfig { window_secs, hop_secs, interpolate_secs, .. } = self.config;
         let keep = steps_in(window_secs + hop_secs) + STEPS_PER_SEC;
         let resampling = Resampling { pause_us: micros_from_secs(interpolate_secs), keep };

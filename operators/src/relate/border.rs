@@ -39,6 +39,12 @@ impl Edges {
         }
     }
 
+    /// The same at another place.
+    pub(super) fn at(self, left_px: f64, top_px: f64) -> Self {
+        let place = |extent: Extent, low: f64| Extent { low, high: low + (extent.high - extent.low), ..extent };
+        Self { x: place(self.x, left_px), y: place(self.y, top_px) }
+    }
+
     /// Whether the whole thing is in the box.
     pub(super) fn whole(&self) -> bool {
         self.x.low_free && self.x.high_free && self.y.low_free && self.y.high_free

@@ -104,7 +104,8 @@ mod tests {
     fn poses(boxes: &[(f32, f32, f32, f32)]) -> Vec<Pose> {
         let windows = Windows::new(&MeasureConfig::default());
         let pose = |(i, b): (usize, &(f32, f32, f32, f32))| {
-            Motion::default().observe(&seen(0, i as u32, b.0, b.1, b.2, b.3), None, &windows)
+            let seen = seen(0, i as u32, b.0, b.1, b.2, b.3);
+            Motion::default().observe(&seen, &seen.rect, None, &windows)
         };
         boxes.iter().enumerate().map(pose).collect()
     }

@@ -207,7 +207,8 @@ mod tests {
         let mut observe = |i: u64| {
             let s = i as f32 / 10.0 - 1.0;
             let (x, y) = (place.0 + velocity.0 * s, place.1 + velocity.1 * s);
-            motion.observe(&seen(i * 100_000, track, x, y, 20.0, 20.0), None, &windows)
+            let seen = seen(i * 100_000, track, x, y, 20.0, 20.0);
+            motion.observe(&seen, &seen.rect, None, &windows)
         };
         (0..10).for_each(|i| _ = observe(i));
         observe(10)

@@ -368,7 +368,8 @@ mod tests {
         let mut pose = None;
         for i in 0..=10u64 {
             let s = i as f32 / 10.0 - 1.0;
-            pose = Some(motion.observe(&seen(i * 100_000, track, x + vx * s, y + vy * s, 20.0, 20.0), None, &windows));
+            let seen = seen(i * 100_000, track, x + vx * s, y + vy * s, 20.0, 20.0);
+            pose = Some(motion.observe(&seen, &seen.rect, None, &windows));
         }
         pose.unwrap()
     }

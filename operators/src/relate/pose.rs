@@ -19,7 +19,7 @@ const SIZE_MIN_PX: f64 = 1.0 / 16.0;
 pub(super) struct Pose {
     pub(super) track: TrackId,
     pub(super) rect: Rect,
-    /// The mean box over the window of the velocity.
+    /// The mean box over the window of the velocity, on the ground.
     pub(super) mean: MeanBox,
     pub(super) centre: (f64, f64),
     /// Running median, in pixels.
@@ -113,14 +113,21 @@ impl Motion {
     /// Takes the next sighting and tells what is known with it. How much of it can be seen is left to
     /// [`Motion::look`], since that depends on what is around it.
     ///
-    /// A merged box moves and grows with what else it covers, so it adds nothing to the windows.
-    pub(super) fn observe(&mut self, seen: &Observation, frame: Option<Size>, windows: &Windows) -> Pose {
-        let edges = Edges::new(&seen.rect, frame, windows.border_share);
+    /// `ground` is its box on the ground, by which it moves. A merged box moves and grows with what else it covers, so it
+    /// adds nothing to the windows.
+    pub(super) fn observe(
+        &mut self,
+        seen: &Observation,
+        ground: &Rect,
+        frame: Option<Size>,
+        windows: &Windows,
+    ) -> Pose {
+        let edges = Edges::new(&seen.rect, frame, windows.border_share).at(ground.left.into(), ground.top.into());
         if !seen.merged {
             self.size.push(seen.t, f64::from(seen.rect.scale()), edges.whole(), windows.size_us);
             self.velocity.push(seen.t, edges, &windows.velocity);
             self.steady.push(seen.t, edges, &windows.steady);
-            self.trail.push(seen.t, &seen.rect, windows.velocity.pause_us);
+            self.trail.push(seen.t, ground, windows.velocity.pause_us);
         }
         let first_us = *self.first_us.get_or_insert(seen.t);
         if first_us == seen.t || self.last_us + windows.velocity.pause_us < seen.t {
@@ -206,12 +213,13 @@ mod tests {
 
     #[test]
     fn merged_boxes_change_neither_size_nor_velocity() {
+        let still = |i: u64| seen(i * 40_000, 1, 10.0, 20.0, 10.0, 10.0);
         let mut motion = Motion::default();
         for i in 0..10 {
-            motion.observe(&seen(i * 40_000, 1, 10.0, 20.0, 10.0, 10.0), FRAME, &windows());
+            motion.observe(&still(i), &still(i).rect, FRAME, &windows());
         }
         let merged = Observation { merged: true, ..seen(400_000, 1, 10.0, 20.0, 60.0, 60.0) };
-        let pose = motion.observe(&merged, FRAME, &windows());
+        let pose = motion.observe(&merged, &merged.rect, FRAME, &windows());
         assert_eq!((pose.size_px, pose.velocity, pose.measured), (10.0, Some((0.0, 0.0)), false));
     }
 
@@ -230,7 +238,7 @@ mod tests {
         let mut visible = |i: u64, width: u32, crowded| {
             let mask = Mask::from_cells(lattice, CellBounds { left: 20, top: 20, width, height: 10 }, |_, _| true);
             let sighting = Observation { mask: Some(mask), ..seen(i * 40_000, 1, 20.0, 20.0, width as f32, 10.0) };
-            let mut pose = motion.observe(&sighting, FRAME, &windows());
+            let mut pose = motion.observe(&sighting, &sighting.rect, FRAME, &windows());
             motion.look(&mut pose, sighting.t, FRAME, crowded);
             pose.visible
         };

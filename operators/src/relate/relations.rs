@@ -8,6 +8,7 @@ use super::pose::{Motion, Pose, Windows};
 use super::relation::Registry;
 use super::trail::STEP_US;
 use super::zones::Zones;
+use crate::ground::Ground;
 use crate::influence::Influences;
 use std::collections::{BTreeMap, VecDeque};
 use vokg_engine::evidence::{Detail, EvidenceSpan, RelationKind};
@@ -28,6 +29,7 @@ pub struct Relations {
     interpolate_us: Micros,
     replay_us: Micros,
     crowd_gap: f64,
+    ground: Ground,
     /// Live tracks.
     tracks: BTreeMap<TrackId, Motion>,
     pairs: Pairs,
@@ -65,6 +67,7 @@ impl Relations {
             interpolate_us: micros_from_secs(config.measure.interpolate_secs),
             replay_us: micros_from_secs(config.measure.replay_secs),
             crowd_gap: config.measure.crowd_gap,
+            ground: Ground::default(),
             tracks: BTreeMap::new(),
             pairs: Pairs::new(registry),
             recent: VecDeque::new(),
@@ -83,6 +86,7 @@ impl Relations {
             return Vec::new();
         }
         let mut changes = Changes::default();
+        self.ground.on_frame(frame);
         if frame.end {
             self.pairs.end(frame.t, &mut changes);
             self.zones.on_frame(frame, 0, changes.stated());
@@ -135,7 +139,10 @@ impl Relations {
         seen.dedup_by_key(|observation| observation.track);
         let mut poses: Vec<Pose> = seen
             .iter()
-            .map(|seen| self.tracks.entry(seen.track).or_default().observe(seen, frame.size, &self.windows))
+            .map(|seen| {
+                let ground = self.ground.under(seen.t, &seen.rect);
+                self.tracks.entry(seen.track).or_default().observe(seen, &ground, frame.size, &self.windows)
+            })
             .collect();
 
         let left = self.pairs.left_at(frame.t);
@@ -181,7 +188,8 @@ impl Relations {
             last_us = Some(past.t);
             while let Some(seen) = earlier.next_if(|seen| seen.t <= past.t) {
                 let motion = self.tracks.entry(seen.track).or_default();
-                let mut pose = motion.observe(seen, past.frame, &self.windows);
+                let ground = self.ground.under(seen.t, &seen.rect);
+                let mut pose = motion.observe(seen, &ground, past.frame, &self.windows);
                 let crowded = past.poses.iter().any(|other| is_crowd(&pose, other, self.crowd_gap));
                 motion.look(&mut pose, seen.t, past.frame, crowded);
                 // What is older than the recent frames fills the windows only.
@@ -242,7 +250,8 @@ mod tests {
     use super::super::testing::{Chance, apply, clip, end, frame, held, history, run, seen};
     use super::*;
     use proptest::prelude::*;
-    use vokg_engine::geometry::Rect;
+    use vokg_engine::geometry::{Affine, Rect};
+    use vokg_engine::segment::CameraMotion;
 
     fn relations() -> Relations {
         Relations::new(RelateConfig::default())
@@ -271,6 +280,28 @@ mod tests {
         let [begun, _, believed, _, ended] = stated[..] else { panic!("{stated:?}") };
         assert_eq!((begun, believed.0), ((800, 1, 550, None), 1200));
         assert_eq!(ended, (ended.0, 1, 550, Some(ended.0 * 1000 - 250_000)));
+    }
+
+    #[test]
+    fn what_the_camera_does_is_no_movement_of_things() {
+        // One walks up to another at a size a second while the camera pans along with it.
+        let walks = |s: f64, pan: f32| {
+            let (x, y) = (20.0 * s as f32, 60.0);
+            vec![seen(0, 1, 200.0 + x - pan, y, 20.0, 20.0), seen(0, 2, 340.0 - pan, y, 20.0, 20.0)]
+        };
+        let still = clip(5.0, |s| walks(s, 0.0));
+        let mut panned = clip(5.0, |s| walks(s, 40.0 * s as f32));
+        for frame in &mut panned[1..] {
+            frame.size = Some(Size { width: 640, height: 360 });
+            frame.camera = CameraMotion::Moved(Affine::translation(-1.6, 0.0));
+        }
+        let spans = |frames: &[TrackedFrame]| {
+            let spans = spans_of(frames).into_iter();
+            spans.map(|s| (s.kind.to_string(), s.a.0, s.b.0, s.from_us, s.to_us)).collect::<Vec<_>>()
+        };
+        let seen_still = spans(&still);
+        assert!(seen_still.iter().any(|(kind, a, ..)| kind == "APPROACHES" && *a == 1), "{seen_still:?}");
+        assert_eq!(spans(&panned), seen_still);
     }
 
     #[test]

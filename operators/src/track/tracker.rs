@@ -69,7 +69,8 @@ impl Tracker {
     /// After a gap longer than [`TrackConfig::lost_secs`] every track has ended where it was last seen. A frame that is
     /// not later than the one before is answered with nothing seen.
     pub fn on_frame(&mut self, frame: &SegmentedFrame) -> TrackedFrame {
-        let mut tracked = TrackedFrame { t: frame.t, size: Some(frame.size), end: frame.end, ..Default::default() };
+        let SegmentedFrame { t, size, end, camera, .. } = *frame;
+        let mut tracked = TrackedFrame { t, size: Some(size), end, camera, ..Default::default() };
         if frame.end {
             tracked.ended = self.drop_tracks(|_, _| true);
             return tracked;
