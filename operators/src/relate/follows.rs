@@ -19,6 +19,9 @@ pub struct Follows {
     lags: std::ops::RangeInclusive<u64>,
 }
 
+/// An error so many times the greatest allowed, in a coarse look, is none that a closer look would mend.
+const HOPELESS: f64 = 2.0;
+
 impl Follows {
     /// FOLLOWS with these bounds.
     pub fn new(bounds: &FollowsConfig) -> Self {
@@ -63,14 +66,17 @@ impl Follows {
         Some(centres.min(feet) / count)
     }
 
-    /// The least error and its lag. A coarse look at all lags finds the neighbourhood.
-    fn best(&self, a: &Trail, b: &Trail, now: u64) -> Option<(f64, u64)> {
+    /// The least error and its lag. A coarse look at all lags finds the neighbourhood, or that nothing is near `most`.
+    fn best(&self, a: &Trail, b: &Trail, now: u64, most: f64) -> Option<(f64, u64)> {
         let coarse = (self.window / 2).max(1) as usize;
         let least = |lags: std::ops::RangeInclusive<u64>, stride: usize| {
             let errors = lags.filter_map(|lag| Some((self.error(a, b, now, lag, stride)?, lag)));
             errors.min_by(|x, y| x.0.total_cmp(&y.0).then(x.1.cmp(&y.1)))
         };
-        let (_, about) = least(self.lags.clone(), coarse)?;
+        let (error, about) = least(self.lags.clone(), coarse)?;
+        if error > HOPELESS * most {
+            return None;
+        }
         least((about - 1).max(*self.lags.start())..=(about + 1).min(*self.lags.end()), 1)
     }
 }
@@ -101,7 +107,8 @@ impl Relation for Follows {
         if explained || self.in_line(pair, now) != Some(true) {
             return Judgement::Off;
         }
-        let Some((error, lag)) = self.best(pair.trail(End::A), pair.trail(End::B), now) else {
+        let most = self.bounds.path_error * pair.size_px();
+        let Some((error, lag)) = self.best(pair.trail(End::A), pair.trail(End::B), now, most) else {
             return Judgement::Off;
         };
         let error = error / pair.size_px();

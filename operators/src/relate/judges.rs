@@ -5,6 +5,7 @@
 
 use super::pose::Pose;
 use super::relation::{Reach, Registry, Relation};
+use super::sieve::Bounds;
 use vokg_engine::evidence::{IntervalRule, RelationKind};
 use vokg_engine::geometry::Rect;
 use vokg_engine::time::Micros;
@@ -77,12 +78,12 @@ struct Towards {
 /// As much of a pose as tells what to ask, so that those of a crowd stay close to the processor.
 #[derive(Clone, Copy)]
 pub(super) struct Glance {
-    rect: Rect,
-    centre: (f64, f64),
-    velocity: Option<(f64, f64)>,
-    speed_square: f64,
-    size_px: f64,
-    left: bool,
+    pub(super) rect: Rect,
+    pub(super) centre: (f64, f64),
+    pub(super) velocity: Option<(f64, f64)>,
+    pub(super) speed_square: f64,
+    pub(super) size_px: f64,
+    pub(super) left: bool,
 }
 
 impl From<&Pose> for Glance {
@@ -120,6 +121,18 @@ impl Judges {
             }
         }
         Self { all, gap, moving, behind, towards, after, left }
+    }
+
+    /// The most generous bounds of all, for what was not left.
+    pub(super) fn bounds(&self) -> Bounds {
+        let least = |of: fn(&Towards) -> f64| self.towards.iter().map(of).fold(f64::INFINITY, f64::min) as f32;
+        Bounds {
+            gap: self.gap.widest.max(self.moving.widest) as f32,
+            behind: self.behind.widest as f32,
+            behind_cos: BEHIND_COS_SQUARE as f32,
+            towards_speed: least(|towards| towards.speed),
+            towards_cos: least(|towards| towards.cos),
+        }
     }
 
     /// Whether some relation looks at what was left.
@@ -198,8 +211,10 @@ impl Judges {
 mod tests {
     use super::super::config::{MeasureConfig, RelateConfig};
     use super::super::pose::{Motion, Windows};
+    use super::super::sieve::Sieve;
     use super::super::testing::seen;
     use super::*;
+    use proptest::prelude::*;
 
     /// A square of 20 that moves at so many pixels a second.
     fn pose(track: u32, place: (f32, f32), velocity: (f32, f32)) -> Pose {
@@ -241,6 +256,26 @@ mod tests {
         assert_eq!(asked(&still, &comes, &[]), [("APPROACHES".to_owned(), false, true)]);
         let goes = pose(2, (1000.0, 0.0), (20.0, 0.0));
         assert_eq!(asked(&still, &goes, &[]), []);
+    }
+
+    proptest! {
+        #[test]
+        fn whoever_is_asked_something_passes_the_sieve(
+            walkers in prop::collection::vec(
+                (0f32..1500.0, 0f32..800.0, -90f32..90.0, -90f32..90.0), 2..12),
+        ) {
+            let judges = Judges::new(Registry::builtin(&RelateConfig::default()));
+            let poses = walkers.iter().zip(1..).map(|((x, y, vx, vy), track)| pose(track, (*x, *y), (*vx, *vy)));
+            let glances: Vec<Glance> = poses.map(|pose| Glance::from(&pose)).collect();
+            let (sieve, mut may, mut asked) = (Sieve::new(&glances), Vec::new(), Vec::new());
+            for i in 0..glances.len() {
+                sieve.row(i, &judges.bounds(), &mut may);
+                for (j, may) in (i + 1..glances.len()).zip(&may) {
+                    judges.ask((&glances[i], &glances[j]), std::iter::empty(), &mut asked);
+                    prop_assert!(*may || asked.is_empty(), "{} {} {:?}", i, j, asked);
+                }
+            }
+        }
     }
 
     #[test]

@@ -35,6 +35,7 @@ mod relation;
 mod relations;
 #[cfg(test)]
 mod scenes;
+mod sieve;
 #[cfg(test)]
 mod testing;
 mod trail;

@@ -7,6 +7,7 @@ use super::judges::{Ask, Glance, Judges};
 use super::pair::{Held, Pair, Shared};
 use super::pose::{Motion, Pose};
 use super::relation::{Judgement, Registry};
+use super::sieve::Sieve;
 use std::collections::{BTreeMap, BTreeSet};
 use vokg_engine::evidence::{EvidenceSpan, RelationKind};
 use vokg_engine::geometry::Size;
@@ -137,16 +138,21 @@ impl Pairs {
         candidates: impl Fn(usize, &mut Vec<usize>),
         changes: &mut Changes,
     ) {
-        let (mut row, mut held, mut asked) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut row, mut held, mut asked, mut may) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let glances: Vec<Glance> = moment.poses.iter().map(Glance::from).collect();
+        let (sieve, bounds) = (Sieve::new(&glances), self.relations.bounds());
+        let some_left = moment.poses.iter().any(|pose| pose.left);
         for (i, a) in moment.poses.iter().enumerate() {
             row.clear();
             candidates(i, &mut row);
-            let of_a = (a.track, a.track)..=(a.track, TrackId(u32::MAX));
             row.sort_unstable();
             row.dedup();
+            let of_a = (a.track, a.track)..=(a.track, TrackId(u32::MAX));
             let everybody = moment.poses.len() - i - 1;
-            if row.len() < everybody {
+            let sifted = row.len() == everybody && everybody > 0 && !some_left;
+            if sifted {
+                sieve.row(i, &bounds, &mut may);
+            } else {
                 let known = self.evidence.range(of_a.clone()).map(|(key, _)| key.1);
                 row.extend(known.filter(|b| involved(a.track, *b)).filter_map(|b| moment.find(b)));
                 row.sort_unstable();
@@ -172,6 +178,9 @@ impl Pairs {
                     if changes.begun.len() > begun_before && slots.iter().any(Slot::is_abandoned) {
                         self.left.insert(key);
                     }
+                    continue;
+                }
+                if sifted && !may[j - i - 1] {
                     continue;
                 }
                 self.relations.ask((&glances[i], &glances[j]), std::iter::empty(), &mut asked);
