@@ -17,6 +17,13 @@ pub(super) struct Candidate {
     pub(super) gain: i64,
 }
 
+impl Candidate {
+    /// The gain of a pair that overlaps by `iou`.
+    pub(super) fn gain_of(iou: f32, min_iou: f32) -> i64 {
+        ((iou - min_iou) * 1e6) as i64
+    }
+}
+
 /// All pairs with at least `min_iou` overlap, ordered by (row, column).
 pub(super) fn overlapping(rows: &[Rect], columns: &[Rect], min_iou: f32) -> Vec<Candidate> {
     if rows.is_empty() || columns.is_empty() {
@@ -72,7 +79,7 @@ fn meet(new: &Indexed, open: &mut Vec<Indexed>, mut visit: impl FnMut(&Indexed))
 
 fn candidate(row: &Indexed, column: &Indexed, min_iou: f32) -> Option<Candidate> {
     let iou = row.rect.iou(&column.rect);
-    let gain = ((iou - min_iou) * 1e6) as i64;
+    let gain = Candidate::gain_of(iou, min_iou);
     (iou > 0.0 && iou >= min_iou).then_some(Candidate { row: row.index, column: column.index, gain })
 }
 

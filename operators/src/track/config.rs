@@ -52,6 +52,31 @@ pub struct TrackConfig {
     /// The same for segments below `high_score`.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub min_iou_low: f32,
+    /// The same for a track kept beyond `lost_secs` because its place is hidden.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub min_iou_hidden: f32,
+    /// A confirmed track that was not seen for longer than `lost_secs` is kept while at least this share of its predicted
+    /// box is behind the box of one track that is seen ...
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub hidden_share: f32,
+    /// ... but not when it was not seen for longer than this, in seconds. 0 keeps none.
+    #[schemars(range(min = 0.0, max = 86_400.0))]
+    pub hidden_secs: f64,
+    /// Where several segments and tracks compete by their boxes, the overlap of their masks counts for this share of their
+    /// agreement. 0 looks at boxes alone.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub mask_weight: f32,
+    /// Where the motion of the camera is not known, it is taken from what at least this many tracks have in common.
+    /// 0 never does so.
+    #[schemars(range(min = 0, max = 1_000_000))]
+    pub common_tracks: u32,
+    /// Least overlap (intersection over union) of a track's predicted box and a segment to speak for a common motion.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub common_min_iou: f32,
+    /// A common motion is believed where the median of what remains between predicted and found places is so many of its
+    /// standard errors from 0.
+    #[schemars(range(min = 0.0, max = 100.0))]
+    pub common_errors: f32,
     /// How many times larger the error of a merged segment's box is.
     #[schemars(range(min = 1.0, max = 100.0))]
     pub merged_noise: f32,
@@ -74,6 +99,13 @@ impl Default for TrackConfig {
             birth_score: 0.0,
             min_iou: 0.2,
             min_iou_low: 0.5,
+            min_iou_hidden: 0.6,
+            hidden_share: 0.9,
+            hidden_secs: 2.0,
+            mask_weight: 0.5,
+            common_tracks: 5,
+            common_min_iou: 0.1,
+            common_errors: 3.0,
             merged_noise: 3.0,
         }
     }

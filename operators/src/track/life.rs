@@ -1,6 +1,7 @@
 //! One track from its first sighting to its last: when it is believed, when it is given up, when it has settled.
 
 use super::config::TrackConfig;
+use super::contest::Shape;
 use super::filter::BoxFilter;
 use std::collections::VecDeque;
 use vokg_engine::geometry::{Affine, Rect, Size, length};
@@ -21,6 +22,10 @@ pub(super) struct Track {
     pub(super) filter: BoxFilter,
     /// When it was last seen.
     pub(super) last_seen: Micros,
+    /// Kept although it was not seen for too long, since something stands before its place.
+    pub(super) hidden: bool,
+    /// Its mask when it was last seen as itself.
+    pub(super) shape: Option<Shape>,
     /// How long it has been seen, pauses not counted.
     watched_us: Micros,
     /// Where it began, in pixels of the present frame.
@@ -38,6 +43,8 @@ impl Track {
             id: None,
             filter: BoxFilter::new(&rect),
             last_seen: t,
+            hidden: false,
+            shape: Shape::of(segment),
             watched_us: 0,
             birth: rect.centre(),
             stillness: Stillness { since: t, anchor: rect.centre(), anchored: t },
@@ -50,11 +57,16 @@ impl Track {
     /// Lets the camera move and `secs` pass.
     pub(super) fn advance(&mut self, camera: Option<&Affine>, secs: f32) {
         if let Some(map) = camera {
-            self.filter.transform(map);
-            self.birth = map.apply(self.birth.0, self.birth.1);
-            self.stillness.anchor = map.apply(self.stillness.anchor.0, self.stillness.anchor.1);
+            self.follow_camera(map);
         }
         self.filter.predict(secs);
+    }
+
+    /// Carries all places along with the camera.
+    pub(super) fn follow_camera(&mut self, map: &Affine) {
+        self.filter.transform(map);
+        self.birth = map.apply(self.birth.0, self.birth.1);
+        self.stillness.anchor = map.apply(self.stillness.anchor.0, self.stillness.anchor.1);
     }
 
     /// Gives the track a segment of the frame at `t`. `previous` is the time of the frame before.
@@ -64,7 +76,9 @@ impl Track {
             self.watched_us += t - previous;
         }
         self.last_seen = t;
+        self.hidden = false;
         if !segment.merged {
+            self.shape = Shape::of(segment);
             self.stillness.look_at(t, &self.filter.rect(), config);
         }
         if self.id.is_none() {
@@ -118,10 +132,15 @@ impl Track {
         sightings
     }
 
-    /// Whether it has been unseen for too long at `t`.
-    pub(super) fn is_over(&self, t: Micros, config: &TrackConfig) -> bool {
+    /// Whether it has been unseen for too long at `t`, hidden or not.
+    pub(super) fn is_lost(&self, t: Micros, config: &TrackConfig) -> bool {
         let patience = if self.id.is_some() { config.lost_secs } else { config.forget_secs };
         t.saturating_sub(self.last_seen) > micros_from_secs(patience)
+    }
+
+    /// Whether it may be kept at `t` where something stands before its place.
+    pub(super) fn may_hide(&self, t: Micros, config: &TrackConfig) -> bool {
+        self.id.is_some() && t.saturating_sub(self.last_seen) <= micros_from_secs(config.hidden_secs)
     }
 
     /// Whether it has been still for so long that it is part of the scene.

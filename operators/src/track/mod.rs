@@ -2,10 +2,13 @@
 
 mod assign;
 mod candidates;
+mod common_motion;
 mod config;
+mod contest;
 mod dataflow;
 mod filter;
 mod life;
+mod silhouette;
 mod tracker;
 
 pub use config::TrackConfig;

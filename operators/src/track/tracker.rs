@@ -2,10 +2,12 @@
 
 use super::assign::best_matching;
 use super::candidates::overlapping;
+use super::common_motion::common_shift;
 use super::config::TrackConfig;
+use super::contest::{Contest, own_mask};
 use super::life::Track;
 use std::ops::Range;
-use vokg_engine::geometry::Rect;
+use vokg_engine::geometry::{Affine, Rect};
 use vokg_engine::id::TrackId;
 use vokg_engine::observation::TrackedFrame;
 use vokg_engine::segment::{CameraMotion, Hints, Prediction, Segment, SegmentedFrame};
@@ -85,15 +87,20 @@ impl Tracker {
             tracked.ended = self.drop_tracks(|_, _| true);
         }
         self.advance(&frame.camera);
-        let given = self.associate(previous, &frame.segments);
+        if frame.camera == CameraMotion::Unknown {
+            self.follow_common_motion(previous, frame);
+        }
+        let given = self.associate(previous, frame);
         self.continue_tracks(frame, previous, &given, &mut tracked);
         self.begin_tracks(frame, &given);
-        tracked.ended.extend(self.drop_tracks(|track, config| track.is_over(frame.t, config)));
+        self.look_for_hidden(frame.t);
+        tracked.ended.extend(self.drop_tracks(|track, config| track.is_lost(frame.t, config) && !track.hidden));
         tracked.ended.sort_unstable();
         tracked
     }
 
-    /// Where the live tracks will be after another step as long as the last, if the camera stands still.
+    /// Where the live tracks will be after another step as long as the last, if the camera stands still. Tracks kept
+    /// beyond [`TrackConfig::lost_secs`] are not among them: what stands before them is seen there.
     pub fn hints(&self) -> Hints {
         let Some(now) = self.last else {
             return Hints::default();
@@ -105,7 +112,8 @@ impl Tracker {
             settled: track.is_settled(&self.config),
             unseen_us: now - track.last_seen,
         };
-        Hints { predictions: self.tracks.iter().map(predict).collect() }
+        let in_sight = self.tracks.iter().filter(|track| !track.hidden);
+        Hints { predictions: in_sight.map(predict).collect() }
     }
 
     fn advance(&mut self, camera: &CameraMotion) {
@@ -119,17 +127,49 @@ impl Tracker {
         }
     }
 
+    /// Moves every track by what the tracks seen in the previous frame have in common beyond their predictions.
+    fn follow_common_motion(&mut self, previous: Micros, frame: &SegmentedFrame) {
+        let config = &self.config;
+        let least = config.common_tracks as usize;
+        let is_seen = |track: &Track| track.id.is_some() && track.last_seen == previous;
+        let tracks: Vec<usize> = (0..self.tracks.len()).filter(|&track| is_seen(&self.tracks[track])).collect();
+        let is_offered = |segment: &Segment| segment.score >= config.high_score && !segment.merged;
+        let offered: Vec<usize> = (0..frame.segments.len()).filter(|&at| is_offered(&frame.segments[at])).collect();
+        if least == 0 || tracks.len().min(offered.len()) < least {
+            return;
+        }
+        let pairs = self.match_by_overlap(&tracks, frame, &offered, config.common_min_iou);
+        if pairs.len() < least {
+            return;
+        }
+        let away = |&(track, segment): &(usize, usize)| {
+            let (from, to) = (self.tracks[track].filter.rect().centre(), frame.segments[segment].rect.centre());
+            (to.0 - from.0, to.1 - from.1)
+        };
+        let residuals: Vec<(f32, f32)> = pairs.iter().map(away).collect();
+        if let Some((x, y)) = common_shift(&residuals, config.common_errors) {
+            let map = Affine::translation(x, y);
+            self.tracks.iter_mut().for_each(|track| track.follow_camera(&map));
+        }
+    }
+
     /// The segment each track is given.
-    fn associate(&self, previous: Micros, segments: &[Segment]) -> Vec<Option<usize>> {
+    fn associate(&self, previous: Micros, frame: &SegmentedFrame) -> Vec<Option<usize>> {
+        let segments = &frame.segments;
         let config = &self.config;
         let (high, low) = (config.high_score..f32::INFINITY, config.low_score..config.high_score);
         let rounds = [
-            Round { takes_part: |track, _| track.id.is_some(), scores: high.clone(), min_iou: config.min_iou },
+            Round {
+                takes_part: |track, _| track.id.is_some() && !track.hidden,
+                scores: high.clone(),
+                min_iou: config.min_iou,
+            },
             Round {
                 takes_part: |track, previous| track.id.is_some() && track.last_seen == previous,
                 scores: low,
                 min_iou: config.min_iou_low,
             },
+            Round { takes_part: |track, _| track.hidden, scores: high.clone(), min_iou: config.min_iou_hidden },
             Round { takes_part: |track, _| track.id.is_none(), scores: high, min_iou: config.min_iou },
         ];
         let mut given = vec![None; self.tracks.len()];
@@ -141,7 +181,7 @@ impl Tracker {
             let offered: Vec<usize> = (0..segments.len())
                 .filter(|&segment| free[segment] && round.scores.contains(&segments[segment].score))
                 .collect();
-            for (track, segment) in self.match_by_overlap(&tracks, segments, &offered, round.min_iou) {
+            for (track, segment) in self.match_by_overlap(&tracks, frame, &offered, round.min_iou) {
                 given[track] = Some(segment);
                 free[segment] = false;
             }
@@ -152,13 +192,20 @@ impl Tracker {
     fn match_by_overlap(
         &self,
         tracks: &[usize],
-        segments: &[Segment],
+        frame: &SegmentedFrame,
         offered: &[usize],
         min_iou: f32,
     ) -> Vec<(usize, usize)> {
+        let segments = &frame.segments;
         let expected: Vec<Rect> = tracks.iter().map(|&track| self.tracks[track].filter.rect()).collect();
         let found: Vec<Rect> = offered.iter().map(|&segment| segments[segment].rect).collect();
-        let candidates = overlapping(&expected, &found, min_iou);
+        let mut candidates = overlapping(&expected, &found, min_iou);
+        if offered.iter().any(|&segment| segments[segment].mask.is_some()) {
+            let shapes: Vec<_> = tracks.iter().map(|&track| self.tracks[track].shape.as_ref()).collect();
+            let masks: Vec<_> = offered.iter().map(|&segment| own_mask(&segments[segment])).collect();
+            let contest = Contest { expected: &expected, shapes: &shapes, masks: &masks, frame: frame.size };
+            contest.weigh(&mut candidates, min_iou, self.config.mask_weight);
+        }
         let matching = best_matching(expected.len(), found.len(), &candidates);
         let pairs = tracks.iter().zip(matching);
         pairs.filter_map(|(&track, column)| column.map(|column| (track, offered[column]))).collect()
@@ -205,6 +252,20 @@ impl Tracker {
                 self.tracks.push(Track::begin(frame.t, segment));
             }
         }
+    }
+
+    /// Marks the lost tracks that are kept because a track that is seen stands before their place.
+    fn look_for_hidden(&mut self, now: Micros) {
+        let config = &self.config;
+        let is_seen = |track: &&Track| track.id.is_some() && track.last_seen == now;
+        let hides = |place: &Rect| {
+            let enough = config.hidden_share * place.area();
+            self.tracks.iter().filter(is_seen).any(|other| other.filter.rect().overlap(place) >= enough)
+        };
+        let is_hidden =
+            |track: &Track| track.is_lost(now, config) && track.may_hide(now, config) && hides(&track.filter.rect());
+        let hidden: Vec<bool> = self.tracks.iter().map(is_hidden).collect();
+        self.tracks.iter_mut().zip(hidden).for_each(|(track, hidden)| track.hidden = hidden);
     }
 
     /// Drops tracks; answers those that had a number, ordered, with the time they were last seen.

@@ -249,3 +249,112 @@ fn a_sparsely_sampled_stream_is_followed() {
     assert_eq!(tracks_seen(&told), BTreeSet::from([1]));
     assert_eq!(last_box_of(&told, 1), slow(7));
 }
+
+/// People in a row, each walking at a speed of their own, seen by a camera that swings to and fro from second 1 on.
+fn jolted(t: Micros) -> Vec<Rect> {
+    let n = t / 40_000;
+    let jolt = if n < 25 { 0.0 } else { 18.0 * (n % 12).min(12 - n % 12) as f32 };
+    let walk = |k: u32| 0.4 * (k as f32 - 3.5) * n as f32;
+    (0..8).map(|k| Rect::new(40.0 + 60.0 * k as f32 + walk(k) + jolt, 100.0, 24.0, 48.0)).collect()
+}
+
+#[test]
+fn a_camera_of_which_nothing_is_known_is_followed_by_what_all_boxes_do() {
+    let missed = |common_tracks: u32| {
+        let mut tracker =
+            Tracker::new(TrackConfig { common_tracks, confirm_moved_sizes: 0.0, ..TrackConfig::default() });
+        let mut missed = 0;
+        for t in (0..75).map(|n| n * 40_000) {
+            let seen = tracker.on_frame(&SegmentedFrame { camera: CameraMotion::Unknown, ..frame(t, &jolted(t)) }).seen;
+            let in_order = seen.windows(2).all(|pair| pair[0].rect.left < pair[1].rect.left);
+            missed += usize::from(t > SECOND_US && !(in_order && seen.len() == 8));
+        }
+        missed
+    };
+    assert_eq!(missed(5), 0, "everybody is seen in every frame, with the number of their place in the row");
+    assert!(missed(0) > 20, "boxes that jump by three quarters of their width are lost without: {}", missed(0));
+}
+
+/// Someone stops behind a thing that stands there and walks on when `away_secs` have passed.
+fn hidden_for(away_secs: f64, config: TrackConfig) -> Vec<TrackedFrame> {
+    let mut tracker = Tracker::new(config);
+    let frames = (0..200u64).map(|n| {
+        let (t, secs) = (n * 40_000, n as f64 / 25.0);
+        let body = walker(secs.min(1.5));
+        let mut rects = vec![Rect::new(95.0 + 8.0 * (6.0 * secs).sin() as f32, 70.0, 90.0, 140.0)];
+        if secs < 2.0 {
+            rects.push(body);
+        } else if secs >= 2.0 + away_secs {
+            let since = secs - 2.0 - away_secs;
+            rects.push(Rect { left: body.left + 60.0 * since as f32, ..body });
+        }
+        tracker.on_frame(&frame(t, &rects))
+    });
+    frames.collect()
+}
+
+#[test]
+fn someone_hidden_by_what_stands_there_is_found_again_after_the_patience() {
+    let config = TrackConfig::default();
+    assert!(config.lost_secs < 1.5 && 1.5 < config.hidden_secs);
+    assert_eq!(tracks_seen(&hidden_for(1.5, config.clone())), BTreeSet::from([1, 2]));
+    let without = TrackConfig { hidden_secs: 0.0, ..config };
+    assert_eq!(tracks_seen(&hidden_for(1.5, without)), BTreeSet::from([1, 2, 3]));
+}
+
+#[test]
+fn nobody_is_hidden_for_ever() {
+    let told = hidden_for(6.0, TrackConfig::default());
+    let ended: Vec<_> = told.iter().flat_map(|frame| frame.ended.iter().map(|end| (frame.t, *end))).collect();
+    let (given_up, (_, last_seen)) = ended[0];
+    assert!((2 * SECOND_US..=2 * SECOND_US + 40_000).contains(&(given_up - last_seen)), "{ended:?}");
+}
+
+#[test]
+fn what_is_hidden_is_not_looked_for_in_the_picture() {
+    let mut tracker = Tracker::new(TrackConfig::default());
+    let stage = Rect::new(95.0, 70.0, 90.0, 140.0);
+    for n in 0..100u64 {
+        let (t, secs) = (n * 40_000, n as f64 / 25.0);
+        let sway = shifted(stage, 8.0 * (6.0 * secs).sin() as f32);
+        let rects = [sway, walker(secs.min(1.5))];
+        let told = tracker.on_frame(&frame(t, if secs < 2.0 { &rects } else { &rects[..1] }));
+        let hints = tracker.hints();
+        if secs > 2.7 {
+            assert!(told.seen.iter().all(|seen| seen.rect.width > 50.0), "{:?}", told.seen);
+            assert_eq!(hints.predictions.len(), 1, "{secs}");
+        }
+    }
+}
+
+/// A bar from corner to corner of a square of 80 pixels, on a lattice of a quarter.
+fn bar(place: Rect, falling: bool) -> Segment {
+    let lattice = Size { width: SIZE.width / 4, height: SIZE.height / 4 };
+    let (left, top) = ((place.left / 4.0).round() as u32, (place.top / 4.0).round() as u32);
+    let bounds = vokg_engine::mask::CellBounds { left, top, width: 20, height: 20 };
+    let on_bar = |x: u32, y: u32| (x - left).abs_diff(if falling { y - top } else { 19 + top - y }) < 3;
+    Segment { mask: Some(vokg_engine::mask::Mask::from_cells(lattice, bounds, on_bar)), ..segment(place) }
+}
+
+#[test]
+fn where_boxes_tell_nothing_masks_do() {
+    let follow = |mask_weight: f32| {
+        let mut tracker = Tracker::new(TrackConfig { mask_weight, ..TrackConfig::default() });
+        let mut last = Vec::new();
+        for n in 0..60u64 {
+            // They meet, stand in the same box for some frames, and each goes back to where it came from.
+            let way = 4.0 * (n as f32 - 30.0).abs().max(5.0) - 20.0;
+            let (rising, falling) =
+                (Rect::new(280.0 - way, 100.0, 80.0, 80.0), Rect::new(280.0 + way, 100.0, 80.0, 80.0));
+            let mut frame = frame(n * 40_000, &[]);
+            frame.segments = vec![bar(rising, false), bar(falling, true)];
+            let told = tracker.on_frame(&frame);
+            if !told.seen.is_empty() {
+                last = told.seen.iter().map(|seen| (seen.track.0, seen.rect.left < 280.0)).collect();
+            }
+        }
+        last
+    };
+    assert_eq!(follow(0.5), [(1, true), (2, false)], "each is where its mask is");
+    assert_eq!(follow(0.0), [(1, false), (2, true)], "by their boxes they would have passed each other");
+}
