@@ -4,7 +4,7 @@
 //! fills the memory. A closed span leaves when it is sealed (see [`super::horizon`]). The identity of a track stands
 //! only while some span refers to it; it is remembered beside the rows until the track has ended and is sealed too.
 
-use super::horizon::{reach_us, settled_us};
+use super::horizon::settled_us;
 use super::moves::net_moves;
 use super::rules::Rules;
 use crate::tick::Tick;
@@ -56,6 +56,18 @@ impl Standpoint {
     }
 }
 
+/// Where a span is withdrawn that began before the settled time, what it says of that time stands.
+fn keep_what_is_settled(spans: &mut BTreeMap<EvidenceSpan, isize>, settled_us: Micros) {
+    let restated: BTreeSet<u32> = spans.iter().filter(|(_, diff)| **diff > 0).map(|(span, _)| span.number).collect();
+    let is_withdrawn = |span: &EvidenceSpan| span.from_us < settled_us && !restated.contains(&span.number);
+    let withdrawn: Vec<EvidenceSpan> = spans.keys().filter(|span| is_withdrawn(span)).copied().collect();
+    for span in withdrawn {
+        let to_us = Some(span.to_us.map_or(settled_us, |to| to.min(settled_us)));
+        *spans.entry(EvidenceSpan { to_us, ..span }).or_default() += 1;
+    }
+    spans.retain(|_, diff| *diff != 0);
+}
+
 impl Standing {
     pub(super) fn new(rules: Rules, horizon_us: Micros) -> Self {
         Self { rules, horizon_us, closed: BTreeSet::new(), tracks: BTreeMap::new(), ended: BTreeSet::new() }
@@ -72,8 +84,12 @@ impl Standing {
                 Input::Identity(change) => changes.push(change),
             }
         }
+        let settled_us = settled_us(tick.t, self.horizon_us);
+        // What ends only now, however long ago, is sealed with the next tick: the pairs see its end first.
+        self.seal(settled_us, &mut rows);
         self.identify(&net_moves(&changes), &mut rows);
-        spans.retain(|span, _| self.has_rule(span));
+        spans.retain(|span, diff| *diff != 0 && self.has_rule(span));
+        keep_what_is_settled(&mut spans, settled_us);
         // Arrivals first, so that a span restated does not make the identities it needs leave and return.
         for (span, _) in spans.iter().filter(|(_, diff)| **diff > 0) {
             self.arrive(*span, &mut rows);
@@ -82,7 +98,6 @@ impl Standing {
             self.leave(*span, &mut rows);
         }
         self.ended.extend(tick.ended.iter().map(|track| (tick.t, *track)));
-        self.seal(settled_us(tick.t, self.horizon_us), &mut rows);
         rows
     }
 
@@ -136,7 +151,7 @@ impl Standing {
     }
 
     fn sealed_after(&self, span: &EvidenceSpan) -> Option<Micros> {
-        Some(span.to_us?.saturating_add(reach_us(self.rules.of_track(span.kind, span.b)?)))
+        Some(span.to_us?.saturating_add(self.rules.seal_reach_us(span.kind, span.b.into())?))
     }
 
     fn seal(&mut self, settled_us: Micros, rows: &mut Vec<Row>) {
