@@ -121,8 +121,8 @@ impl Pair {
     }
 
     /// Forgets sealed evidence as far as the intervals allow: what ended in no interval at all; an interval with all
-    /// its evidence; and of an interval that goes on, everything but one piece that stands for its past. What another
-    /// relation still looks at stays.
+    /// its evidence; and of an interval that goes on, or that another relation still looks back at, everything but one
+    /// piece that stands for its past. Evidence that is still to be taken out of another relation's stays as it is.
     ///
     /// Where `holes` are taken out of the evidence, its parts stand for it; they are not merged over a hole that is still
     /// there.
@@ -155,12 +155,12 @@ impl Pair {
         for (id, interval) in intervals {
             let is_kept = self.sealed.iter().any(|piece| interval.numbers.contains(&piece.number));
             let mut past = sealed.iter().filter(|piece| interval.numbers.contains(&piece.number));
-            if is_kept || needs.interval(interval) {
+            if is_kept {
                 self.sealed.extend(past);
                 continue;
             }
             let Some(first) = past.next() else { continue };
-            if interval.numbers.is_disjoint(&live) {
+            if interval.numbers.is_disjoint(&live) && !needs.interval(interval) {
                 forgotten.extend(self.stated.remove(id));
                 continue;
             }

@@ -150,7 +150,9 @@ impl Pairs {
         for counter in touched.keys().filter(|key| key.kind == RelationKind::COUNT) {
             let zone = ZoneId::of_object(counter.b);
             let Some((zone, crowd)) = zone.and_then(|zone| Some((zone, self.rules.crowd_of(zone)?))) else { continue };
-            let stays = self.pairs.keys().filter(|key| key.kind == RelationKind::IN && key.b == counter.b);
+            let first = PairKey { kind: RelationKind::IN, ..PairKey::FIRST };
+            let stays = self.pairs.range(first..).map(|(key, _)| key);
+            let stays = stays.take_while(|key| key.kind == RelationKind::IN).filter(|key| key.b == counter.b);
             let inside: Vec<Interval> =
                 stays.flat_map(|key| evaluate(&*self, &self.rules, key, now).intervals).collect();
             let cut_us = self.cut_us;
@@ -158,7 +160,7 @@ impl Pairs {
             let spans = crowded(&inside, crowd, zone.track(), pair.spans(), cut_us);
             pair.replace(spans, &self.rules, counter, settled_us);
         }
-        let inside_us = self.rules.longest_reach_us(RelationKind::IN, 0);
+        let inside_us = self.rules.longest_reach_us(RelationKind::IN);
         self.cut_us = self.cut_us.max(settled_us.saturating_sub(inside_us));
     }
 

@@ -27,11 +27,24 @@ pub struct Rules {
     by_kind: BTreeMap<RelationKind, IntervalRule>,
     by_zone: BTreeMap<(RelationKind, ZoneId), IntervalRule>,
     crowds: BTreeMap<ZoneId, u32>,
+    /// What follows from the rules, by relation.
+    links: BTreeMap<RelationKind, Links>,
+}
+
+/// How a relation hangs together with others.
+#[derive(Clone, Debug, Default)]
+struct Links {
+    /// Those that need it, COUNT aside.
+    needed_by: Vec<RelationKind>,
+    /// What its reach has to be longer, since it depends on others or others look back at it.
+    around_us: Micros,
 }
 
 impl<I: IntoIterator<Item = (RelationKind, IntervalRule)>> From<I> for Rules {
     fn from(rules: I) -> Self {
-        Self { by_kind: rules.into_iter().collect(), ..Self::default() }
+        let mut rules = Self { by_kind: rules.into_iter().collect(), ..Self::default() };
+        rules.link();
+        rules
     }
 }
 
@@ -39,12 +52,14 @@ impl Rules {
     /// Adds the rule of a relation, or replaces it.
     pub fn insert(&mut self, kind: RelationKind, rule: IntervalRule) {
         self.by_kind.insert(kind, rule);
+        self.link();
     }
 
     /// LOITERS of this zone takes so long.
     pub fn dwell(&mut self, zone: ZoneId, dwell_us: Micros) {
         if let Some(rule) = self.by_kind.get(&RelationKind::LOITERS) {
             self.by_zone.insert((RelationKind::LOITERS, zone), IntervalRule { min_us: dwell_us, ..*rule });
+            self.link();
         }
     }
 
@@ -70,15 +85,13 @@ impl Rules {
 
     /// The longest time in which evidence that ended may still shape an interval.
     pub fn reach_us(&self) -> Micros {
-        let kinds = self.by_kind.keys().map(|kind| self.longest_reach_us(*kind, KINDS_IN_A_ROW));
-        kinds.max().unwrap_or(0)
+        self.by_kind.keys().map(|kind| self.longest_reach_us(*kind)).max().unwrap_or(0)
     }
 
     /// How long after its end evidence of a relation towards an object or zone may still shape an interval, its own or
     /// one that depends on it; and how long its own may still be shaped by what it depends on.
     pub(super) fn seal_reach_us(&self, kind: RelationKind, to: ObjectId) -> Option<Micros> {
-        let around_us = self.reach_around_us(kind, KINDS_IN_A_ROW);
-        Some(reach_us(self.of(kind, to)?).saturating_add(around_us))
+        Some(reach_us(self.of(kind, to)?).saturating_add(self.around_us(kind)))
     }
 
     /// Whether what ended at `to_us` of a relation between these is sealed once `settled_us` has been reached.
@@ -87,13 +100,30 @@ impl Rules {
     }
 
     /// The longest reach of a relation, towards whomever.
-    pub(super) fn longest_reach_us(&self, kind: RelationKind, deep: usize) -> Micros {
-        let of_zones = self.by_zone.iter().filter(|((other, _), _)| *other == kind).map(|(_, rule)| rule);
-        let own = self.by_kind.get(&kind).into_iter().chain(of_zones).map(reach_us).max();
-        own.unwrap_or(0).saturating_add(self.reach_around_us(kind, deep))
+    pub(super) fn longest_reach_us(&self, kind: RelationKind) -> Micros {
+        self.own_reach_us(kind).saturating_add(self.around_us(kind))
     }
 
-    /// What a reach has to be longer, since the relation depends on others or others look back at it.
+    fn own_reach_us(&self, kind: RelationKind) -> Micros {
+        let of_zones = self.by_zone.iter().filter(|((other, _), _)| *other == kind).map(|(_, rule)| rule);
+        self.by_kind.get(&kind).into_iter().chain(of_zones).map(reach_us).max().unwrap_or(0)
+    }
+
+    fn around_us(&self, kind: RelationKind) -> Micros {
+        self.links.get(&kind).map_or(0, |links| links.around_us)
+    }
+
+    fn link(&mut self) {
+        let links = self.by_kind.keys().map(|kind| {
+            let needs = |rule: &IntervalRule| {
+                rule.without == Some(*kind) || rule.after.is_some_and(|after| after.kind == *kind)
+            };
+            let needed_by = self.by_kind.iter().filter(|(_, rule)| needs(rule)).map(|(other, _)| *other).collect();
+            (*kind, Links { needed_by, around_us: self.reach_around_us(*kind, KINDS_IN_A_ROW) })
+        });
+        self.links = links.collect();
+    }
+
     fn reach_around_us(&self, kind: RelationKind, deep: usize) -> Micros {
         let looks_back =
             |rule: &IntervalRule| rule.after.filter(|after| after.kind == kind).map(|after| after.within_us);
@@ -102,8 +132,8 @@ impl Rules {
         let after = rule.and_then(|rule| rule.after).map(|after| after.kind);
         let counted = (kind == RelationKind::COUNT).then_some(RelationKind::IN);
         let needed = [after, rule.and_then(|rule| rule.without), counted].into_iter().flatten();
-        let needed_us =
-            needed.map(|kind| deep.checked_sub(1).map_or(0, |deep| self.longest_reach_us(kind, deep))).max();
+        let whole_us = |kind, deep| self.own_reach_us(kind).saturating_add(self.reach_around_us(kind, deep));
+        let needed_us = needed.map(|kind| deep.checked_sub(1).map_or(0, |deep| whole_us(kind, deep))).max();
         looked_back_us.saturating_add(needed_us.unwrap_or(0))
     }
 
@@ -129,11 +159,9 @@ impl Rules {
 
     /// The pairs whose intervals depend on this one; COUNT aside.
     pub(super) fn dependents(&self, key: &PairKey) -> BTreeSet<PairKey> {
-        let needs = |rule: &IntervalRule| {
-            rule.without == Some(key.kind) || rule.after.is_some_and(|after| after.kind == key.kind)
-        };
-        let kinds = self.by_kind.iter().filter(|(_, rule)| needs(rule)).map(|(kind, _)| *kind);
-        let both = kinds.flat_map(|kind| [self.key(kind, key.a, key.b), self.key(kind, key.b, key.a)]).flatten();
+        let kinds = self.links.get(&key.kind).into_iter().flat_map(|links| &links.needed_by);
+        let both =
+            kinds.copied().flat_map(|kind| [self.key(kind, key.a, key.b), self.key(kind, key.b, key.a)]).flatten();
         both.filter(|dependent| self.providers(dependent).any(|provider| provider == *key)).collect()
     }
 
