@@ -54,7 +54,8 @@ fn busiest(graph: &Graph, times: impl Iterator<Item = Micros>) -> Option<Micros>
         let here = |(from, to): (Micros, Option<Micros>)| from <= *t && to.is_none_or(|to| *t < to);
         let edges: Vec<_> = graph.edges.values().filter(|e| here((e.valid_from_us, e.valid_to_us))).collect();
         let kinds: BTreeSet<_> = edges.iter().map(|edge| edge.kind).collect();
-        let objects = graph.vertices.iter().filter(|(key, v)| matches!(key, VertexKey::Object(_)) && here(v.valid()));
+        let objects =
+            graph.vertices.iter().filter(|(key, v)| matches!(key, VertexKey::Object(_)) && here(v.valid(**key)));
         let readable = READABLE.saturating_sub(edges.len().abs_diff(READABLE));
         (kinds.len(), readable, objects.count())
     };

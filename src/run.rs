@@ -83,7 +83,7 @@ pub fn dataflow(plan: Plan) -> Build {
             let identities = identify(tracked.clone(), operators.identify);
             let evidence = relate(tracked.clone(), Relations::new(operators.relate));
             let objects = objects(tracked.clone(), identities.clone(), horizon_us);
-            let interactions = resolve(evidence.clone(), identities, ticks.clone(), operators.resolve);
+            let interactions = resolve(evidence, identities, ticks.clone(), operators.resolve);
 
             watch_open(degrees(interactions.standing), Arc::clone(&control));
 
@@ -94,7 +94,8 @@ pub fn dataflow(plan: Plan) -> Build {
             let lost = |error: &OffloadError| tracing::warn!(%error, "a thumbnail is lost");
             let thumbnails = thumbnails.flat_map(move |thumbnail| thumbnail.inspect_err(lost).ok().flatten());
             let looks = portray(tracked.clone());
-            credits.returned_by(commit(log, tracked, thumbnails, looks, evidence.inner, sink, control));
+            let evidence = interactions.evidence.inner;
+            credits.returned_by(commit(log, tracked, thumbnails, looks, evidence, sink, control));
         });
     })
 }

@@ -47,13 +47,18 @@ pub enum FoldError {
 
 impl Vertex {
     /// The half-open stretch of media time in which the vertex is part of the graph; `None` as end: still. An object is
-    /// there in the frame that last shows it, as its edges are.
-    pub fn valid(&self) -> (Micros, Option<Micros>) {
+    /// there in the frame that last shows it, as its edges are. A correction is there when it is decided and no longer:
+    /// otherwise what is open would grow with the stream.
+    pub fn valid(&self, key: VertexKey) -> (Micros, Option<Micros>) {
         match self {
             Self::Stream(_) => (0, None),
             Self::Object(object) => (object.first_seen_us, (!object.open).then_some(object.last_seen_us + 1)),
             Self::Gap(gap) => (gap.from_us, Some(gap.to_us)),
-            Self::Correction(_) | Self::Zone(_) => (0, None),
+            Self::Correction(_) => match key {
+                VertexKey::Correction(t) => (t, Some(t.saturating_add(1))),
+                _ => (0, None),
+            },
+            Self::Zone(_) => (0, None),
         }
     }
 }
@@ -101,7 +106,7 @@ impl Graph {
 
     /// The part of the graph that was so at media time `at`.
     pub fn at(&self, at: Micros) -> Self {
-        let vertices = self.vertices.iter().filter(|(_, v)| holds_at(at, v.valid()));
+        let vertices = self.vertices.iter().filter(|(k, v)| holds_at(at, v.valid(**k)));
         let edges = self.edges.iter().filter(|(_, e)| holds_at(at, (e.valid_from_us, e.valid_to_us)));
         Self {
             vertices: vertices.map(|(k, v)| (*k, v.clone())).collect(),

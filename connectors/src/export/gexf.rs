@@ -29,7 +29,7 @@ pub fn write(out: &mut impl Write, view: &GraphView<'_>) -> Result<(), ExportErr
     writeln!(out, "<nodes>")?;
     for (key, vertex) in &graph.vertices {
         let name = name(key, vertex, stream.as_str());
-        let spell = spell(vertex.valid());
+        let spell = spell(vertex.valid(*key));
         writeln!(out, r#"<node id="{}" label="{}"{spell}>"#, key.external(stream), Escaped(&name))?;
         values(out, key.label(), VERTEX_PROPERTIES, &Properties::of_vertex(stream, key, vertex))?;
         writeln!(out, "</node>")?;

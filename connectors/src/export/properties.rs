@@ -107,7 +107,7 @@ impl Properties {
             Vertex::Correction(v) => of_correction(stream, key, v),
             Vertex::Zone(v) => of_zone(v),
         };
-        let (from, to) = vertex.valid();
+        let (from, to) = vertex.valid(*key);
         properties.push(("valid_from_us", Property::Unsigned(from)));
         properties.push(("valid_to_us", optional(to, Property::Unsigned)));
         Self(properties)

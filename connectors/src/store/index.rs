@@ -38,7 +38,7 @@ impl ClosedSpan {
 /// The stretch of media time in which an element is part of the graph; without an end while it is open.
 pub(super) fn valid(element: &Element) -> (Micros, Option<Micros>) {
     match element {
-        Element::Vertex(_, vertex) => vertex.valid(),
+        Element::Vertex(key, vertex) => vertex.valid(*key),
         Element::Edge(edge) => (edge.valid_from_us, edge.valid_to_us),
     }
 }

@@ -35,6 +35,11 @@ pub(super) struct View {
     snapshots: ReadOnlyTable<(u32, u64), &'static [u8]>,
 }
 
+/// Whether an element has no end. Format 1 was also written by programs that filed corrections as open.
+fn is_open(element: &Element) -> bool {
+    valid(element).1.is_none()
+}
+
 impl View {
     pub fn open(store: &Store, stream: StreamId) -> Result<Self, ReadError> {
         let transaction = store.read()?;
@@ -96,21 +101,24 @@ impl View {
     pub fn open_at(&self, until: u64) -> Result<Vec<Element>, ReadError> {
         if self.last_place(u64::MAX)? == Some(until) {
             let rows = self.open.range((self.stream.0, 0, 0, 0)..=(self.stream.0, u8::MAX, u64::MAX, u64::MAX))?;
-            return rows.map(|row| self.asserted_at(row?.1.value())).collect();
+            let elements = rows.map(|row| self.asserted_at(row?.1.value()));
+            return elements.filter(|element| element.as_ref().is_ok_and(is_open) || element.is_err()).collect();
         }
         let mut open: BTreeMap<ElementKey, Element> = BTreeMap::new();
         let snapshot = self.snapshots.range((self.stream.0, 0)..=(self.stream.0, until))?.next_back().transpose()?;
         if let Some((_, places)) = &snapshot {
             for place in snapshot::decode(places.value())? {
                 let element = self.asserted_at(place)?;
-                open.insert(element.key(), element);
+                if is_open(&element) {
+                    open.insert(element.key(), element);
+                }
             }
         }
         for entry in self.records(snapshot.map(|(key, _)| key.value().1), until)? {
             let (_, Record::Delta(delta)) = entry? else {
                 continue;
             };
-            if delta.diff == Diff::Assert && valid(&delta.element).1.is_none() {
+            if delta.diff == Diff::Assert && is_open(&delta.element) {
                 open.insert(delta.element.key(), delta.element);
             } else {
                 open.remove(&delta.element.key());

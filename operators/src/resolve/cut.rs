@@ -3,7 +3,8 @@
 use super::intervals::Piece;
 use vokg_engine::time::Micros;
 
-/// The parts of `pieces` that no piece of `holes` covers. An open hole reaches beyond every end.
+/// The parts of `pieces` that no piece of `holes` covers. An open hole reaches beyond every end; a closed one without
+/// duration covers nothing.
 ///
 /// A part that begins where a hole ends has the number of that hole, so that parts of one piece keep apart; of holes that
 /// end together, the least.
@@ -54,7 +55,7 @@ struct Covered {
 }
 
 fn covered(holes: &[Piece]) -> Vec<Covered> {
-    let mut sorted: Vec<&Piece> = holes.iter().collect();
+    let mut sorted: Vec<&Piece> = holes.iter().filter(|hole| hole.open || hole.from_us < hole.end_us).collect();
     sorted.sort_unstable_by_key(|hole| (hole.from_us, hole.number));
     let mut covered: Vec<Covered> = Vec::new();
     for hole in sorted {
@@ -100,6 +101,7 @@ mod tests {
         assert_eq!(shape(&cut(vec![piece(1, 5, None)], &holes[..2])), [(5, 10, false, 1), (20, 40, true, 8)]);
         assert_eq!(shape(&cut(vec![piece(1, 12, Some(18))], &holes)), []);
         assert_eq!(shape(&cut(vec![piece(1, 20, Some(25))], &holes)), [(20, 25, false, 1)]);
+        assert_eq!(shape(&cut(vec![piece(1, 5, Some(25))], &[piece(7, 9, Some(9))])), [(5, 25, false, 1)]);
         let part = cut(vec![piece(1, 0, Some(30))], &[piece(2, 0, Some(10))])[0];
         assert_eq!((part.seen_us, part.confidence_milli_us, part.lag_ms_us), (20, 12_000, 180));
     }

@@ -1,7 +1,9 @@
 //! How far back the graph may still be corrected, and what may leave memory when it no longer can.
 //!
-//! Automatic corrections move only tracks whose first evidence lies after the settled time. What ended long enough
-//! before it is *sealed*: it stays in the log as it stands and leaves memory without a delta.
+//! Automatic corrections move only tracks whose first evidence lies after the settled time, and evidence that is
+//! withdrawn is withdrawn from the settled time on: what it said of the time before stands. So nothing before the settled
+//! time changes any more but ends that come late. What ended long enough before it is *sealed*: it stays in the log as it
+//! stands and leaves memory without a delta.
 
 use vokg_engine::evidence::IntervalRule;
 use vokg_engine::time::{Micros, SECOND_US};
@@ -24,14 +26,9 @@ pub fn settled_us(t: Micros, horizon_us: Micros) -> Micros {
     t.saturating_sub(horizon_us) / SECOND_US * SECOND_US
 }
 
-/// How long after its end a span may still shape an interval: it can be joined within the longer pause, to something
-/// that is itself still to become long enough.
+/// How long after its end a span may still shape an interval of its own relation: it can be joined within the longer
+/// pause, to something that is itself still to become long enough.
 pub(super) fn reach_us(rule: &IntervalRule) -> Micros {
     let pauses = rule.hold_off_us.saturating_add(rule.bridge_us);
     pauses.saturating_add(rule.hold_on_us).saturating_add(rule.min_us).saturating_add(rule.delay_us)
-}
-
-/// Whether what ended at `to_us` under `rule` is sealed once `settled_us` has been reached.
-pub(super) fn is_sealed(to_us: Micros, rule: &IntervalRule, settled_us: Micros) -> bool {
-    to_us.saturating_add(reach_us(rule)) < settled_us
 }

@@ -67,6 +67,9 @@ pub struct Interactions<'s> {
     pub deltas: StreamVec<'s, Micros, Delta>,
     /// The ends of all interactions that stand, for [`degrees`] and other views.
     pub standing: VecCollection<'s, Micros, StandingEnd>,
+    /// The evidence they rest on: that which was given, where what was withdrawn still says what it said of the time
+    /// before the settled time. From all of it, sealed or not, [`scratch::interactions`] gives the same interactions.
+    pub evidence: VecCollection<'s, Micros, EvidenceSpan>,
 }
 
 /// States interactions between objects from evidence between tracks.
@@ -75,7 +78,8 @@ pub struct Interactions<'s> {
 /// time) and are not removed for age. `identities` travel at the time of the frame that decided them. Every time at
 /// which something happens has a tick.
 ///
-/// Identity changes move only tracks whose evidence began at or after [`horizon::settled_us`].
+/// Identity changes move only tracks whose evidence began at or after [`horizon::settled_us`]. Evidence that is withdrawn
+/// is withdrawn from that time on.
 ///
 /// ```
 /// use differential_dataflow::AsCollection;
@@ -125,6 +129,10 @@ pub fn resolve<'s>(
         Row::Span(span, diff) => Some((span, t, diff)),
         _ => None,
     });
+    let stated = rows.clone().flat_map(|(t, row)| match row {
+        Row::Stated(span, diff) => Some((span, t, diff)),
+        _ => None,
+    });
     let identities = rows.clone().flat_map(|(t, row)| match row {
         Row::Identity(track, object, diff) => Some(((track, object), t, diff)),
         _ => None,
@@ -144,7 +152,7 @@ pub fn resolve<'s>(
     let deltas = outcomes.clone().flat_map(|(_, outcome)| outcome.deltas);
     let standing =
         outcomes.flat_map(|(t, outcome)| outcome.standing.into_iter().map(move |(end, diff)| (end, t, diff)));
-    Interactions { deltas, standing: standing.as_collection() }
+    Interactions { deltas, standing: standing.as_collection(), evidence: stated.as_collection() }
 }
 
 /// States objects and corrections from what was tracked and which tracks are one object; see [`Objects`].

@@ -1,8 +1,8 @@
 //! One relation between two objects: its evidence, and the interactions stated so far.
 
 use super::cut::cut;
-use super::horizon::is_sealed;
 use super::intervals::{Interval, Now, Piece};
+use super::rules::Rules;
 use std::collections::{BTreeMap, BTreeSet};
 use vokg_engine::delta::Edge;
 use vokg_engine::evidence::{EvidenceSpan, IntervalRule, RelationKind};
@@ -76,12 +76,12 @@ impl Pair {
 
     /// Takes a span away. Where it is old enough to be sealed it has not been withdrawn but only leaves memory, and
     /// what it said stays.
-    pub(super) fn remove(&mut self, span: &EvidenceSpan, rule: &IntervalRule, settled_us: Micros) {
-        if self.spans.get(&span.number) != Some(span) {
+    pub(super) fn remove(&mut self, span: &EvidenceSpan, rules: &Rules, key: &PairKey, settled_us: Micros) {
+        let Some(rule) = rules.of(key.kind, key.b).filter(|_| self.spans.get(&span.number) == Some(span)) else {
             return;
-        }
+        };
         self.spans.remove(&span.number);
-        if span.to_us.is_some_and(|to| is_sealed(to, rule, settled_us)) {
+        if span.to_us.is_some_and(|to| rules.is_sealed(key, to, settled_us)) {
             self.sealed.push(Piece::new(span, rule, Now::End(settled_us)));
         }
     }
@@ -97,34 +97,48 @@ impl Pair {
     }
 
     /// Has these spans instead of those it had, save for what is sealed.
-    pub(super) fn replace(&mut self, spans: BTreeMap<u32, EvidenceSpan>, rule: &IntervalRule, settled_us: Micros) {
+    pub(super) fn replace(
+        &mut self,
+        spans: BTreeMap<u32, EvidenceSpan>,
+        rules: &Rules,
+        key: &PairKey,
+        settled_us: Micros,
+    ) {
         self.spans = spans;
-        let is_old = |span: &EvidenceSpan| span.to_us.is_some_and(|to| is_sealed(to, rule, settled_us));
+        let is_old = |span: &EvidenceSpan| span.to_us.is_some_and(|to| rules.is_sealed(key, to, settled_us));
         let old: Vec<EvidenceSpan> = self.spans.values().filter(|span| is_old(span)).copied().collect();
-        old.iter().for_each(|span| self.remove(span, rule, settled_us));
+        old.iter().for_each(|span| self.remove(span, rules, key, settled_us));
     }
 
-    /// The beginning of its earliest evidence.
-    pub(super) fn first_us(&self) -> Option<Micros> {
-        let sealed = self.sealed.iter().map(|piece| piece.from_us);
-        self.spans.values().map(|span| span.from_us).chain(sealed).min()
+    /// The beginning of the earliest evidence that did not leave memory yet.
+    fn first_live_us(&self) -> Option<Micros> {
+        self.spans.values().map(|span| span.from_us).min()
+    }
+
+    /// Where its intervals may begin, unless evidence is taken out of it.
+    fn starts(&self) -> impl Iterator<Item = Micros> {
+        self.spans.values().map(|span| span.from_us).chain(self.sealed.iter().map(|piece| piece.from_us))
     }
 
     /// Forgets sealed evidence as far as the intervals allow: what ended in no interval at all; an interval with all
-    /// its evidence; and of an interval that goes on, everything but one piece that stands for its past. What ended at or
-    /// after `needed_us` stays, since another relation looks at it.
+    /// its evidence; and of an interval that goes on, or that another relation still looks back at, everything but one
+    /// piece that stands for its past. Evidence that is still to be taken out of another relation's stays as it is.
     ///
-    /// Where `holes` are taken out of the evidence, its parts stand for it, and none of them is merged with another.
+    /// Where `holes` are taken out of the evidence, its parts stand for it; they are not merged over a hole that is still
+    /// there.
     ///
     /// Returns the interactions that are sealed with this.
     pub(super) fn forget(
         &mut self,
         intervals: &[&(InteractionId, Interval)],
-        needed_us: Option<Micros>,
+        needs: &Needs,
         holes: Option<&[Piece]>,
         now: Now,
         rule: &IntervalRule,
     ) -> Vec<Stated> {
+        if self.sealed.is_empty() {
+            return Vec::new();
+        }
         let live: BTreeSet<u32> = match holes {
             None => self.spans.keys().copied().collect(),
             Some(holes) => {
@@ -135,25 +149,30 @@ impl Pair {
         };
         let mut sealed = std::mem::take(&mut self.sealed);
         sealed.sort_unstable_by_key(|piece| (piece.from_us, piece.number));
-        let is_needed = |piece: &Piece| needed_us.is_some_and(|needed| piece.end_us >= needed);
-        if sealed.iter().any(is_needed) {
-            self.sealed = sealed;
-            return Vec::new();
-        }
+        let (raw, sealed): (Vec<Piece>, Vec<Piece>) = sealed.into_iter().partition(|piece| needs.evidence(piece));
+        self.sealed = raw;
         let mut forgotten = Vec::new();
         for (id, interval) in intervals {
+            let is_kept = self.sealed.iter().any(|piece| interval.numbers.contains(&piece.number));
             let mut past = sealed.iter().filter(|piece| interval.numbers.contains(&piece.number));
+            if is_kept {
+                self.sealed.extend(past);
+                continue;
+            }
             let Some(first) = past.next() else { continue };
-            let goes_on = !interval.numbers.is_disjoint(&live);
-            if !goes_on {
+            if interval.numbers.is_disjoint(&live) && !needs.interval(interval) {
                 forgotten.extend(self.stated.remove(id));
                 continue;
             }
             let mut whole = *first;
-            if holes.is_some() {
-                self.sealed.extend(past);
-            } else {
-                past.for_each(|piece| whole.absorb(piece));
+            for piece in past {
+                let lies_between =
+                    |hole: &Piece| hole.from_us < piece.from_us && (hole.open || whole.end_us < hole.end_us);
+                if holes.is_some_and(|holes| holes.iter().any(lies_between)) {
+                    self.sealed.push(std::mem::replace(&mut whole, *piece));
+                } else {
+                    whole.absorb(piece);
+                }
             }
             self.sealed.push(whole);
         }
@@ -164,5 +183,46 @@ impl Pair {
     #[cfg(test)]
     pub(super) fn rows(&self) -> usize {
         self.spans.len() + self.sealed.len() + self.stated.len()
+    }
+}
+
+/// What other relations still look at of one pair.
+#[derive(Debug, Default)]
+pub(super) struct Needs {
+    /// All evidence that ended then or later.
+    since_us: Option<Micros>,
+    /// An interval that has begun by the first of these moments and ended no longer before it than the second says.
+    before: Vec<(Micros, Micros)>,
+}
+
+impl Needs {
+    /// Another relation takes the evidence of this one out of its own.
+    pub(super) fn taken_out_of(&mut self, other: &Pair) {
+        self.all_since(other.first_live_us());
+    }
+
+    /// Another relation's intervals count only after one of this one.
+    pub(super) fn looked_back_at(&mut self, from: &Pair, within_us: Micros) {
+        self.before.extend(from.starts().map(|start| (start, within_us)));
+    }
+
+    /// The same, where its intervals are not known, or those of the other may begin anywhere.
+    pub(super) fn looked_back_at_anywhere(&mut self, from: &Pair, within_us: Micros) {
+        self.all_since(from.starts().min().map(|first| first.saturating_sub(within_us)));
+    }
+
+    fn all_since(&mut self, since_us: Option<Micros>) {
+        self.since_us = [self.since_us, since_us].into_iter().flatten().min();
+    }
+
+    fn evidence(&self, piece: &Piece) -> bool {
+        self.since_us.is_some_and(|since| piece.end_us >= since)
+    }
+
+    fn interval(&self, interval: &Interval) -> bool {
+        let leads = |(start, within_us): &(Micros, Micros)| {
+            interval.from_us <= *start && interval.to_us.is_none_or(|to| to.saturating_add(*within_us) >= *start)
+        };
+        self.before.iter().any(leads)
     }
 }

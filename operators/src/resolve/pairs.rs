@@ -7,9 +7,9 @@
 
 use super::crowd::crowded;
 use super::degrees::{Phase, StandingEnd};
-use super::horizon::{reach_us, settled_us};
+use super::horizon::settled_us;
 use super::intervals::{Interval, Now, Piece};
-use super::pair::{Pair, PairKey, Stated};
+use super::pair::{Needs, Pair, PairKey, Stated};
 use super::rules::Rules;
 use super::scratch::{Evidence, evaluate};
 use crate::tick::Tick;
@@ -117,7 +117,7 @@ impl Pairs {
         }
         // Those that look at others first: what they still need stays.
         let (looking, others): (Vec<&Touched>, Vec<&Touched>) =
-            evaluated.iter().partition(|touched| !self.rules.providers(&touched.key).is_empty());
+            evaluated.iter().partition(|touched| self.rules.providers(&touched.key).next().is_some());
         for touched in looking.into_iter().chain(others) {
             self.forget(touched, now, &mut outcome);
         }
@@ -128,12 +128,12 @@ impl Pairs {
     fn with_relatives(&self, touched: BTreeMap<PairKey, bool>) -> BTreeMap<PairKey, bool> {
         let mut all = touched.clone();
         for (key, moved) in touched {
-            for (dependent, _) in self.rules.dependents(&key) {
+            for dependent in self.rules.dependents(&key) {
                 if self.pairs.contains_key(&dependent) {
                     *all.entry(dependent).or_default() |= moved;
                 }
             }
-            for (provider, _) in self.rules.providers(&key) {
+            for provider in self.rules.providers(&key) {
                 if self.pairs.contains_key(&provider) {
                     all.entry(provider).or_default();
                 }
@@ -149,22 +149,19 @@ impl Pairs {
     fn count(&mut self, touched: &BTreeMap<PairKey, bool>, now: Now, settled_us: Micros) {
         for counter in touched.keys().filter(|key| key.kind == RelationKind::COUNT) {
             let zone = ZoneId::of_object(counter.b);
-            let crowd = zone.and_then(|zone| Some((zone, self.rules.crowd_of(zone)?)));
-            let (Some((zone, crowd)), Some(rule)) = (crowd, self.rules.of(counter.kind, counter.b)) else { continue };
-            let rule = *rule;
+            let Some((zone, crowd)) = zone.and_then(|zone| Some((zone, self.rules.crowd_of(zone)?))) else { continue };
             let first = PairKey { kind: RelationKind::IN, ..PairKey::FIRST };
-            let stays = self.pairs.range(first..).map(|(key, _)| key).take_while(|key| key.kind == RelationKind::IN);
-            let inside: Vec<Interval> = stays
-                .filter(|key| key.b == counter.b)
-                .flat_map(|key| evaluate(&*self, &self.rules, key, now).intervals)
-                .collect();
+            let stays = self.pairs.range(first..).map(|(key, _)| key);
+            let stays = stays.take_while(|key| key.kind == RelationKind::IN).filter(|key| key.b == counter.b);
+            let inside: Vec<Interval> =
+                stays.flat_map(|key| evaluate(&*self, &self.rules, key, now).intervals).collect();
             let cut_us = self.cut_us;
             let pair = self.pairs.entry(*counter).or_default();
             let spans = crowded(&inside, crowd, zone.track(), pair.spans(), cut_us);
-            pair.replace(spans, &rule, settled_us);
+            pair.replace(spans, &self.rules, counter, settled_us);
         }
-        let inside = self.rules.of_kind(RelationKind::IN).map(reach_us);
-        self.cut_us = self.cut_us.max(inside.map_or(0, |reach| settled_us.saturating_sub(reach)));
+        let inside_us = self.rules.longest_reach_us(RelationKind::IN);
+        self.cut_us = self.cut_us.max(settled_us.saturating_sub(inside_us));
     }
 
     /// Takes in the changes and names the pairs to look at: those changed, those due, and at the end all.
@@ -195,8 +192,8 @@ impl Pairs {
         }
         // All −1 before all +1: a span restated under its number must not be lost.
         for ((key, span), _) in net.iter().filter(|(_, diff)| **diff < 0) {
-            if let (Some(pair), Some(rule)) = (self.pairs.get_mut(key), self.rules.of(key.kind, key.b)) {
-                pair.remove(span, rule, settled_us);
+            if let Some(pair) = self.pairs.get_mut(key) {
+                pair.remove(span, &self.rules, key, settled_us);
             }
         }
         for ((key, span), _) in net.into_iter().filter(|(_, diff)| *diff > 0) {
@@ -289,20 +286,38 @@ impl Pairs {
         }
     }
 
+    /// What others still look at of a pair.
+    fn needs(&self, key: &PairKey) -> Needs {
+        let mut needs = Needs::default();
+        for dependent in self.rules.dependents(key) {
+            let (Some(pair), Some(rule)) = (self.pairs.get(&dependent), self.rules.of(dependent.kind, dependent.b))
+            else {
+                continue;
+            };
+            if rule.without == Some(key.kind) {
+                needs.taken_out_of(pair);
+            }
+            if let Some(after) = rule.after.filter(|after| after.kind == key.kind) {
+                let is_internal = self.rules.of(key.kind, key.b).is_none_or(|rule| rule.internal);
+                match is_internal || rule.without.is_some() {
+                    true => needs.looked_back_at_anywhere(pair, after.within_us),
+                    false => needs.looked_back_at(pair, after.within_us),
+                }
+            }
+        }
+        needs
+    }
+
     fn forget(&mut self, touched: &Touched, now: Now, outcome: &mut Outcome) {
         let key = &touched.key;
         let Some(rule) = self.rules.of(key.kind, key.b) else { return };
         let hole = rule.without.and_then(|kind| self.rules.key(kind, key.a, key.b));
         let hole = hole.and_then(|hole| Some((hole, self.rules.of(hole.kind, hole.b)?)));
         let holes = hole.map(|(hole, rule)| self.pieces(&hole, rule, now));
-        let needs =
-            self.rules.dependents(key).into_iter().filter_map(|(dependent, back_us)| {
-                Some(self.pairs.get(&dependent)?.first_us()?.saturating_sub(back_us))
-            });
-        let needed_us = needs.min();
+        let needs = self.needs(key);
         let Some(pair) = self.pairs.get_mut(key) else { return };
         let intervals: Vec<_> = touched.intervals.iter().chain(&touched.refused).collect();
-        let sealed = pair.forget(&intervals, needed_us, holes.as_deref(), now, rule);
+        let sealed = pair.forget(&intervals, &needs, holes.as_deref(), now, rule);
         for stated in &sealed {
             outcome.stands(key, &stated.edge, -1);
             self.heirs.leave(key, &stated.edge);

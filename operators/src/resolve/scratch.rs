@@ -25,9 +25,9 @@ pub(super) fn evaluate(evidence: &impl Evidence, rules: &Rules, key: &PairKey, n
     }
     let mut evaluation = eval_pieces(pieces, rule, now);
     if let Some(after) = rule.after.filter(|_| !evaluation.intervals.is_empty()) {
-        let needed = rules.providers(key).into_iter().filter(|(provider, _)| provider.kind == after.kind);
+        let needed = rules.providers(key).filter(|provider| provider.kind == after.kind);
         let before: Vec<Interval> =
-            needed.flat_map(|(provider, _)| evaluate(evidence, rules, &provider, now).intervals).collect();
+            needed.flat_map(|provider| evaluate(evidence, rules, &provider, now).intervals).collect();
         let comes_after = |x: &Interval| {
             let leads = |y: &Interval| {
                 let is_recent = y.to_us.is_none_or(|to| to.saturating_add(after.within_us) >= x.from_us);

@@ -100,6 +100,27 @@ pub fn history(seed: u64, plan: Plan) -> History {
     frames
 }
 
+/// The same history, where what was withdrawn is withdrawn from the settled time on only.
+pub fn as_settled(history: &History, horizon_us: Micros) -> History {
+    let mut history = history.clone();
+    for frame in &mut history {
+        let settled_us = settled_us(frame.t(), horizon_us);
+        let restated: BTreeSet<u32> = frame.spans.iter().filter(|(_, diff)| *diff > 0).map(|(s, _)| s.number).collect();
+        let (mut spans, mut kept) = (Vec::new(), Vec::new());
+        for (span, diff) in frame.spans.drain(..) {
+            if restated.contains(&span.number) || span.from_us >= settled_us {
+                spans.push((span, diff));
+            } else if span.to_us.is_none_or(|to| to > settled_us) {
+                spans.push((span, -1));
+                kept.push((EvidenceSpan { to_us: Some(settled_us), ..span }, 1));
+            }
+        }
+        spans.extend(kept);
+        frame.spans = spans;
+    }
+    history
+}
+
 struct World {
     dice: Dice,
     horizon_us: Micros,
@@ -136,7 +157,11 @@ impl World {
         // Long histories stay quick to write: nothing below reaches back further than a second.
         self.spans.retain(|_, span| span.to_us.is_none_or(|to| to + 1_000_000 > settled_us));
         let before = self.spans.clone();
-        self.t += if self.dice.chance(2) { 1_600_000 } else { 20_000 + self.dice.below(40_000) };
+        self.t += match self.dice.below(1000) {
+            0..20 => 1_600_000,
+            20..24 => 6_000_000,
+            _ => 20_000 + self.dice.below(40_000),
+        };
         let mut tracked = TrackedFrame { t: self.t, ..TrackedFrame::default() };
         self.confirm(&mut tracked);
         self.see(&mut tracked);
@@ -298,8 +323,7 @@ impl World {
                 Some(EvidenceSpan { to_us: Some(self.t.saturating_sub(back_us).max(last.from_us)), ..last })
             }
             None if roll < 50 => Some(EvidenceSpan { confidence_milli: self.dice.below(1001) as u16, ..last }),
-            // What is settled is not withdrawn: others rest on it.
-            None if roll < 55 && last.from_us >= self.settled_us() => None,
+            None if roll < 55 => None,
             None => return,
             Some(_) if recent && roll < 15 => Some(EvidenceSpan { to_us: None, ..last }),
             Some(_) if recent && roll < 18 => None,

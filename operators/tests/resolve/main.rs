@@ -1,10 +1,12 @@
 //! From evidence and identities to the log, as dataflows: against recomputation, in steps a reader can follow, and the
 //! same bytes however it is run.
 
+mod bitmap;
 mod dice;
 mod emission;
 mod from_scratch;
 mod history;
+mod meaning;
 mod oracle;
 mod run;
 mod same_bytes;

@@ -1,7 +1,7 @@
 //! What corrections can no longer reach leaves memory, and nobody notices.
 
 use crate::from_scratch;
-use crate::history::{History, NO_HORIZON, Plan, history, rules};
+use crate::history::{History, NO_HORIZON, Plan, as_settled, history, rules};
 use crate::run::{Way, build, logs};
 use differential_dataflow::logging::{DifferentialEvent, DifferentialEventBuilder};
 use std::cell::RefCell;
@@ -25,15 +25,17 @@ fn without_settled_times(log: &[Closed]) -> Vec<Record> {
         .collect()
 }
 
+/// Evidence older than the horizon is withdrawn too, and time jumps further than the horizon reaches.
 #[test]
 fn a_horizon_that_corrections_keep_does_not_show() {
-    for seed in 0..4 {
+    for seed in 0..8 {
         let plan = Plan { frames: 600, horizon_us: HORIZON_US };
         let histories: Vec<History> = (0..2).map(|stream| history(seed * 2 + stream, plan)).collect();
-        let way = Way { workers: 1, schedule: seed, horizon_us: HORIZON_US };
+        let settled: Vec<History> = histories.iter().map(|history| as_settled(history, HORIZON_US)).collect();
+        let way = Way { workers: 1 + seed as usize % 2, schedule: seed, horizon_us: HORIZON_US };
         let sealed = logs(&histories, &rules(), way);
-        let kept = logs(&histories, &rules(), Way { horizon_us: NO_HORIZON, ..way });
-        for ((history, sealed), kept) in histories.iter().zip(&sealed).zip(&kept) {
+        let kept = logs(&settled, &rules(), Way { horizon_us: NO_HORIZON, ..way });
+        for ((history, sealed), kept) in settled.iter().zip(&sealed).zip(&kept) {
             let (sealed_records, kept) = (without_settled_times(sealed), without_settled_times(kept));
             for (index, (sealed, kept)) in sealed_records.iter().zip(&kept).enumerate() {
                 assert_eq!(sealed, kept, "seed {seed}, record {index}");
@@ -42,6 +44,18 @@ fn a_horizon_that_corrections_keep_does_not_show() {
             from_scratch::check(history, sealed);
         }
     }
+}
+
+/// A test of the test: histories without these would prove little.
+#[test]
+fn what_is_older_than_the_horizon_is_withdrawn_now_and_then() {
+    let plan = Plan { frames: 600, horizon_us: HORIZON_US };
+    let histories: Vec<History> = (0..16).map(|seed| history(seed, plan)).collect();
+    let changed = |history: &History| {
+        let settled = as_settled(history, HORIZON_US);
+        history.iter().zip(settled).filter(|(frame, settled)| frame.spans != settled.spans).count()
+    };
+    assert!(histories.iter().map(changed).sum::<usize>() > 20);
 }
 
 /// Updates that stand in all arrangements of a run, sampled after each `every` frames.

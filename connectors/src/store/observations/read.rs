@@ -162,7 +162,7 @@ mod tests {
         writer.commit(&[batch(stream, segment)]).expect("the disk has room");
         let files = dir.path().join("observations").join("1-clip");
         let file = files.join("1-000000.zst");
-        let orphans = [files.join("1-000001.zst"), files.join("1-000001.tmp")];
+        let orphans = ["1-000001.zst", "1-000001.tmp", "2-000002.zst", "2-000003.tmp"].map(|name| files.join(name));
         orphans.iter().for_each(|orphan| fs::write(orphan, "left behind").expect("the disk has room"));
         drop(writer);
         let writer = open(dir.path());

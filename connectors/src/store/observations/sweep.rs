@@ -1,14 +1,12 @@
 //! Removes segments that nothing refers to: those of streams begun anew, and those a crash left before their
 //! transaction.
 
-use super::SegmentRef;
-use super::write::segments_dir;
+use super::write::{file_name, segments_dir};
 use crate::store::error::{CommitError, OpenError, ReadError};
+use crate::store::head::StreamHead;
 use crate::store::open::Store;
-use crate::store::schema::{OBSERVATIONS, STREAMS, from_row};
+use crate::store::schema::{HEADS, STREAMS, from_row};
 use crate::store::stream::StreamId;
-use std::collections::BTreeSet;
-use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -24,22 +22,24 @@ pub fn remove_segments(data_dir: &Path, stream: StreamId) -> Result<(), CommitEr
     Ok(())
 }
 
-/// Removes whatever lies among the segments and belongs to no stream or no transaction.
+/// Removes the segments of streams that are not there, and those a crash left before their transaction.
+///
+/// Only a stream's newest segments can be such: they are numbered in the order they are written, so what lies behind the
+/// last one that a transaction refers to is looked for by name. The time this takes does not grow with the stream.
 pub fn sweep_segments(store: &Store) -> Result<(), OpenError> {
     let all = segments_dir(store.dir());
     for dir in list(&all).map_err(swept(&all))? {
         let Some(stream) = stream_of(&dir) else {
             continue;
         };
-        let Some(known) = referenced(store, stream)? else {
+        let Some(head) = head_of(store, stream)? else {
             fs::remove_dir_all(&dir).map_err(swept(&dir))?;
             continue;
         };
-        for file in list(&dir).map_err(swept(&dir))? {
-            if !file.file_name().and_then(OsStr::to_str).is_some_and(|name| known.contains(name)) {
-                tracing::info!(file = %file.display(), "removing observations no transaction refers to");
-                fs::remove_file(&file).map_err(swept(&file))?;
-            }
+        // The last first: after a crash half-way, the rest is still found.
+        for file in left_behind(&dir, &head).into_iter().rev() {
+            tracing::info!(file = %file.display(), "removing observations no transaction refers to");
+            fs::remove_file(&file).map_err(swept(&file))?;
         }
     }
     Ok(())
@@ -49,17 +49,25 @@ fn swept(path: &Path) -> impl FnOnce(io::Error) -> OpenError + use<> {
     OpenError::io("cannot sweep the observations", path)
 }
 
-/// The names of the files of a stream's segments; `None` where there is no such stream.
-fn referenced(store: &Store, stream: StreamId) -> Result<Option<BTreeSet<String>>, ReadError> {
+/// The head of a stream; `None` where there is no such stream.
+fn head_of(store: &Store, stream: StreamId) -> Result<Option<StreamHead>, ReadError> {
     let transaction = store.read()?;
     if transaction.open_table(STREAMS)?.get(stream.0)?.is_none() {
         return Ok(None);
     }
-    let mut names = BTreeSet::new();
-    for row in transaction.open_table(OBSERVATIONS)?.range((stream.0, 0)..=(stream.0, u32::MAX))? {
-        names.insert(from_row::<SegmentRef>("observations", row?.1.value())?.file_name());
-    }
-    Ok(Some(names))
+    let head = transaction.open_table(HEADS)?.get(stream.0)?.map(|row| from_row("heads", row.value()));
+    head.transpose()
+}
+
+/// Files of segments numbered after the last one that was committed, finished or not. The transaction that was lost may
+/// have begun an epoch.
+fn left_behind(dir: &Path, head: &StreamHead) -> Vec<PathBuf> {
+    let of_number = |number| {
+        let named = move |epoch| dir.join(file_name(epoch, number));
+        let files = (head.epoch..=head.epoch + 1).map(named);
+        files.flat_map(|file| [file.with_extension("tmp"), file]).filter(|file| file.exists()).collect::<Vec<_>>()
+    };
+    (head.next_segment..).map(of_number).take_while(|files| !files.is_empty()).flatten().collect()
 }
 
 /// The stream a directory belongs to; `None` for what is not ours.

@@ -15,8 +15,13 @@ const FOLDER: &str = "observations";
 impl SegmentRef {
     /// The name of its file within the directory of its stream.
     pub fn file_name(&self) -> String {
-        format!("{}-{:06}.zst", self.epoch, self.number)
+        file_name(self.epoch, self.number)
     }
+}
+
+/// The name of the file of a segment.
+pub fn file_name(epoch: u32, number: u32) -> String {
+    format!("{epoch}-{number:06}.zst")
 }
 
 /// The directory of a stream's segments. It carries the stream's number: a stream begun anew has another.

@@ -26,7 +26,7 @@ fn near(number: u32, from_us: Micros, to_us: Option<Micros>) -> EvidenceSpan {
 fn evidence(rows: Vec<Row>) -> Vec<Change> {
     let spans = rows.into_iter().filter_map(|row| match row {
         Row::Span(span, diff) => Some(Change::Evidence(ObjectId(span.a.0), ObjectId(span.b.0), span, diff)),
-        Row::Identity(..) | Row::Moved(_) => None,
+        Row::Stated(..) | Row::Identity(..) | Row::Moved(_) => None,
     });
     spans.collect()
 }

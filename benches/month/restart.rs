@@ -1,0 +1,57 @@
+//! How long a new process takes until it knows where a stream stands.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Instant;
+use vokg_connectors::store::{DATABASE_FILE, StoreConfig, StreamId, Writer};
+
+/// The argument by which this program is asked to be the new process.
+pub const WORD: &str = "restart";
+const REPEATS: usize = 5;
+
+pub struct Restarts {
+    pub store_mb: f64,
+    /// The first opening, of what a crash left.
+    pub crash_ms: f64,
+    /// The best of the openings after it.
+    pub clean_ms: f64,
+    pub open_elements: u64,
+}
+
+/// Copies the database as it is, which is what a crash leaves while nothing is being committed, and opens the copy.
+pub fn measure(writer: &Writer, stream: StreamId) -> Restarts {
+    assert!(writer.store().stream(stream).unwrap().head.entries > 0);
+    let from = writer.store().dir();
+    let dir = from.join("restart");
+    std::fs::create_dir_all(&dir).unwrap();
+    let file = dir.join(DATABASE_FILE);
+    let bytes = std::fs::copy(from.join(DATABASE_FILE), &file).unwrap();
+    std::fs::File::open(&file).unwrap().sync_all().unwrap();
+    let (crash_ms, open_elements) = child(&dir);
+    let clean_ms = (0..REPEATS).map(|_| child(&dir).0).fold(f64::MAX, f64::min);
+    std::fs::remove_dir_all(&dir).unwrap();
+    Restarts { store_mb: bytes as f64 / 1e6, crash_ms, clean_ms, open_elements }
+}
+
+/// Opens the store in a new process; the milliseconds it says it took, and how many elements it found open.
+fn child(dir: &Path) -> (f64, u64) {
+    // Drops the file from the page cache.
+    let file = format!("if={}", dir.join(DATABASE_FILE).display());
+    let dropped = Command::new("dd").args([&file, "iflag=nocache", "count=0", "status=none"]).status();
+    assert!(dropped.unwrap().success());
+    let output = Command::new(std::env::current_exe().unwrap()).arg(WORD).arg(dir).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let (ms, elements) = text.trim().split_once(' ').unwrap();
+    (ms.parse().unwrap(), elements.parse().unwrap())
+}
+
+/// What the new process does: opens the store for writing, reads the head of its stream and the graph that is open at it.
+pub fn open(dir: &Path) {
+    let started = Instant::now();
+    let writer = Writer::open(dir, StoreConfig::default()).unwrap();
+    let store = writer.store();
+    let stream = store.streams().unwrap().remove(0);
+    let graph = store.graph(stream.id, Some(stream.head.frontier_us), None).unwrap();
+    let ms = started.elapsed().as_secs_f64() * 1e3;
+    println!("{ms} {}", graph.vertices.len() + graph.edges.len());
+}
