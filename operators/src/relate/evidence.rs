@@ -117,10 +117,11 @@ impl Evidence {
         }
     }
 
-    /// Nobody can tell whether it holds: until further notice it ended when it was last judged.
-    pub(super) fn pause(&mut self, out: &mut Vec<SpanChange>) {
+    /// Nobody can tell whether it holds: until further notice it ended at `t`, the first frame that does not show it. Without
+    /// such a frame it ended when it was last judged.
+    pub(super) fn pause(&mut self, t: Option<Micros>, out: &mut Vec<SpanChange>) {
         if self.phase == Phase::On {
-            (self.phase, self.to_us) = (Phase::Paused, Some(self.on_us));
+            (self.phase, self.to_us) = (Phase::Paused, Some(t.map_or(self.on_us, |t| t.max(self.on_us))));
             self.state(out);
         }
     }
@@ -212,18 +213,18 @@ mod tests {
     }
 
     #[test]
-    fn a_pause_closes_where_it_was_last_judged_and_a_return_opens_it_again() {
+    fn a_pause_closes_at_the_first_frame_without_and_a_return_opens_it_again() {
         let mut out = Vec::new();
         let mut evidence = Evidence::begin(RelationKind::NEAR, (TrackId(1), TrackId(2)), 100, 100, 1.0);
         evidence.number(5, &mut out);
         evidence.hold(130, 1.0, 1000, &mut out);
-        evidence.pause(&mut out);
-        evidence.pause(&mut out);
-        assert_eq!(changes(&mut out), [(1, None, 1000), (-1, None, 1000), (1, Some(130), 1000)]);
+        evidence.pause(Some(140), &mut out);
+        evidence.pause(Some(150), &mut out);
+        assert_eq!(changes(&mut out), [(1, None, 1000), (-1, None, 1000), (1, Some(140), 1000)]);
         assert!(evidence.continues(180, 50) && !evidence.continues(181, 50));
         evidence.hold(170, 1.0, 1000, &mut out);
-        assert_eq!(changes(&mut out), [(-1, Some(130), 1000), (1, None, 1000)]);
-        evidence.pause(&mut out);
+        assert_eq!(changes(&mut out), [(-1, Some(140), 1000), (1, None, 1000)]);
+        evidence.pause(None, &mut out);
         out.clear();
         evidence.end(400, &mut out);
         assert_eq!(changes(&mut out), [], "it had ended at 170");

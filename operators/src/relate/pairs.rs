@@ -278,7 +278,7 @@ impl Pairs {
                         slot.evidence.hold(moment.t, confidence, relation.believed_us(), &mut changes.stated);
                     }
                     Some(Judgement::Off) => end(&mut slot.evidence, moment.t, relation.rule.delay_us, changes),
-                    _ => slot.evidence.pause(&mut changes.stated),
+                    _ => slot.evidence.pause(Some(moment.t), &mut changes.stated),
                 }
             }
         }
@@ -287,12 +287,13 @@ impl Pairs {
     /// Pauses everything.
     pub(super) fn pause_all(&mut self, changes: &mut Changes) {
         let slots = self.evidence.values_mut().flatten();
-        slots.for_each(|slot| slot.evidence.pause(&mut changes.stated));
+        slots.for_each(|slot| slot.evidence.pause(None, &mut changes.stated));
     }
 
-    /// Forgets the pairs of a track that is gone; what held ended when it was last judged.
+    /// Forgets the pairs of a track that is gone; what held ended at `t`, the first frame without it, or else when it was last
+    /// judged.
     /// What goes on without its first track stays until its second is gone.
-    pub(super) fn forget(&mut self, track: TrackId, changes: &mut Changes) {
+    pub(super) fn forget(&mut self, track: TrackId, t: Option<Micros>, changes: &mut Changes) {
         let relations = &self.relations.all;
         let mut lone = 0;
         self.evidence.retain(|key, slots| {
@@ -308,7 +309,7 @@ impl Pairs {
             slots.retain_mut(|slot| {
                 let stays = outlives(slot);
                 if !stays {
-                    slot.evidence.pause(&mut changes.stated);
+                    slot.evidence.pause(t, &mut changes.stated);
                 }
                 stays
             });
@@ -378,10 +379,15 @@ fn judge_pair(
                 false => Judgement::Off,
             };
             let known = at.map(|at| &mut slots[at].evidence);
+            let mut since_us = None;
             let (confidence, lag_us) = match (judgement, known) {
-                (Judgement::Off, None) | (Judgement::Unclear, None) => continue,
+                (Judgement::Off | Judgement::OffSince(_) | Judgement::Unclear, None) => continue,
                 (Judgement::Unclear, Some(known)) => {
-                    known.pause(&mut changes.stated);
+                    known.pause(Some(moment.t), &mut changes.stated);
+                    continue;
+                }
+                (Judgement::OffSince(us), Some(known)) => {
+                    end(known, us, 0, changes);
                     continue;
                 }
                 (Judgement::Off, Some(known)) => {
@@ -389,6 +395,10 @@ fn judge_pair(
                     continue;
                 }
                 (Judgement::On(confidence), _) => (confidence * a.score.min(b.score), None),
+                (Judgement::OnSince(confidence, us), _) => {
+                    since_us = Some(us);
+                    (confidence * a.score.min(b.score), None)
+                }
                 (Judgement::OnWithLag(confidence, lag_us), _) => (confidence * a.score.min(b.score), Some(lag_us)),
             };
             let evidence = match at {
@@ -400,7 +410,8 @@ fn judge_pair(
                 at => {
                     let before = at.map_or(0, |at| slots[at].evidence.until_us());
                     let earliest = a.since_us.max(b.since_us).max(before);
-                    let from_us = moment.t.saturating_sub(judged.rule.delay_us).max(earliest).min(moment.t);
+                    let from_us = since_us.unwrap_or(moment.t.saturating_sub(judged.rule.delay_us));
+                    let from_us = from_us.max(earliest).min(moment.t);
                     let ends = (from.track, to.track);
                     let begun = Evidence::begin(judged.kind, ends, moment.t, from_us, confidence);
                     changes.begun.push((a.track, b.track));
