@@ -4,7 +4,7 @@
 cd "$(dirname "$0")/.."
 . benches/lib.sh
 machine
-table=$(cargo bench --quiet --locked --bench relations -- "${1:-1000}" "${2:-40}")
+table=$(cargo bench --quiet --locked --bench relations -- "${1:-1000}" "${2:-110}")
 echo "$table"
 TABLE=$table python3 - <<'PYTHON'
 import os, re

@@ -47,7 +47,14 @@ impl Edges {
 
     /// Whether the whole thing is in the box.
     pub(super) fn whole(&self) -> bool {
-        self.x.low_free && self.x.high_free && self.y.low_free && self.y.high_free
+        self.x.whole() && self.y.whole()
+    }
+}
+
+impl Extent {
+    /// Whether both edges are the thing's own.
+    pub(super) fn whole(&self) -> bool {
+        self.low_free && self.high_free
     }
 }
 

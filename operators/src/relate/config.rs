@@ -211,6 +211,12 @@ pub struct ContainsConfig {
     /// Ends when at most this share does.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub off_share: f64,
+    /// It goes on below that by a standard error of the share, as measured from how the boxes jitter, of at most this.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub noise_most: f64,
+    /// Up to this standard error single boxes decide, beyond it their means over half a second.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub sure_noise: f64,
     /// The contained box has at most this share of the container's area when it begins.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub area_ratio: f64,
@@ -220,7 +226,14 @@ pub struct ContainsConfig {
 
 impl Default for ContainsConfig {
     fn default() -> Self {
-        Self { on_share: 0.9, off_share: 0.75, area_ratio: 0.6, hold: Hold::new(0.4, 0.4) }
+        Self {
+            on_share: 0.9,
+            off_share: 0.75,
+            noise_most: 0.1,
+            sure_noise: 0.08,
+            area_ratio: 0.6,
+            hold: Hold::new(0.4, 0.4),
+        }
     }
 }
 

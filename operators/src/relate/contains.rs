@@ -21,14 +21,34 @@ impl Contains {
     }
 }
 
-/// The share of the mean boxes that lies inside while it holds, at least.
-const MEAN_SHARE: f64 = 0.82;
-/// It has lasted when this long has passed.
-const LASTING_US: Micros = 350_000;
+/// How the one lies in the other.
+struct View {
+    /// When.
+    t_us: Micros,
+    /// The share of the second in the box of the first.
+    share: f64,
+    /// The area of the second against that of the first.
+    area_ratio: f64,
+    /// The standard error that is allowed for.
+    noise: f64,
+}
 
-impl Contains {
-    fn is_lasting(&self, pair: &Pair<'_>) -> bool {
-        pair.lasts_for(RelationKind::CONTAINS) >= LASTING_US
+impl View {
+    /// By the boxes of this frame, as they are.
+    fn now(pair: &Pair<'_>) -> Self {
+        let area_ratio = pair.area_px(End::B) / pair.area_px(End::A).max(1.0);
+        Self { t_us: pair.t(), share: pair.share_inside(), area_ratio, noise: 0.0 }
+    }
+
+    /// By the mean boxes, where single ones jitter too much.
+    fn mean(pair: &Pair<'_>) -> Self {
+        let area_ratio = pair.mean_area_px(End::B) / pair.mean_area_px(End::A).max(1.0);
+        Self {
+            t_us: pair.t().saturating_sub(Pair::DELAY_US),
+            share: pair.mean_share_inside(),
+            area_ratio,
+            noise: pair.mean_share_noise(),
+        }
     }
 }
 
@@ -38,7 +58,7 @@ impl Relation for Contains {
     }
 
     fn rule(&self) -> IntervalRule {
-        self.bounds.hold.rule(false)
+        IntervalRule { delay_us: Pair::DELAY_US, ..self.bounds.hold.rule(false) }
     }
 
     fn reach(&self) -> Reach {
@@ -49,20 +69,20 @@ impl Relation for Contains {
         if !pair.measured() {
             return Judgement::Unclear;
         }
-        let smaller = pair.area_px(End::B) <= self.bounds.area_ratio * pair.area_px(End::A);
-        if !was_on && !smaller {
-            return Judgement::Off;
-        }
-        let share = pair.share_inside();
+        let view = if pair.share_noise() <= self.bounds.sure_noise || !pair.whole(End::A) || !pair.whole(End::B) {
+            View::now(pair)
+        } else {
+            View::mean(pair)
+        };
+        let share = view.share;
         let holds = match was_on {
-            // Once it has lasted, the mean boxes show it as well, unless noise began it.
-            true => share > self.bounds.off_share && (!self.is_lasting(pair) || pair.mean_share_inside() > MEAN_SHARE),
-            false => share >= self.bounds.on_share,
+            true => share > self.bounds.off_share - view.noise.min(self.bounds.noise_most),
+            false => share >= self.bounds.on_share && view.area_ratio <= self.bounds.area_ratio,
         };
         if !holds {
-            return Judgement::Off;
+            return Judgement::OffSince(view.t_us);
         }
-        Judgement::On(confidence(share, self.bounds.on_share, 1.0))
+        Judgement::OnSince(confidence(share, self.bounds.on_share, 1.0), view.t_us)
     }
 }
 

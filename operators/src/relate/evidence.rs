@@ -118,21 +118,25 @@ impl Evidence {
         }
     }
 
-    /// Nobody can tell at `t` whether it holds: until further notice it ended when it was last judged. Of what is believed
-    /// that is stated once it has lasted for `patience_us`; intervals that bridge as much are the same, and a sighting missed
-    /// here and there costs nothing.
+    /// Nobody can tell at `t` whether it holds: until further notice it ended there, at the first frame that does not show
+    /// it. Of what is believed that is stated once it has lasted for `patience_us`; intervals that bridge as much are the same,
+    /// and a sighting missed here and there costs nothing.
     pub(super) fn pause(&mut self, t: Micros, patience_us: Micros, out: &mut Vec<SpanChange>) {
         if self.phase == Phase::On {
-            (self.phase, self.to_us) = (Phase::Paused, Some(self.on_us));
+            (self.phase, self.to_us) = (Phase::Paused, Some(t.max(self.on_us)));
         }
-        if self.phase == Phase::Paused && (!self.believed || self.on_us + patience_us <= t) {
+        let lasts = self.to_us.is_some_and(|to| to + patience_us <= t);
+        if self.phase == Phase::Paused && (!self.believed || lasts) {
             self.state(out);
         }
     }
 
-    /// As [`Evidence::pause`], stated at once.
-    pub(super) fn close(&mut self, out: &mut Vec<SpanChange>) {
-        self.pause(self.on_us, 0, out);
+    /// As [`Evidence::pause`], stated at once. Without a frame that does not show it, it ended when it was last judged.
+    pub(super) fn close(&mut self, t: Option<Micros>, out: &mut Vec<SpanChange>) {
+        self.pause(t.unwrap_or(self.on_us), 0, out);
+        if self.phase == Phase::Paused {
+            self.state(out);
+        }
     }
 
     /// It no longer holds at `t`. A paused one has ended where it paused.
@@ -224,18 +228,18 @@ mod tests {
     }
 
     #[test]
-    fn a_pause_closes_where_it_was_last_judged_and_a_return_opens_it_again() {
+    fn a_pause_closes_at_the_first_frame_without_and_a_return_opens_it_again() {
         let mut out = Vec::new();
         let mut evidence = Evidence::begin(RelationKind::NEAR, (TrackId(1), TrackId(2)), 100, 100, 1.0);
         evidence.number(5, &mut out);
         evidence.hold(130, 1.0, 1000, &mut out);
         evidence.pause(140, 40, &mut out);
         evidence.pause(150, 40, &mut out);
-        assert_eq!(changes(&mut out), [(1, None, 1000), (-1, None, 1000), (1, Some(130), 1000)]);
+        assert_eq!(changes(&mut out), [(1, None, 1000), (-1, None, 1000), (1, Some(140), 1000)]);
         assert!(evidence.continues(180, 50) && !evidence.continues(181, 50));
         evidence.hold(170, 1.0, 1000, &mut out);
-        assert_eq!(changes(&mut out), [(-1, Some(130), 1000), (1, None, 1000)]);
-        evidence.close(&mut out);
+        assert_eq!(changes(&mut out), [(-1, Some(140), 1000), (1, None, 1000)]);
+        evidence.close(None, &mut out);
         out.clear();
         evidence.end(400, &mut out);
         assert_eq!(changes(&mut out), [], "it had ended at 170");
@@ -251,14 +255,15 @@ mod tests {
         evidence.pause(160, 40, &mut out);
         evidence.hold(170, 0.0, 50, &mut out);
         assert_eq!(changes(&mut out), [], "neither the pause nor its end, nor the confidence that changed");
-        evidence.pause(209, 40, &mut out);
+        evidence.pause(180, 40, &mut out);
+        evidence.pause(219, 40, &mut out);
         assert_eq!(changes(&mut out), []);
-        evidence.pause(210, 40, &mut out);
-        assert_eq!(changes(&mut out), [(-1, None, 1000), (1, Some(170), 667)]);
-        evidence.hold(220, 1.0, 50, &mut out);
-        assert_eq!(changes(&mut out), [(-1, Some(170), 667), (1, None, 750)]);
-        evidence.pause(230, 40, &mut out);
-        evidence.end(240, &mut out);
-        assert_eq!(changes(&mut out), [(-1, None, 750), (1, Some(220), 750)], "an unstated pause is stated by its end");
+        evidence.pause(220, 40, &mut out);
+        assert_eq!(changes(&mut out), [(-1, None, 1000), (1, Some(180), 667)]);
+        evidence.hold(230, 1.0, 50, &mut out);
+        assert_eq!(changes(&mut out), [(-1, Some(180), 667), (1, None, 750)]);
+        evidence.pause(240, 40, &mut out);
+        evidence.end(250, &mut out);
+        assert_eq!(changes(&mut out), [(-1, None, 750), (1, Some(240), 750)], "an unstated pause is stated by its end");
     }
 }

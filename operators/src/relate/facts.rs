@@ -144,7 +144,7 @@ mod tests {
     #[test]
     fn short_holes_are_bridged_and_long_ones_end_the_interval() {
         assert_eq!(intervals(&rows((1..=11).chain(15..=21))), [(0, 2_000_001)]);
-        assert_eq!(intervals(&rows((1..=11).chain(31..=41))), [(0, 1_000_000), (3_000_000, 4_000_001)]);
+        assert_eq!(intervals(&rows((1..=11).chain(31..=41))), [(0, 1_100_000), (3_000_000, 4_000_001)]);
     }
 
     #[test]

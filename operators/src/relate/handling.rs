@@ -67,10 +67,8 @@ impl Relation for PickUp {
 
     fn judge(&self, pair: &Pair<'_>, _was_on: bool) -> Judgement {
         let lay = pair.still_us_ago(End::B).is_some_and(|ago| ago <= self.believed_us + 2 * self.handling_us);
-        match pair.holds(RelationKind::CARRIES) && lay {
-            true => Judgement::On(1.0),
-            false => Judgement::Off,
-        }
+        let carrying = pair.life_of(RelationKind::CARRIES).filter(|_| pair.holds(RelationKind::CARRIES) && lay);
+        carrying.map_or(Judgement::Off, |(since_us, _)| Judgement::OnSince(1.0, since_us))
     }
 }
 
@@ -97,9 +95,12 @@ impl Relation for PutDown {
         }
         let lies = pair.steady_speed(End::B).is_some_and(|speed| speed < self.bounds.still_speed);
         let let_go = pair.ended_within(RelationKind::CARRIES, 2 * self.handling_us);
-        match lies && (let_go || self.appeared_beside(pair)) {
-            true => Judgement::On(1.0),
-            false => Judgement::Off,
+        let carried = pair.life_of(RelationKind::CARRIES).filter(|_| let_go);
+        match carried {
+            _ if !lies => Judgement::Off,
+            Some((_, on_us)) => Judgement::OnSince(1.0, on_us.saturating_sub(Pair::STEADY_DELAY_US)),
+            None if self.appeared_beside(pair) => Judgement::On(1.0),
+            None => Judgement::Off,
         }
     }
 }

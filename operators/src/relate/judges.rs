@@ -79,6 +79,7 @@ struct Towards {
 #[derive(Clone, Copy)]
 pub(super) struct Glance {
     pub(super) rect: Rect,
+    /// In the middle of the window of the velocity.
     pub(super) centre: (f64, f64),
     pub(super) velocity: Option<(f64, f64)>,
     pub(super) speed_square: f64,
@@ -88,7 +89,8 @@ pub(super) struct Glance {
 
 impl From<&Pose> for Glance {
     fn from(pose: &Pose) -> Self {
-        let Pose { rect, centre, velocity, speed_px, size_px, left, .. } = *pose;
+        let Pose { rect, velocity, speed_px, size_px, left, .. } = *pose;
+        let centre = pose.mean.centre();
         Self { rect, centre, velocity, speed_square: speed_px * speed_px, size_px, left }
     }
 }

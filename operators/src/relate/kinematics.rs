@@ -79,12 +79,24 @@ impl MeanBox {
         (x * x + y * y).sqrt()
     }
 
+    pub(super) fn centre(&self) -> (f64, f64) {
+        ((self.left + self.right) / 2.0, (self.top + self.bottom) / 2.0)
+    }
+
+    pub(super) fn area(&self) -> f64 {
+        (self.right - self.left) * (self.bottom - self.top)
+    }
+
+    pub(super) fn shorter_extent(&self) -> f64 {
+        (self.right - self.left).min(self.bottom - self.top)
+    }
+
     /// The share of it that lies in another.
     pub(super) fn share_in(&self, other: &Self) -> f64 {
         let along = |low: f64, high: f64, from: f64, to: f64| (high.min(to) - low.max(from)).max(0.0);
         let common = along(self.left, self.right, other.left, other.right)
             * along(self.top, self.bottom, other.top, other.bottom);
-        let area = (self.right - self.left) * (self.bottom - self.top);
+        let area = self.area();
         if area > 0.0 { common / area } else { 0.0 }
     }
 }
@@ -121,6 +133,16 @@ impl Velocity {
     pub(super) fn speed_noise(&self) -> f64 {
         let (Some((_, square)), Some(fit)) = (self.noise, self.fit) else { return 0.0 };
         if fit.spread > 0.0 { (2.0 * square / fit.spread).sqrt() } else { 0.0 }
+    }
+
+    /// How far the centre lies beside the line through the sightings, along one axis, in pixels (root of the mean square).
+    pub(super) fn jitter(&self) -> f64 {
+        self.noise.map_or(0.0, |(_, square)| square.sqrt())
+    }
+
+    /// The standard error of the middle of that line, in pixels.
+    pub(super) fn place_noise(&self) -> f64 {
+        self.jitter() / (self.samples.len().max(1) as f64).sqrt()
     }
 
     /// The box `back_us` before `t` by the mean over the window, which is free of the noise of single boxes. Where sightings

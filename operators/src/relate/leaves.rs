@@ -41,7 +41,7 @@ impl Relation for Leaves {
     }
 
     fn judge(&self, pair: &Pair<'_>, was_on: bool) -> Judgement {
-        if !was_on && !pair.held_within(RelationKind::NEAR, self.near_within_us) {
+        if !was_on && !pair.was_believed_within(RelationKind::NEAR, self.near_within_us) {
             return Judgement::Off;
         }
         let Some(speed) = pair.along(End::A).map(|towards| -towards) else {

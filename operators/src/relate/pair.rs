@@ -39,7 +39,9 @@ pub(super) struct Shared<'a> {
     t: Micros,
     frame: Option<Size>,
     size_px: f64,
+    /// From the one to the other in the middle of the window of the velocity: what moves is compared with where it was then.
     line: (f64, f64),
+    line_px: f64,
     distance_px: f64,
     box_gap_px: f64,
     gap: OnceCell<f64>,
@@ -76,13 +78,15 @@ impl<'a> Shared<'a> {
         motions: &'a BTreeMap<TrackId, Motion>,
         new_step: bool,
     ) -> Self {
-        let line = (b.centre.0 - a.centre.0, b.centre.1 - a.centre.1);
+        let line = between(a.mean.centre(), b.mean.centre());
+        let distance = between(a.centre, b.centre);
         Self {
             t,
             frame,
             size_px: a.pair_size_px(b),
             line,
-            distance_px: (line.0 * line.0 + line.1 * line.1).sqrt(),
+            line_px: length(line),
+            distance_px: length(distance),
             box_gap_px: f64::from(a.rect.gap(&b.rect)),
             gap: OnceCell::new(),
             held,
@@ -90,6 +94,14 @@ impl<'a> Shared<'a> {
             new_step,
         }
     }
+}
+
+fn between(from: (f64, f64), to: (f64, f64)) -> (f64, f64) {
+    (to.0 - from.0, to.1 - from.1)
+}
+
+fn length((x, y): (f64, f64)) -> f64 {
+    (x * x + y * y).sqrt()
 }
 
 impl<'a> Pair<'a> {
@@ -208,7 +220,7 @@ impl<'a> Pair<'a> {
     fn along_px(&self, end: End) -> Option<f64> {
         let (x, y) = self.pose(end).velocity?;
         let (dx, dy) = self.shared.line;
-        (self.shared.distance_px > 0.0).then(|| self.sign * (x * dx + y * dy) / self.shared.distance_px)
+        (self.shared.line_px > 0.0).then(|| self.sign * (x * dx + y * dy) / self.shared.line_px)
     }
 
     /// The share of B's mask, or of its box where it has none, that lies in A's box.
@@ -228,9 +240,34 @@ impl<'a> Pair<'a> {
         f64::from(self.a.rect.overlap(&self.b.rect)) / area
     }
 
-    /// The share of B's mean box over the window of the velocity that lies in A's, which noise of single boxes does not lower.
+    /// The share of B's mean box over the window of the velocity that lies in A's, which noise of single boxes does not lower;
+    /// by as much more or less as of its mask lies there than of its box.
     pub fn mean_share_inside(&self) -> f64 {
-        self.b.mean.share_in(&self.a.mean)
+        let boxes = self.b.mean.share_in(&self.a.mean);
+        match self.b.mask.is_some() {
+            true => (boxes + self.share_inside() - self.box_share_inside()).clamp(0.0, 1.0),
+            false => boxes,
+        }
+    }
+
+    /// The area of a track's mean box in square pixels.
+    pub fn mean_area_px(&self, end: End) -> f64 {
+        self.pose(end).mean.area()
+    }
+
+    /// The standard error of [`Pair::share_inside`] where an edge of B lies at one of A's: that of the distance of two edges, as
+    /// measured from how both boxes jitter, against the shorter extent of B.
+    pub fn share_noise(&self) -> f64 {
+        self.share_noise_of(|pose| pose.jitter_px)
+    }
+
+    /// The standard error of [`Pair::mean_share_inside`], as [`Pair::share_noise`].
+    pub fn mean_share_noise(&self) -> f64 {
+        self.share_noise_of(|pose| pose.place_noise_px)
+    }
+
+    fn share_noise_of(&self, noise_px: fn(&Pose) -> f64) -> f64 {
+        noise_px(self.a).hypot(noise_px(self.b)) / self.b.mean.shorter_extent().max(1.0)
     }
 
     /// The share of a track that nothing hides: as given, or its mask's area against that when nothing was close.
@@ -280,11 +317,12 @@ impl<'a> Pair<'a> {
     }
 
     /// Whether a track stands, or may well: its steady speed is below `speed`, in sizes per second, and its velocity no
-    /// further above than its noise explains.
+    /// further above than its noise explains. A thing that stops stands as soon as its velocity says so, if all of it is
+    /// seen; the one free edge of a cut box may be a leg that swings.
     pub fn is_still(&self, end: End, speed: f64) -> bool {
         let (Some(steady), Some(now)) = (self.steady_speed(end), self.speed(end)) else { return false };
         let noise = self.pose(end).speed_noise_px / self.shared.size_px;
-        now < speed || steady < speed && now < speed + NOISE_ALLOWED * noise
+        now < speed && self.whole(end) || steady < speed && now < speed + NOISE_ALLOWED * noise
     }
 
     /// The smaller of both steady speeds.
@@ -309,7 +347,7 @@ impl<'a> Pair<'a> {
     pub fn steady_heading(&self, end: End) -> Option<f64> {
         let (x, y) = self.pose(end).steady?;
         let (dx, dy) = self.shared.line;
-        let speed = (x * x + y * y).sqrt() * self.shared.distance_px;
+        let speed = (x * x + y * y).sqrt() * self.shared.line_px;
         (speed > 0.0).then(|| self.sign * (x * dx + y * dy) / speed)
     }
 
@@ -327,13 +365,18 @@ impl<'a> Pair<'a> {
         self.shared.held.iter().any(|held| self.is_mine(held, kind) && held.on && held.believed)
     }
 
+    /// When the relation `kind`, which holds or held lately from A to B, began and when it was last judged to hold.
+    pub(super) fn life_of(&self, kind: RelationKind) -> Option<(Micros, Micros)> {
+        self.shared.held.iter().find(|held| self.is_mine(held, kind)).map(|held| (held.from_us, held.on_us))
+    }
+
     /// How long the relation `kind` has held from A to B, as of the frame before; 0 where it does not.
     pub fn lasts_for(&self, kind: RelationKind) -> Micros {
         let mine = self.shared.held.iter().find(|held| self.is_mine(held, kind) && held.on);
         mine.map_or(0, |held| held.on_us.saturating_sub(held.from_us))
     }
 
-    /// The same in either direction.
+    /// Whether the relation `kind` held in the frame before in either direction, for long enough to be believed.
     pub fn holds_either_way(&self, kind: RelationKind) -> bool {
         self.shared.held.iter().any(|held| held.kind == kind && held.on && held.believed)
     }
@@ -353,6 +396,11 @@ impl<'a> Pair<'a> {
     /// [`MEMORY_US`](super::MEMORY_US).
     pub fn held_within(&self, kind: RelationKind, us: Micros) -> bool {
         self.shared.held.iter().any(|held| held.kind == kind && held.on_us + us >= self.shared.t)
+    }
+
+    /// The same, for long enough to be believed.
+    pub fn was_believed_within(&self, kind: RelationKind, us: Micros) -> bool {
+        self.shared.held.iter().any(|held| held.kind == kind && held.believed && held.on_us + us >= self.shared.t)
     }
 }
 
@@ -376,12 +424,14 @@ mod tests {
 
     #[test]
     fn quantities_are_in_sizes_and_turn_with_the_pair() {
-        let (a, b) = (moving(1, 0.0, 0.0, 40.0, 0.0), moving(2, 100.0, 0.0, 0.0, 10.0));
+        // Level with each other a quarter of a second ago, in the middle of the window of the velocity.
+        let (a, b) = (moving(1, 0.0, 0.0, 40.0, 0.0), moving(2, 100.0, 2.5, 0.0, 10.0));
         let motions = BTreeMap::new();
         let shared = Shared::new(&a, &b, 1_000_000, None, &[], &motions, true);
         let (there, back) = (Pair::new(&a, &b, &shared), Pair::new(&b, &a, &shared));
         let close = |x: Option<f64>, y: f64| assert!((x.unwrap() - y).abs() < 1e-5, "{x:?} {y}");
-        assert_eq!((there.distance(), there.gap(), back.gap()), (5.0, 4.0, 4.0));
+        close(Some(there.distance()), 100.0f64.hypot(2.5) / 20.0);
+        assert_eq!((there.gap(), back.gap()), (4.0, 4.0));
         close(there.along(End::A), 2.0);
         close(there.heading(End::A), 1.0);
         close(back.along(End::B), -2.0);
@@ -409,7 +459,7 @@ mod tests {
 
     #[test]
     fn coinciding_centres_have_no_direction() {
-        let (a, b) = (moving(1, 5.0, 5.0, 9.0, 0.0), moving(2, 5.0, 5.0, 0.0, 0.0));
+        let (a, b) = (moving(1, 5.0, 5.0, 9.0, 0.0), moving(2, 5.0, 5.0, 9.0, 0.0));
         let motions = BTreeMap::new();
         let shared = Shared::new(&a, &b, 1_000_000, None, &[], &motions, true);
         let pair = Pair::new(&a, &b, &shared);

@@ -256,12 +256,13 @@ impl Pairs {
     /// Pauses everything.
     pub(super) fn pause_all(&mut self, changes: &mut Changes) {
         let slots = self.evidence.values_mut().flatten();
-        slots.for_each(|slot| slot.evidence.close(&mut changes.stated));
+        slots.for_each(|slot| slot.evidence.close(None, &mut changes.stated));
     }
 
-    /// Forgets the pairs of a track that is gone; what held ended when it was last judged.
+    /// Forgets the pairs of a track that is gone; what held ended at `t`, the first frame without it, or else when it was last
+    /// judged.
     /// What goes on without its first track stays until its second is gone.
-    pub(super) fn forget(&mut self, track: TrackId, changes: &mut Changes) {
+    pub(super) fn forget(&mut self, track: TrackId, t: Option<Micros>, changes: &mut Changes) {
         let (relations, lone) = (&self.relations.all, &mut self.lone);
         self.evidence.retain(|key, slots| {
             if key.0 != track && key.1 != track {
@@ -275,7 +276,7 @@ impl Pairs {
             slots.retain_mut(|slot| {
                 let stays = outlives(slot);
                 if !stays {
-                    slot.evidence.close(&mut changes.stated);
+                    slot.evidence.close(t, &mut changes.stated);
                 }
                 stays
             });
@@ -344,10 +345,15 @@ fn judge_pair(
             false => Judgement::Off,
         };
         let known = at.map(|at| &mut slots[at].evidence);
+        let mut since_us = None;
         let (confidence, lag_us) = match (judgement, known) {
-            (Judgement::Off, None) | (Judgement::Unclear, None) => continue,
+            (Judgement::Off | Judgement::OffSince(_) | Judgement::Unclear, None) => continue,
             (Judgement::Unclear, Some(known)) => {
                 known.pause(moment.t, judged.patience_us(), &mut changes.stated);
+                continue;
+            }
+            (Judgement::OffSince(us), Some(known)) => {
+                end(known, us, 0, changes);
                 continue;
             }
             (Judgement::Off, Some(known)) => {
@@ -355,6 +361,10 @@ fn judge_pair(
                 continue;
             }
             (Judgement::On(confidence), _) => (confidence * a.score.min(b.score), None),
+            (Judgement::OnSince(confidence, us), _) => {
+                since_us = Some(us);
+                (confidence * a.score.min(b.score), None)
+            }
             (Judgement::OnWithLag(confidence, lag_us), _) => (confidence * a.score.min(b.score), Some(lag_us)),
         };
         let evidence = match at {
@@ -366,7 +376,8 @@ fn judge_pair(
             at => {
                 let before = at.map_or(0, |at| slots[at].evidence.until_us());
                 let earliest = a.since_us.max(b.since_us).max(before);
-                let from_us = moment.t.saturating_sub(judged.rule.delay_us).max(earliest).min(moment.t);
+                let from_us = since_us.unwrap_or(moment.t.saturating_sub(judged.rule.delay_us));
+                let from_us = from_us.max(earliest).min(moment.t);
                 let ends = (from.track, to.track);
                 let begun = Evidence::begin(judged.kind, ends, moment.t, from_us, confidence);
                 changes.begun.push((a.track, b.track));

@@ -29,6 +29,10 @@ pub(super) struct Pose {
     pub(super) speed_px: f64,
     /// Standard error of the speed, in pixels per second.
     pub(super) speed_noise_px: f64,
+    /// How far single boxes lie beside their line, along one axis, in pixels (root of the mean square).
+    pub(super) jitter_px: f64,
+    /// Standard error of the place over the window of the velocity, along one axis, in pixels.
+    pub(super) place_noise_px: f64,
     /// Pixels per second, over a longer window.
     pub(super) steady: Option<(f64, f64)>,
     /// When the track was first seen.
@@ -104,6 +108,13 @@ impl Windows {
     }
 }
 
+impl Windows {
+    /// Motion is read over pauses between sightings of at most this long.
+    pub(super) fn set_pause(&mut self, pause_us: Micros) {
+        (self.velocity.pause_us, self.steady.pause_us) = (pause_us, pause_us);
+    }
+}
+
 impl Motion {
     /// Where the track was.
     pub(super) fn trail(&self) -> &Trail {
@@ -127,7 +138,6 @@ impl Motion {
             self.size.push(seen.t, f64::from(seen.rect.scale()), edges.whole(), windows.size_us);
             self.velocity.push(seen.t, edges, &windows.velocity);
             self.steady.push(seen.t, edges, &windows.steady);
-            self.trail.push(seen.t, ground, windows.velocity.pause_us);
         }
         let first_us = *self.first_us.get_or_insert(seen.t);
         if first_us == seen.t || self.last_us + windows.velocity.pause_us < seen.t {
@@ -136,6 +146,9 @@ impl Motion {
         self.last_us = seen.t;
         let velocity = self.velocity.at(seen.t, &windows.velocity);
         let steady = self.steady.at(seen.t, &windows.steady);
+        if !seen.merged && !is_crossing_border(&edges, velocity, f64::from(seen.rect.scale())) {
+            self.trail.push(seen.t, ground, windows.velocity.pause_us);
+        }
         let size_px = if self.size.median() > 0.0 { self.size.median() } else { f64::from(seen.rect.scale()) };
         let size_px = size_px.max(SIZE_MIN_PX);
         let mean = self.velocity.mean_box(seen.t, windows.velocity.length_us / 2, velocity);
@@ -152,6 +165,8 @@ impl Motion {
             velocity,
             speed_px: velocity.map_or(0.0, speed),
             speed_noise_px: self.velocity.speed_noise(),
+            jitter_px: self.velocity.jitter(),
+            place_noise_px: self.velocity.place_noise(),
             steady,
             first_us,
             since_us: self.since_us,
@@ -182,6 +197,13 @@ impl Motion {
         }
         pose.visible = Some(1.0);
     }
+}
+
+/// Whether a box is cut by the border it moves across: its centre moves at half the speed of the thing, and no trail is read
+/// from it. What the border cuts while it moves along it keeps its trail.
+fn is_crossing_border(edges: &Edges, velocity: Option<(f64, f64)>, size_px: f64) -> bool {
+    let moves = |along: fn((f64, f64)) -> f64| velocity.is_none_or(|v| along(v).abs() >= STANDING_SPEED * size_px);
+    !edges.x.whole() && moves(|(x, _)| x) || !edges.y.whole() && moves(|(_, y)| y)
 }
 
 fn speed((x, y): (f64, f64)) -> f64 {

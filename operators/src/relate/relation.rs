@@ -26,10 +26,14 @@ use vokg_engine::time::Micros;
 pub enum Judgement {
     /// It does not hold.
     Off,
+    /// It does not hold, and is known to have ended at this time, at most the delay of its rule ago.
+    OffSince(Micros),
     /// It holds, with this confidence from 0 to 1 before the scores of the tracks are considered.
     On(f64),
     /// It holds with this confidence, and one was this far behind the other.
     OnWithLag(f64, Micros),
+    /// It holds with this confidence, and is known to have begun at this time: where what begins is told by another relation.
+    OnSince(f64, Micros),
     /// The frame cannot tell, for instance because a box covers more than its track. Like a missing sighting: what held
     /// goes on if the relation holds again soon, and else ended when it was last judged.
     Unclear,

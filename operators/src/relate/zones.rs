@@ -28,6 +28,7 @@ pub(super) struct Zones {
     /// Crossings that are not believed yet, by track and line.
     crossing: BTreeMap<(TrackId, ZoneId), Crossing>,
     crossed: Vec<EvidenceSpan>,
+    last_us: Option<Micros>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -47,6 +48,7 @@ impl Zones {
             feet: BTreeMap::new(),
             crossing: BTreeMap::new(),
             crossed: Vec::new(),
+            last_us: None,
         }
     }
 
@@ -60,8 +62,10 @@ impl Zones {
             (self.inside, self.feet, self.crossing) = Default::default();
             return;
         }
+        // The first frame without what ended, unless it comes after a hole.
+        let after = self.last_us.replace(frame.t).is_some_and(|last| frame.t - last <= pause_us).then_some(frame.t);
         for (track, _) in &frame.ended {
-            self.forget(*track, out);
+            self.forget(*track, after, out);
         }
         let Some(size) = frame.size else { return };
         let mut sightings: Vec<&Observation> = frame.confirmed.iter().chain(&frame.seen).collect();
@@ -72,7 +76,7 @@ impl Zones {
         for ((track, _), pair) in &mut self.inside {
             let seen = frame.seen.iter().any(|seen| seen.track == *track && !seen.merged);
             if !seen {
-                pair.iter_mut().for_each(|evidence| evidence.close(out));
+                pair.iter_mut().for_each(|evidence| evidence.close(after, out));
             }
         }
         self.believe(frame.t);
@@ -139,11 +143,11 @@ impl Zones {
         }
     }
 
-    fn forget(&mut self, track: TrackId, out: &mut Vec<SpanChange>) {
+    fn forget(&mut self, track: TrackId, t: Option<Micros>, out: &mut Vec<SpanChange>) {
         self.feet.remove(&track);
         self.crossing.retain(|(of, _), _| *of != track);
         for (_, mut pair) in self.inside.extract_if(.., |(of, _), _| *of == track) {
-            pair.iter_mut().for_each(|evidence| evidence.close(out));
+            pair.iter_mut().for_each(|evidence| evidence.close(t, out));
         }
     }
 

@@ -92,6 +92,11 @@ impl Looks {
         Body::Carton(Carton { width: 56.0 + 10.0 * self.share(13), colour: Rgb(164.0, 128.0, 88.0) })
     }
 
+    /// A parcel: a cardboard box of at most two fifths of the area of any person who stands.
+    pub fn parcel(&self) -> Body {
+        Body::Carton(Carton { width: 44.0 + 8.0 * self.share(13), colour: Rgb(164.0, 128.0, 88.0) })
+    }
+
     fn share(&self, which: u32) -> f32 {
         unit([self.seed, self.id, which])
     }

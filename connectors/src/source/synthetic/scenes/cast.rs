@@ -104,6 +104,12 @@ impl Cast {
         self.enter(course, |looks| looks.carton())
     }
 
+    /// A parcel that a person on `path` holds at times; it lies at `rest` before.
+    pub fn parcel(&mut self, path: &[(f64, f64, f64)], rest: Place, holds: &[(f64, f64)]) -> u32 {
+        let course = self.carried(path, rest, holds, 52.0);
+        self.enter(course, |looks| looks.parcel())
+    }
+
     /// An area with the dwell of loitering and the size of a crowd.
     pub fn zone(&mut self, corners: &[Place], dwell_secs: f64, crowd: u32) {
         let id = ZONE_IDS + self.zones.len() as u32;

@@ -37,6 +37,7 @@ pub const EPISODES: &[Episode] = &[
     episode("left-bag", 26.0, left_bag),
     episode("yard", 18.0, yard),
     episode("gate", 14.0, gate),
+    episode("boarding", 20.0, boarding),
     trap("parked-pair", 14.0, parked_pair),
     trap("crossing", 14.0, crossing),
     trap("parked-target", 14.0, parked_target),
@@ -172,7 +173,8 @@ fn abreast(cast: &mut Cast, dice: &mut Dice) {
     cast.person(&up(x + apart, dice.within(-6.0, 6.0)));
 }
 
-/// A box is picked up, carried and put down; a bag is carried past.
+/// A parcel is picked up, carried and put down; a bag is carried past. What is carried has by definition at most half of the
+/// carrier's area; a carton beside the shorter people has more until their legs swing.
 fn porter(cast: &mut Cast, dice: &mut Dice) {
     let (from, to) = ends(cast, dice);
     let side = (to - from).signum();
@@ -188,7 +190,7 @@ fn porter(cast: &mut Cast, dice: &mut Dice) {
         (come + drop + 5.5, to, y - 40.0),
     ];
     cast.person(&way);
-    cast.carton(&way, (x + side * 30.0, y + 1.0), &[(come + 0.1, come + lift + drop + 0.1)]);
+    cast.parcel(&way, (x + side * 30.0, y + 1.0), &[(come + 0.1, come + lift + drop + 0.1)]);
     let (a, b) = ends(cast, dice);
     let low = dice.within(600.0, 660.0);
     let past = [(1.0, a, low), (dice.within(11.0, 14.0), b, low - 15.0)];
@@ -248,6 +250,21 @@ fn gate(cast: &mut Cast, dice: &mut Dice) {
         let turn = x + (x - from).signum() * dice.within(60.0, 140.0);
         cast.person(&[(start, from, y), (start + 5.0, turn, y), (start + 10.5, back, y)]);
     }
+}
+
+/// Two people stop in front of a van that waits, one after the other, within its outline.
+fn boarding(cast: &mut Cast, dice: &mut Dice) {
+    cast.scenery = Scenery::Street;
+    let (x, y) = (dice.within(520.0, 760.0), dice.within(480.0, 560.0));
+    cast.van(&[(0.0, x, y)]);
+    let mut stop = |start: f64, end: f64| {
+        let (halt, stay) = (start + dice.within(3.0, 4.0), dice.within(1.0, 2.5));
+        let at = x + dice.within(-90.0, 90.0);
+        [(start, end, y + 2.0), (halt, at, y + 2.0), (halt + stay, at, y + 2.0), (halt + stay + 4.0, end, y + 3.0)]
+    };
+    let (first, second) = (stop(0.3, cast.left()), stop(9.5, cast.right()));
+    cast.person(&first);
+    cast.person(&second);
 }
 
 fn parked_pair(cast: &mut Cast, dice: &mut Dice) {

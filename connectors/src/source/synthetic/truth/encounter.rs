@@ -51,10 +51,11 @@ fn approached(facts: &[TruthInteraction], (a, b): (u32, u32), meeting: &Interval
     })
 }
 
-/// The beginning of a carrying whose thing lay until then.
+/// The beginning of a carrying whose thing lay at some moment of the two seconds before: who lifts it may stand a while with
+/// it in hand, or walk off at once.
 fn picked_up(sight: &Sight<'_>, pair: (usize, usize), carrying: &TruthInteraction) -> Vec<Interval> {
-    let before_us = carrying.from_us.checked_sub(2 * HANDLING_US);
-    let lay = before_us.is_some_and(|before| lies(sight, pair, before));
+    let before = carrying.from_us.saturating_sub(2 * HANDLING_US)..carrying.from_us;
+    let lay = sight.times.iter().any(|t| before.contains(t) && lies(sight, pair, *t));
     lay.then(|| Interval { from: carrying.from_us, to: carrying.from_us + HANDLING_US }).into_iter().collect()
 }
 

@@ -133,6 +133,8 @@ impl Scene {
         let mut interactions = Vec::new();
         for (a, b) in ordered_pairs(self.actors.len()) {
             proximity::judge(&sight, a, b, &mut interactions);
+        }
+        for (a, b) in ordered_pairs(self.actors.len()) {
             motion::judge(&sight, a, b, &mut interactions);
         }
         motion::drop_explained(&mut interactions, "CHASES", &["CARRIES"]);

@@ -15,13 +15,14 @@ const CARRIES: Rule = Rule::holds(0.5, 0.4);
 
 /// Motion counts only while at least this share of both is inside the frame: of less, nobody can tell how it moves.
 const INSIDE: f32 = 0.2;
-const NEAR_BEFORE_SECS: f64 = 2.0;
+const NEAR_BEFORE_US: Micros = 2_000_000;
 const FOLLOW_WINDOW_SECS: f64 = 1.5;
 const CHASE_WINDOW_SECS: f64 = 0.8;
 /// Cosines of 30 and 75 degrees.
 const COS_30: f64 = 0.866_025_4;
 const COS_75: f64 = 0.258_819_05;
 
+/// Reads NEAR of both from what was found so far and adds to it.
 pub fn judge(sight: &Sight<'_>, a: usize, b: usize, sink: &mut Vec<TruthInteraction>) {
     let ids = (sight.id(a), sight.id(b));
     let moves: Vec<Option<Pair>> = (0..sight.frames()).map(|k| Pair::at(sight, a, b, k)).collect();
@@ -32,7 +33,12 @@ pub fn judge(sight: &Sight<'_>, a: usize, b: usize, sink: &mut Vec<TruthInteract
         )
     };
     tell(sink, "APPROACHES", ids, &find(APPROACHES, &|_, m| approaches(m)));
-    tell(sink, "LEAVES", ids, &find(LEAVES, &|k, m| leaves(m, was_near(sight, a, b, k))));
+    let near: Vec<(Micros, Micros)> = sink
+        .iter()
+        .filter(|x| x.kind == "NEAR" && (x.a, x.b) == (ids.0.min(ids.1), ids.0.max(ids.1)))
+        .map(|x| (x.from_us, x.to_us))
+        .collect();
+    tell(sink, "LEAVES", ids, &find(LEAVES, &|k, m| leaves(m, was_near(&near, sight.times[k]))));
     tell(sink, "FOLLOWS", ids, &find(FOLLOWS, &|k, m| Sign::only(follows(sight, (a, b), k, m))));
     tell(sink, "CHASES", ids, &find(CHASES, &|k, _| chases(&moves, k, sight.frames_in(CHASE_WINDOW_SECS))));
     tell(sink, "CARRIES", ids, &find(CARRIES, &|k, m| Sign::only(carries(sight, (a, b), k, m))));
@@ -104,9 +110,9 @@ fn leaves(m: &Pair, was_near: bool) -> Sign {
     Sign::of(m.along.0 <= -0.3 && m.cosines().0 <= -0.7 && other && was_near, m.along.0 > -0.15)
 }
 
-fn was_near(sight: &Sight<'_>, a: usize, b: usize, frame: usize) -> bool {
-    let first = frame.saturating_sub(sight.frames_in(NEAR_BEFORE_SECS) as usize);
-    (first..=frame).any(|k| sight.see_both(a, b, k).is_some_and(|(i, j)| gap(i, j) <= 0.5))
+/// Whether NEAR held in the two seconds before: two who stood within its outer bound were near until they part.
+fn was_near(near: &[(Micros, Micros)], t: Micros) -> bool {
+    near.iter().any(|(from, to)| *from <= t && to + NEAR_BEFORE_US >= t)
 }
 
 /// The first is where the second was a while ago, for the best choice of the while: with its middle or with its feet, since
