@@ -1,6 +1,6 @@
 //! One relation between two objects: its evidence, and the interactions stated so far.
 
-use super::cut::cut;
+use super::cut::Holes;
 use super::horizon::is_sealed;
 use super::intervals::{Interval, Now, Piece};
 use std::collections::{BTreeMap, BTreeSet};
@@ -121,16 +121,16 @@ impl Pair {
         &mut self,
         intervals: &[&(InteractionId, Interval)],
         needed_us: Option<Micros>,
-        holes: Option<&[Piece]>,
+        holes: Option<&Holes>,
         now: Now,
         rule: &IntervalRule,
     ) -> Vec<Stated> {
         let live: BTreeSet<u32> = match holes {
             None => self.spans.keys().copied().collect(),
             Some(holes) => {
-                self.sealed = cut(std::mem::take(&mut self.sealed), holes);
+                self.sealed = holes.cut(std::mem::take(&mut self.sealed));
                 let spans = self.spans.values().map(|span| Piece::new(span, rule, now)).collect();
-                cut(spans, holes).iter().map(|part| part.number).collect()
+                holes.cut(spans).iter().map(|part| part.number).collect()
             }
         };
         let mut sealed = std::mem::take(&mut self.sealed);
