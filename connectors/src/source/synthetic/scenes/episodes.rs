@@ -37,6 +37,7 @@ pub const EPISODES: &[Episode] = &[
     episode("left-bag", 26.0, left_bag),
     episode("yard", 18.0, yard),
     episode("gate", 14.0, gate),
+    episode("behind-van", 17.0, behind_van),
     trap("parked-pair", 14.0, parked_pair),
     trap("crossing", 14.0, crossing),
     trap("parked-target", 14.0, parked_target),
@@ -248,6 +249,23 @@ fn gate(cast: &mut Cast, dice: &mut Dice) {
         let turn = x + (x - from).signum() * dice.within(60.0, 140.0);
         cast.person(&[(start, from, y), (start + 5.0, turn, y), (start + 10.5, back, y)]);
     }
+}
+
+/// One goes behind a parked van, stays there, and comes out on either side.
+fn behind_van(cast: &mut Cast, dice: &mut Dice) {
+    cast.scenery = Scenery::Street;
+    let (x, y) = (dice.within(520.0, 760.0), dice.within(500.0, 560.0));
+    cast.van(&[(0.0, x, y)]);
+    let (from, to) = ends(cast, dice);
+    let (come, stay) = (dice.within(4.0, 5.0), dice.within(3.5, 7.0));
+    let (stand, back) = (x + dice.within(-110.0, 40.0), if dice.below(2) == 0 { from } else { to });
+    let behind = y - 15.0;
+    cast.person(&[
+        (0.0, from, behind),
+        (come, stand, behind),
+        (come + stay, stand, behind),
+        (come + stay + 5.0, back, behind),
+    ]);
 }
 
 fn parked_pair(cast: &mut Cast, dice: &mut Dice) {
