@@ -199,14 +199,15 @@ impl Config {
     /// What can still be linked must not be sealed.
     fn refuse_short_horizon(&self) -> Result<(), Failure> {
         let horizon = self.resolve.correction_horizon_secs;
-        let least = self.identify.memory_secs() + self.track.lost_secs + self.track.history_secs;
+        let linked = self.identify.memory_secs() + self.track.lost_secs + self.track.history_secs;
+        let least = linked + self.relate.hidden_by.most_secs;
         if horizon >= least {
             return Ok(());
         }
         Err(Failure::usage(format!(
             "resolve.correction_horizon_secs is {horizon}, it takes at least the greater of \
              identify.reach_secs and identify.returns.within_secs + the greater of identify.reach_secs and \
-             identify.reconsider_secs + track.lost_secs + track.history_secs, {least}"
+             identify.reconsider_secs + track.lost_secs + track.history_secs + relate.hidden_by.most_secs, {least}"
         )))
     }
 

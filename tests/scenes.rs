@@ -50,6 +50,24 @@ fn relations_are_found_from_true_boxes_and_traps_are_not_taken() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
+/// A detector has no rows for what it cannot see.
+#[test]
+fn what_is_out_of_sight_is_found_without_rows_of_it() {
+    let config = SynthConfig { size: SIZE, fps: 25.0, seconds: None, seed: 1 };
+    let truth = scene("hidden-by", &config).unwrap().truth();
+    let rows = truth.to_mot();
+    let visible = |row: &&str| row.rsplit(',').next().unwrap().parse::<f64>().unwrap() > 0.05;
+    let seen: String = rows.lines().filter(visible).map(|row| format!("{row}\n")).collect();
+    assert!(seen.lines().count() + 200 < rows.lines().count(), "nothing was out of sight");
+    let facts: Vec<_> = facts(&seen, 25.0, Some(SIZE), &RelateConfig::default())
+        .unwrap()
+        .into_iter()
+        .map(|f| Fact { kind: f.kind, a: Some(f.a.0), b: Some(f.b.0), from_us: f.from_us, to_us: f.to_us })
+        .collect();
+    let score = evaluate_facts(&facts, &truth).relations.by_kind["HIDDEN_BY"].clone();
+    assert_eq!((score.truth, score.predicted, score.hits), (2, 2, 2), "{score:?}");
+}
+
 /// What must be left after encoding, decoding, segmenting and tracking; docs/performance.md has all scenes.
 #[test]
 fn relations_of_two_who_walk_apart_are_found_from_pixels() {

@@ -18,6 +18,8 @@ impl RelationKind {
     pub const CONTAINS: Self = Self::literal("CONTAINS");
     /// One thing hides part of another.
     pub const OCCLUDES: Self = Self::literal("OCCLUDES");
+    /// One thing is out of sight behind another.
+    pub const HIDDEN_BY: Self = Self::literal("HIDDEN_BY");
     /// One thing moves towards another.
     pub const APPROACHES: Self = Self::literal("APPROACHES");
     /// One thing moves away from another it was near.
@@ -164,6 +166,8 @@ pub struct IntervalRule {
     pub after: Option<After>,
     /// Evidence of this relation between the same two objects, in the same direction, is taken out.
     pub without: Option<RelationKind>,
+    /// Where it is taken out of other evidence, only of spans with a smaller number: it speaks of what was stated before it.
+    pub of_earlier: bool,
     /// It only serves other relations and becomes no interaction.
     pub internal: bool,
 }
@@ -179,6 +183,7 @@ impl IntervalRule {
         delay_us: 0,
         after: None,
         without: None,
+        of_earlier: false,
         internal: false,
     };
 }

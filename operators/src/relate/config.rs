@@ -4,6 +4,8 @@
 //! A *size* is the square root of the area of a box; between two tracks it is the geometric mean of both. A relation
 //! begins at its `on` bound and ends at its weaker `off` bound, so that noise at one bound does not make it flicker.
 
+use super::hidden;
+use super::hidden_config::HiddenByConfig;
 use super::relation::Registry;
 use super::zone_config::{LineConfig, ZoneConfig, ZoneHold};
 use crate::influence::InfluenceConfig;
@@ -26,6 +28,8 @@ pub struct RelateConfig {
     pub contains: ContainsConfig,
     /// Bounds of OCCLUDES.
     pub occludes: OccludesConfig,
+    /// Bounds of HIDDEN_BY.
+    pub hidden_by: HiddenByConfig,
     /// Bounds of APPROACHES.
     pub approaches: HeadingConfig,
     /// Bounds of LEAVES, as speeds and directions away from the other.
@@ -65,6 +69,7 @@ impl RelateConfig {
         for kind in [RelationKind::IN, RelationKind::LOITERS, RelationKind::COUNT] {
             rules.insert(kind, hold);
         }
+        hidden::rules(self).into_iter().for_each(|(kind, rule)| rules.insert(kind, rule));
         rules.insert(RelationKind::CROSSES, IntervalRule::PLAIN);
         rules.insert(RelationKind::INFLUENCES, IntervalRule::PLAIN);
         for zone in &self.zones {
@@ -259,6 +264,9 @@ pub struct OccludesConfig {
     /// Where only boxes are known, the lower bottom edge is nearer if it is lower by at least this, in sizes.
     #[schemars(range(min = 0.0, max = 100.0))]
     pub depth_margin: f64,
+    /// So long it goes on while the hidden thing is out of sight behind the other, in seconds; longer is HIDDEN_BY.
+    #[schemars(range(min = 0.0, max = 600.0))]
+    pub covered_secs: f64,
     /// How long.
     pub hold: Hold,
 }
@@ -272,6 +280,7 @@ impl Default for OccludesConfig {
             on_gap: 0.15,
             off_gap: 0.3,
             depth_margin: 0.05,
+            covered_secs: 3.0,
             hold: Hold::new(0.2, 0.2),
         }
     }

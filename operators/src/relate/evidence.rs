@@ -150,6 +150,12 @@ impl Evidence {
         self.phase = Phase::Over;
     }
 
+    /// It turns out that it never held: nothing is left of it.
+    pub(super) fn void(&mut self, out: &mut Vec<SpanChange>) {
+        (self.phase, self.to_us) = (Phase::Over, Some(self.from_us));
+        self.state(out);
+    }
+
     /// The span as it is, `None` once it has a number: it is then stated already.
     pub(super) fn unstated(&self) -> Option<EvidenceSpan> {
         self.number.is_none().then(|| self.span(0))
@@ -225,6 +231,23 @@ mod tests {
         assert_eq!(changes(&mut out), [(-1, None, 500), (1, Some(140), 500)]);
         evidence.end(150, &mut out);
         assert!(out.is_empty() && evidence.is_over() && evidence.unstated().is_none());
+    }
+
+    #[test]
+    fn what_never_held_has_no_length_whether_it_had_ended_or_not() {
+        for ended in [false, true] {
+            let mut out = Vec::new();
+            let mut evidence = Evidence::begin(RelationKind::NEAR, (TrackId(1), TrackId(2)), 100, 100, 1.0);
+            evidence.number(5, &mut out);
+            if ended {
+                evidence.end(140, &mut out);
+            }
+            out.clear();
+            evidence.void(&mut out);
+            let before = ended.then_some(140);
+            assert_eq!(changes(&mut out), [(-1, before, 1000), (1, Some(100), 1000)]);
+            assert!(evidence.is_over());
+        }
     }
 
     #[test]

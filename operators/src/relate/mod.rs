@@ -19,6 +19,8 @@ mod evidence;
 pub mod facts;
 mod follows;
 mod handling;
+mod hidden;
+mod hidden_config;
 mod judges;
 mod kinematics;
 mod leaves;
@@ -46,6 +48,7 @@ pub use config::{
     AbandonedConfig, CarriesConfig, ChasesConfig, ContainsConfig, FollowsConfig, HeadingConfig, Hold, LeavesConfig,
     MeasureConfig, MeetsConfig, MovesWithConfig, NearConfig, OccludesConfig, RelateConfig,
 };
+pub use hidden_config::HiddenByConfig;
 pub use pair::{End, Pair};
 pub use pairs::MEMORY_US;
 pub use relation::{Judgement, Reach, Registry, Relation, confidence};

@@ -3,6 +3,7 @@
 use super::SpanChange;
 use super::candidates::Reaches;
 use super::evidence::Evidence;
+use super::hidden::Hidden;
 use super::judges::{Ask, Glance, Judges};
 use super::pair::{Held, Pair, Shared};
 use super::pose::{Motion, Pose};
@@ -79,6 +80,15 @@ impl Changes {
         self.stated.sort_unstable_by_key(|change| (change.span.number, change.diff));
         self.stated
     }
+}
+
+/// Whose a span is that has no number yet.
+#[derive(Clone, Copy)]
+enum Owner {
+    /// It is over.
+    Nobody,
+    Pair(Key),
+    Hidden,
 }
 
 /// One frame as the pairs see it.
@@ -198,6 +208,13 @@ impl Pairs {
         }
     }
 
+    /// Whether a relation from one track to another held at `t`, or at most `pause_us` before it.
+    pub(super) fn held_at(&self, kind: RelationKind, from: TrackId, to: TrackId, t: Micros, pause_us: Micros) -> bool {
+        let slots = self.evidence.get(&(from.min(to), from.max(to))).into_iter().flatten();
+        let mut of_kind = slots.filter(|slot| slot.evidence.kind() == kind && slot.forward == (from < to));
+        of_kind.any(|slot| slot.evidence.continues(t, pause_us))
+    }
+
     /// The tracks that lay at `t` where others had left them.
     pub(super) fn left_at(&mut self, t: Micros) -> BTreeSet<TrackId> {
         self.left.retain(|key| self.evidence.get(key).is_some_and(|slots| slots.iter().any(Slot::is_abandoned)));
@@ -298,22 +315,31 @@ impl Pairs {
     }
 
     /// Numbers and states the spans that began, in the order (begin, kind, a, b), whenever they were noticed.
-    pub(super) fn number(&mut self, changes: &mut Changes) {
+    /// The spans of `hidden` are numbered among them.
+    pub(super) fn number(&mut self, hidden: &mut Hidden, changes: &mut Changes) {
         changes.begun.sort_unstable();
         changes.begun.dedup();
-        let mut spans: Vec<(EvidenceSpan, Option<Key>)> = changes.over.drain(..).map(|span| (span, None)).collect();
+        let mut spans: Vec<(EvidenceSpan, Owner)> = changes.over.drain(..).map(|span| (span, Owner::Nobody)).collect();
+        spans.extend(hidden.unstated().into_iter().map(|span| (span, Owner::Hidden)));
         for key in &changes.begun {
             let slots = self.evidence.get(key).into_iter().flatten();
             let going_on = slots.map(|slot| &slot.evidence).filter(|evidence| !evidence.is_over());
-            spans.extend(going_on.filter_map(Evidence::unstated).map(|span| (span, Some(*key))));
+            spans.extend(going_on.filter_map(Evidence::unstated).map(|span| (span, Owner::Pair(*key))));
         }
-        spans.sort_unstable_by_key(|(span, _)| (span.from_us, span.kind, span.a, span.b));
-        for (span, key) in spans {
+        spans.sort_by_key(|(span, _)| (span.from_us, span.kind, span.a, span.b));
+        for (span, owner) in spans {
             self.last_number += 1;
-            let Some(key) = key else {
-                let span = EvidenceSpan { number: self.last_number, ..span };
-                changes.stated.push(SpanChange { span, diff: 1 });
-                continue;
+            let key = match owner {
+                Owner::Pair(key) => key,
+                Owner::Hidden => {
+                    hidden.number(&span, self.last_number, &mut changes.stated);
+                    continue;
+                }
+                Owner::Nobody => {
+                    let span = EvidenceSpan { number: self.last_number, ..span };
+                    changes.stated.push(SpanChange { span, diff: 1 });
+                    continue;
+                }
             };
             let mut slots = self.evidence.get_mut(&key).into_iter().flatten();
             if let Some(slot) = slots.find(|slot| slot.evidence.unstated() == Some(span)) {

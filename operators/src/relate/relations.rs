@@ -3,6 +3,7 @@
 use super::SpanChange;
 use super::candidates::Candidates;
 use super::config::RelateConfig;
+use super::hidden::{Before, Hidden, first_sightings};
 use super::pairs::{Changes, Moment, Pairs};
 use super::pose::{Motion, Pose, Windows};
 use super::relation::Registry;
@@ -36,6 +37,7 @@ pub struct Relations {
     recent: VecDeque<Recent>,
     rhythm: Rhythm,
     zones: Zones,
+    hidden: Hidden,
     influences: Influences,
 }
 
@@ -73,6 +75,7 @@ impl Relations {
             recent: VecDeque::new(),
             rhythm: Rhythm::default(),
             zones: Zones::new(&config),
+            hidden: Hidden::new(&config),
             influences: Influences::new(config.influence),
         }
     }
@@ -90,6 +93,7 @@ impl Relations {
         if frame.end {
             self.pairs.end(frame.t, &mut changes);
             self.zones.on_frame(frame, 0, changes.stated());
+            self.hidden.end(frame.t, changes.stated());
             self.influence(frame, &mut changes);
             self.tracks.clear();
             self.recent.clear();
@@ -98,6 +102,9 @@ impl Relations {
         let pause_us = self.rhythm.longest_pause(frame.t, self.interpolate_us);
         self.windows.set_pause(self.rhythm.longest_motion_pause(frame.t, self.interpolate_us));
         let hole = self.rhythm.is_hole(frame.t, pause_us);
+        // Before what held of the tracks that end is forgotten.
+        let seen = self.hidden.seen(&frame.seen);
+        self.lose(frame.t, &seen, pause_us, |_, _| true);
         for (track, _) in &frame.ended {
             self.tracks.remove(track);
             self.pairs.forget(*track, (!hole).then_some(frame.t), &mut changes);
@@ -106,15 +113,43 @@ impl Relations {
             self.pairs.pause_all(&mut changes);
         }
         self.zones.on_frame(frame, pause_us, changes.stated());
+        let sightings = frame.confirmed.iter().chain(&frame.seen);
+        let newcomers = first_sightings(sightings, |track| self.tracks.contains_key(&track));
         self.replay(&frame.confirmed, pause_us, &mut changes);
+        if !frame.confirmed.is_empty() {
+            let is_new = |track: TrackId| frame.confirmed.iter().any(|seen| seen.track == track);
+            self.lose(frame.t, &seen, pause_us, |a, b| is_new(a) || is_new(b));
+        }
         let poses = self.judge(frame, pause_us, &mut changes);
-        self.pairs.number(&mut changes);
+        self.hidden.step(frame.t, &poses, pause_us, |_, _| true, changes.stated());
+        for first in newcomers {
+            let cover_at =
+                |cover| pose_at(&self.recent, first.t, cover).or_else(|| find(&poses, cover)).map(|p| p.rect);
+            self.hidden.appear(first, frame.t, cover_at, changes.stated());
+        }
+        self.pairs.number(&mut self.hidden, &mut changes);
         let pairs = &mut self.pairs;
         self.zones.number(|| pairs.next_number(), changes.stated());
         self.influence(frame, &mut changes);
         self.remember(Recent { t: frame.t, frame: frame.size, poses });
         self.rhythm.tick(frame.t);
         changes.into_stated()
+    }
+
+    /// What is out of sight.
+    #[cfg(test)]
+    pub(super) fn hidden(&self) -> &Hidden {
+        &self.hidden
+    }
+
+    /// Begins with what is out of sight since the last frame.
+    fn lose(&mut self, t: Micros, seen: &[TrackId], pause_us: Micros, involved: impl Fn(TrackId, TrackId) -> bool) {
+        if let Some(last) = self.recent.back().filter(|last| last.t + pause_us >= t) {
+            let before = Before { t: last.t, poses: &last.poses };
+            let pairs = &self.pairs;
+            let occluded = |cover, thing| pairs.held_at(RelationKind::OCCLUDES, cover, thing, last.t, pause_us);
+            self.hidden.lose(before, seen, involved, occluded);
+        }
     }
 
     /// States whose movement foretold whose, where a window closed.
@@ -185,6 +220,7 @@ impl Relations {
         let is_new = |track: TrackId| new.binary_search(&track).is_ok();
 
         let mut last_us = None;
+        let mut before: Option<Before<'_>> = None;
         for past in &mut self.recent {
             let new_step = last_us.is_none_or(|last: Micros| last / STEP_US != past.t / STEP_US);
             last_us = Some(past.t);
@@ -203,12 +239,19 @@ impl Relations {
             let moment =
                 Moment { t: past.t, frame: past.frame, poses: &past.poses, pause_us, motions: &self.tracks, new_step };
             let involved = |a: TrackId, b: TrackId| is_new(a) || is_new(b);
+            if let Some(before) = before.filter(|before| before.t + pause_us >= past.t) {
+                let pairs = &self.pairs;
+                let occluded = |cover, thing| pairs.held_at(RelationKind::OCCLUDES, cover, thing, before.t, pause_us);
+                self.hidden.lose(before, &self.hidden.seen_of(&past.poses), involved, occluded);
+            }
             self.pairs.pause_unseen(moment, involved, changes);
             let row = |i: usize, row: &mut Vec<usize>| {
                 let a = past.poses[i].track;
                 row.extend((i + 1..past.poses.len()).filter(|j| involved(a, past.poses[*j].track)));
             };
             self.pairs.judge(moment, involved, row, changes);
+            self.hidden.step(past.t, &past.poses, pause_us, involved, changes.stated());
+            before = Some(Before { t: past.t, poses: &past.poses });
         }
     }
 
@@ -219,6 +262,15 @@ impl Relations {
             self.recent.pop_front();
         }
     }
+}
+
+/// A track in one of these frames.
+fn pose_at(recent: &VecDeque<Recent>, t: Micros, track: TrackId) -> Option<&Pose> {
+    find(&recent.iter().rev().find(|past| past.t == t)?.poses, track)
+}
+
+fn find(poses: &[Pose], track: TrackId) -> Option<&Pose> {
+    poses.binary_search_by_key(&track, |pose| pose.track).ok().map(|at| &poses[at])
 }
 
 /// Whether two boxes are so close that one may hide the other.
@@ -398,10 +450,11 @@ mod tests {
                 spans.sort_unstable();
                 spans
             };
-            // Who else is beside what was left is known only from the frame on that shows that it was left.
-            let beside = RelationKind::literal("BESIDE");
+            // Who else is beside what was left is known only from the frame on that shows that it was left; and who came into
+            // sight while something was hidden is of no interest any more once that is back.
+            let internal = ["BESIDE", "REAPPEARS"].map(RelationKind::literal);
             let told = |frames: &[TrackedFrame]| -> Vec<EvidenceSpan> {
-                unnumbered(frames).into_iter().filter(|span| span.kind != beside).collect()
+                unnumbered(frames).into_iter().filter(|span| !internal.contains(&span.kind)).collect()
             };
             let (late, at_once) = (told(&late), told(&at_once));
             let only = |these: &[EvidenceSpan], those: &[EvidenceSpan]| -> Vec<EvidenceSpan> {

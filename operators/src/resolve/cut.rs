@@ -1,23 +1,55 @@
 //! Evidence without other evidence: what is left of some pieces where others are taken out.
 
 use super::intervals::Piece;
+use vokg_engine::evidence::IntervalRule;
 use vokg_engine::time::Micros;
 
-/// The parts of `pieces` that no piece of `holes` covers. An open hole reaches beyond every end; a closed one without
-/// duration covers nothing.
-///
-/// A part that begins where a hole ends has the number of that hole, so that parts of one piece keep apart; of holes that
-/// end together, the least.
-pub(super) fn cut(pieces: Vec<Piece>, holes: &[Piece]) -> Vec<Piece> {
-    if holes.is_empty() {
+/// Evidence that is taken out of other evidence.
+#[derive(Clone, Debug)]
+pub(super) struct Holes {
+    pieces: Vec<Piece>,
+    /// A hole concerns only pieces with a smaller number.
+    of_earlier: bool,
+}
+
+impl Holes {
+    /// These pieces, whose relation has this rule.
+    pub(super) fn new(pieces: Vec<Piece>, rule: &IntervalRule) -> Self {
+        Self { pieces, of_earlier: rule.of_earlier }
+    }
+
+    /// The parts of `pieces` that no hole covers. An open hole reaches beyond every end; a closed one without duration
+    /// covers nothing.
+    ///
+    /// A part that begins where a hole ends has the number of that hole, so that parts of one piece keep apart; of holes
+    /// that end together, the least.
+    pub(super) fn cut(&self, pieces: Vec<Piece>) -> Vec<Piece> {
+        if !self.of_earlier {
+            return cut(pieces, &covered(self.pieces.iter()));
+        }
+        let concerned = |piece: Piece| {
+            let later = self.pieces.iter().filter(|hole| hole.number > piece.number);
+            cut(vec![piece], &covered(later))
+        };
+        pieces.into_iter().flat_map(concerned).collect()
+    }
+
+    /// Whether a hole lies at least in part after the one piece ends and before the other begins.
+    pub(super) fn part(&self, one: &Piece, other: &Piece) -> bool {
+        let parts = |hole: &Piece| hole.from_us < other.from_us && (hole.open || one.end_us < hole.end_us);
+        self.pieces.iter().any(parts)
+    }
+}
+
+fn cut(pieces: Vec<Piece>, covered: &[Covered]) -> Vec<Piece> {
+    if covered.is_empty() {
         return pieces;
     }
-    let covered = covered(holes);
     let mut parts = Vec::new();
     for piece in pieces {
         let (mut from_us, mut number) = (piece.from_us, piece.number);
         let mut open = piece.open;
-        for hole in &covered {
+        for hole in covered {
             if hole.end_us.is_some_and(|end| end <= from_us) {
                 continue;
             }
@@ -54,8 +86,8 @@ struct Covered {
     number: u32,
 }
 
-fn covered(holes: &[Piece]) -> Vec<Covered> {
-    let mut sorted: Vec<&Piece> = holes.iter().filter(|hole| hole.open || hole.from_us < hole.end_us).collect();
+fn covered<'a>(holes: impl Iterator<Item = &'a Piece>) -> Vec<Covered> {
+    let mut sorted: Vec<&Piece> = holes.filter(|hole| hole.open || hole.from_us < hole.end_us).collect();
     sorted.sort_unstable_by_key(|hole| (hole.from_us, hole.number));
     let mut covered: Vec<Covered> = Vec::new();
     for hole in sorted {
@@ -83,6 +115,10 @@ mod tests {
 
     const NOW: Micros = 40;
 
+    fn cut(pieces: Vec<Piece>, holes: &[Piece]) -> Vec<Piece> {
+        Holes::new(holes.to_vec(), &IntervalRule::PLAIN).cut(pieces)
+    }
+
     fn piece(number: u32, from_us: Micros, to_us: Option<Micros>) -> Piece {
         let (kind, a, b, detail) =
             (RelationKind::NEAR, TrackId(1), TrackId(2), Detail { lag_ms: Some(9), p_ppm: None, rightwards: None });
@@ -104,6 +140,15 @@ mod tests {
         assert_eq!(shape(&cut(vec![piece(1, 5, Some(25))], &[piece(7, 9, Some(9))])), [(5, 25, false, 1)]);
         let part = cut(vec![piece(1, 0, Some(30))], &[piece(2, 0, Some(10))])[0];
         assert_eq!((part.seen_us, part.confidence_milli_us, part.lag_ms_us), (20, 12_000, 180));
+    }
+
+    #[test]
+    fn holes_of_the_earlier_leave_alone_what_was_stated_after_them() {
+        let rule = IntervalRule { of_earlier: true, ..IntervalRule::PLAIN };
+        let holes = Holes::new(vec![piece(5, 0, Some(20)), piece(8, 30, None)], &rule);
+        let pieces = vec![piece(4, 10, None), piece(6, 10, Some(35)), piece(9, 31, None)];
+        let left = [(20, 30, false, 5), (10, 30, false, 6), (31, 40, true, 9)];
+        assert_eq!(shape(&holes.cut(pieces)), left);
     }
 
     proptest! {

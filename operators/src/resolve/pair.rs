@@ -1,6 +1,6 @@
 //! One relation between two objects: its evidence, and the interactions stated so far.
 
-use super::cut::cut;
+use super::cut::Holes;
 use super::intervals::{Interval, Now, Piece};
 use super::rules::Rules;
 use std::collections::{BTreeMap, BTreeSet};
@@ -132,7 +132,7 @@ impl Pair {
         &mut self,
         intervals: &[&(InteractionId, Interval)],
         needs: &Needs,
-        holes: Option<&[Piece]>,
+        holes: Option<&Holes>,
         now: Now,
         rule: &IntervalRule,
     ) -> Vec<Stated> {
@@ -142,9 +142,9 @@ impl Pair {
         let live: BTreeSet<u32> = match holes {
             None => self.spans.keys().copied().collect(),
             Some(holes) => {
-                self.sealed = cut(std::mem::take(&mut self.sealed), holes);
+                self.sealed = holes.cut(std::mem::take(&mut self.sealed));
                 let spans = self.spans.values().map(|span| Piece::new(span, rule, now)).collect();
-                cut(spans, holes).iter().map(|part| part.number).collect()
+                holes.cut(spans).iter().map(|part| part.number).collect()
             }
         };
         let mut sealed = std::mem::take(&mut self.sealed);
@@ -166,9 +166,7 @@ impl Pair {
             }
             let mut whole = *first;
             for piece in past {
-                let lies_between =
-                    |hole: &Piece| hole.from_us < piece.from_us && (hole.open || whole.end_us < hole.end_us);
-                if holes.is_some_and(|holes| holes.iter().any(lies_between)) {
+                if holes.is_some_and(|holes| holes.part(&whole, piece)) {
                     self.sealed.push(std::mem::replace(&mut whole, *piece));
                 } else {
                     whole.absorb(piece);

@@ -6,6 +6,7 @@
 //! looked at whenever the other is.
 
 use super::crowd::crowded;
+use super::cut::Holes;
 use super::degrees::{Phase, StandingEnd};
 use super::horizon::settled_us;
 use super::intervals::{Interval, Now, Piece};
@@ -313,11 +314,11 @@ impl Pairs {
         let Some(rule) = self.rules.of(key.kind, key.b) else { return };
         let hole = rule.without.and_then(|kind| self.rules.key(kind, key.a, key.b));
         let hole = hole.and_then(|hole| Some((hole, self.rules.of(hole.kind, hole.b)?)));
-        let holes = hole.map(|(hole, rule)| self.pieces(&hole, rule, now));
+        let holes = hole.map(|(hole, rule)| Holes::new(self.pieces(&hole, rule, now), rule));
         let needs = self.needs(key);
         let Some(pair) = self.pairs.get_mut(key) else { return };
         let intervals: Vec<_> = touched.intervals.iter().chain(&touched.refused).collect();
-        let sealed = pair.forget(&intervals, &needs, holes.as_deref(), now, rule);
+        let sealed = pair.forget(&intervals, &needs, holes.as_ref(), now, rule);
         for stated in &sealed {
             outcome.stands(key, &stated.edge, -1);
             self.heirs.leave(key, &stated.edge);

@@ -1,7 +1,7 @@
 //! All interactions from all evidence at once: what the incremental operators must equal.
 
 use super::crowd::crowded;
-use super::cut::cut;
+use super::cut::Holes;
 use super::intervals::{Evaluation, Interval, Now, Piece, eval_pieces};
 use super::pair::PairKey;
 use super::rules::Rules;
@@ -21,7 +21,7 @@ pub(super) fn evaluate(evidence: &impl Evidence, rules: &Rules, key: &PairKey, n
     let mut pieces = evidence.pieces(key, rule, now);
     let hole = rule.without.and_then(|kind| rules.key(kind, key.a, key.b));
     if let Some((hole, rule)) = hole.and_then(|hole| Some((hole, rules.of(hole.kind, hole.b)?))) {
-        pieces = cut(pieces, &evidence.pieces(&hole, rule, now));
+        pieces = Holes::new(evidence.pieces(&hole, rule, now), rule).cut(pieces);
     }
     let mut evaluation = eval_pieces(pieces, rule, now);
     if let Some(after) = rule.after.filter(|_| !evaluation.intervals.is_empty()) {

@@ -96,3 +96,62 @@ fn ids_change_with_the_earliest_span_and_without_a_correction_nothing_is_its_cau
     // A symmetric pair is stated from the smaller object, whichever track came first.
     assert!(new.from < new.to);
 }
+
+/// Track 1 goes out of sight behind track 9; track 2 comes into sight at 14 s, and turns out to be the same object at 16 s, and
+/// at 18 s not to be. Returns the interval of HIDDEN_BY and what caused it after each of 15, 16, 18 and 20 s.
+fn hidden_until(reappears_from_us: Micros) -> Vec<Vec<(Diff, Micros, Option<Micros>, bool)>> {
+    let (hidden, reappears) = (RelationKind::HIDDEN_BY, RelationKind::literal("REAPPEARS"));
+    let rules = Rules::from([
+        (hidden, IntervalRule { hold_on_us: 3 * SECOND_US, without: Some(reappears), ..IntervalRule::PLAIN }),
+        (reappears, IntervalRule { internal: true, of_earlier: true, ..IntervalRule::PLAIN }),
+    ]);
+    let span = |kind, a, from_us, number| EvidenceSpan {
+        kind,
+        a: TrackId(a),
+        b: TrackId(9),
+        from_us,
+        number,
+        to_us: None,
+        confidence_milli: 500,
+        detail: Detail::default(),
+    };
+    let gone = span(hidden, 1, 10 * SECOND_US, 1);
+    let back = span(reappears, 2, reappears_from_us, 2);
+    let is = |span: EvidenceSpan, object, diff| Change::Evidence(ObjectId(object), ObjectId(9), span, diff);
+    let moved = |to, from| vec![is(back, from, -1), is(back, to, 1), Change::Moved(TrackId(2))];
+    let mut pairs = Pairs::new(rules, Micros::MAX);
+    let mut tick = |secs: u64, changes| {
+        let t = secs * SECOND_US;
+        let told = pairs.tick(&Tick { t, ..Tick::default() }, changes).deltas.into_iter().map(|delta| {
+            let Element::Edge(edge) = delta.element else { panic!("resolve states edges") };
+            assert_eq!((edge.kind, edge.from), (hidden, ObjectId(1).into()));
+            (
+                delta.diff,
+                edge.valid_from_us / SECOND_US,
+                edge.valid_to_us.map(|to| to / SECOND_US),
+                delta.caused_by == Some(t),
+            )
+        });
+        told.collect()
+    };
+    tick(10, vec![is(gone, 1, 1)]);
+    vec![tick(14, vec![is(back, 2, 1)]), tick(16, moved(1, 2)), tick(18, moved(2, 1)), tick(20, vec![])]
+}
+
+#[test]
+fn hidden_by_ends_where_its_object_turns_out_to_have_come_out() {
+    let [stated, merged, split, later] = &hidden_until(14 * SECOND_US)[..] else { panic!("four moments") };
+    assert_eq!(stated[..], [(Diff::Assert, 10, None, false)]);
+    assert_eq!(merged[..], [(Diff::Assert, 10, Some(14), true)]);
+    assert_eq!(split[..], [(Diff::Assert, 10, None, true)]);
+    assert_eq!(later[..], []);
+}
+
+#[test]
+fn hidden_by_never_was_so_where_its_object_turns_out_to_have_come_elsewhere() {
+    let [stated, merged, split, later] = &hidden_until(10 * SECOND_US)[..] else { panic!("four moments") };
+    assert_eq!(stated[..], [(Diff::Assert, 10, None, false)]);
+    assert_eq!(merged[..], [(Diff::Retract, 10, None, true)]);
+    assert_eq!(split[..], [(Diff::Assert, 10, None, true)]);
+    assert_eq!(later[..], []);
+}

@@ -38,6 +38,7 @@ pub const EPISODES: &[Episode] = &[
     episode("yard", 18.0, yard),
     episode("gate", 14.0, gate),
     episode("boarding", 20.0, boarding),
+    episode("behind-van", 17.0, behind_van),
     trap("parked-pair", 14.0, parked_pair),
     trap("crossing", 14.0, crossing),
     trap("parked-target", 14.0, parked_target),
@@ -265,6 +266,23 @@ fn boarding(cast: &mut Cast, dice: &mut Dice) {
     let (first, second) = (stop(0.3, cast.left()), stop(9.5, cast.right()));
     cast.person(&first);
     cast.person(&second);
+}
+
+/// One goes behind a parked van, stays there, and comes out on either side.
+fn behind_van(cast: &mut Cast, dice: &mut Dice) {
+    cast.scenery = Scenery::Street;
+    let (x, y) = (dice.within(520.0, 760.0), dice.within(500.0, 560.0));
+    cast.van(&[(0.0, x, y)]);
+    let (from, to) = ends(cast, dice);
+    let (come, stay) = (dice.within(4.0, 5.0), dice.within(3.5, 7.0));
+    let (stand, back) = (x + dice.within(-110.0, 40.0), if dice.below(2) == 0 { from } else { to });
+    let behind = y - 15.0;
+    cast.person(&[
+        (0.0, from, behind),
+        (come, stand, behind),
+        (come + stay, stand, behind),
+        (come + stay + 5.0, back, behind),
+    ]);
 }
 
 fn parked_pair(cast: &mut Cast, dice: &mut Dice) {

@@ -58,6 +58,13 @@ pub const SCENES: &[SceneEntry] = &[
     shows("contains", "CONTAINS", 13.0, "a dog and a person pass in front of a van that waits", relations::contains),
     shows("occludes", "OCCLUDES", 13.0, "cars hide half of a person who walks along the kerb", relations::occludes),
     shows(
+        "hidden-by",
+        "HIDDEN_BY",
+        18.0,
+        "two people stay behind parked vans and come out again, a third passes behind both",
+        relations::hidden_by,
+    ),
+    shows(
         "approaches",
         "APPROACHES",
         12.0,

@@ -38,6 +38,17 @@ pub fn occludes(cast: &mut Cast) {
     cast.car(&[(5.8, cast.right(), 410.0), (14.0, cast.left(), 410.0)]);
 }
 
+/// The vans stand back to back, so that nobody is seen between them; the third goes behind the one and comes out from
+/// behind the other.
+pub fn hidden_by(cast: &mut Cast) {
+    cast.scenery = Scenery::Street;
+    cast.van(&[(0.0, 400.0, 540.0), (15.0, 400.0, 540.0), (18.5, 393.0, 540.0)]);
+    cast.van(&[(0.0, 744.0, 540.5)]);
+    cast.person(&[(0.0, cast.left(), 524.0), (4.0, 430.0, 524.0), (8.6, 430.0, 524.0), (12.6, cast.left(), 524.0)]);
+    cast.person(&[(0.4, cast.right(), 523.0), (5.2, 715.0, 523.0), (10.2, 715.0, 523.0), (15.0, cast.right(), 523.0)]);
+    cast.person(&[(3.5, cast.left(), 525.0), (16.5, cast.right(), 525.0)]);
+}
+
 pub fn approaches(cast: &mut Cast) {
     cast.person(&[(0.0, cast.right(), 404.0), (4.0, 860.0, 404.0), (12.0, 860.0, 404.0)]);
     cast.person(&[(0.5, cast.left(), 420.0), (7.6, 740.0, 412.0), (12.0, 740.0, 412.0)]);

@@ -1,4 +1,4 @@
-//! NEAR, CONTAINS and OCCLUDES, from boxes, hidden shares and who is nearer.
+//! NEAR, CONTAINS, OCCLUDES and HIDDEN_BY, from boxes, hidden shares and who is nearer.
 
 use super::interval::Sign;
 use super::sight::{Sight, Sighting};
@@ -7,6 +7,10 @@ use super::{Rule, TruthInteraction, tell};
 const NEAR: Rule = Rule::holds(0.4, 0.4);
 const CONTAINS: Rule = Rule::holds(0.4, 0.4);
 const OCCLUDES: Rule = Rule::holds(0.2, 0.2);
+const HIDDEN_BY: Rule = Rule::holds(3.0, 0.2);
+
+/// What is visible by at most this share is out of sight.
+const OUT_OF_SIGHT: f32 = 0.05;
 
 pub fn judge(sight: &Sight<'_>, a: usize, b: usize, sink: &mut Vec<TruthInteraction>) {
     let ids = (sight.id(a), sight.id(b));
@@ -18,6 +22,7 @@ pub fn judge(sight: &Sight<'_>, a: usize, b: usize, sink: &mut Vec<TruthInteract
     }
     tell(sink, "CONTAINS", ids, &CONTAINS.intervals(&sight.times, signs(contains)));
     tell(sink, "OCCLUDES", ids, &OCCLUDES.intervals(&sight.times, signs(occludes)));
+    tell(sink, "HIDDEN_BY", ids, &HIDDEN_BY.intervals(&sight.times, signs(hidden_by)));
 }
 
 /// Gap between the boxes in sizes of the pair.
@@ -45,4 +50,10 @@ fn occludes(i: &Sighting, j: &Sighting) -> Sign {
     let touching = gap(i, j) <= 0.15;
     let on = i.rank > j.rank && j.visible <= 0.8 && i.visible >= 0.9 && touching;
     Sign::of(on, j.visible >= 0.9 || !touching)
+}
+
+/// The first is out of sight, and the second lies nearer and over most of it.
+fn hidden_by(i: &Sighting, j: &Sighting) -> Sign {
+    let under = i.rect.overlap(&j.rect) / i.rect.area();
+    Sign::only(i.visible <= OUT_OF_SIGHT && i.rank < j.rank && under >= 0.5)
 }
