@@ -177,6 +177,9 @@ impl Tracker {
             let tracks: Vec<usize> = (0..given.len())
                 .filter(|&track| given[track].is_none() && (round.takes_part)(&self.tracks[track], previous))
                 .collect();
+            if tracks.is_empty() {
+                continue;
+            }
             let offered: Vec<usize> = (0..segments.len())
                 .filter(|&segment| free[segment] && round.scores.contains(&segments[segment].score))
                 .collect();
@@ -256,15 +259,19 @@ impl Tracker {
     /// Marks the lost tracks that are kept because a track that is seen stands before their place.
     fn look_for_hidden(&mut self, now: Micros) {
         let config = &self.config;
-        let is_seen = |track: &&Track| track.id.is_some() && track.last_seen == now;
-        let hides = |place: &Rect| {
-            let enough = config.hidden_share * place.area();
-            self.tracks.iter().filter(is_seen).any(|other| other.filter.rect().overlap(place) >= enough)
-        };
-        let is_hidden =
-            |track: &Track| track.is_lost(now, config) && track.may_hide(now, config) && hides(&track.filter.rect());
-        let hidden: Vec<bool> = self.tracks.iter().map(is_hidden).collect();
-        self.tracks.iter_mut().zip(hidden).for_each(|(track, hidden)| track.hidden = hidden);
+        for index in 0..self.tracks.len() {
+            let track = &self.tracks[index];
+            if track.is_lost(now, config) {
+                let place = track.filter.rect();
+                self.tracks[index].hidden = track.may_hide(now, config) && self.is_behind_another(now, &place);
+            }
+        }
+    }
+
+    fn is_behind_another(&self, now: Micros, place: &Rect) -> bool {
+        let enough = self.config.hidden_share * place.area();
+        let seen = self.tracks.iter().filter(|track| track.id.is_some() && track.last_seen == now);
+        seen.map(|track| track.filter.rect()).any(|rect| rect.overlap(place) >= enough)
     }
 
     /// Drops tracks; answers those that had a number, ordered, with the time they were last seen.
