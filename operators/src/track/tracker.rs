@@ -1,7 +1,7 @@
 //! The tracker: predict every track, give each at most one segment, begin and end tracks.
 
 use super::assign::best_matching;
-use super::candidates::overlapping;
+use super::candidates::{Candidate, mutually_best, overlapping};
 use super::common_motion::common_shift;
 use super::config::TrackConfig;
 use super::contest::{Contest, own_mask};
@@ -137,12 +137,15 @@ impl Tracker {
         if least == 0 || tracks.len().min(offered.len()) < least {
             return;
         }
-        let pairs = self.match_by_overlap(&tracks, frame, &offered, config.common_min_iou);
+        let expected: Vec<Rect> = tracks.iter().map(|&track| self.tracks[track].filter.rect()).collect();
+        let found: Vec<Rect> = offered.iter().map(|&segment| frame.segments[segment].rect).collect();
+        let candidates = overlapping(&expected, &found, config.common_min_iou);
+        let pairs = mutually_best(expected.len(), found.len(), &candidates);
         if pairs.len() < least {
             return;
         }
-        let away = |&(track, segment): &(usize, usize)| {
-            let (from, to) = (self.tracks[track].filter.rect().centre(), frame.segments[segment].rect.centre());
+        let away = |pair: &Candidate| {
+            let (from, to) = (expected[pair.row].centre(), found[pair.column].centre());
             (to.0 - from.0, to.1 - from.1)
         };
         let residuals: Vec<(f32, f32)> = pairs.iter().map(away).collect();
