@@ -52,6 +52,25 @@ pub(super) fn overlapping(rows: &[Rect], columns: &[Rect], min_iou: f32) -> Vec<
     found
 }
 
+/// The candidates that are the best of their row and of their column; of equally good ones the first.
+pub(super) fn mutually_best(rows: usize, columns: usize, candidates: &[Candidate]) -> Vec<Candidate> {
+    let (mut of_row, mut of_column) = (vec![-1; rows], vec![-1; columns]);
+    for candidate in candidates {
+        of_row[candidate.row] = candidate.gain.max(of_row[candidate.row]);
+        of_column[candidate.column] = candidate.gain.max(of_column[candidate.column]);
+    }
+    let mut best = candidates.to_vec();
+    best.retain(|candidate| {
+        let (row, column) = (&mut of_row[candidate.row], &mut of_column[candidate.column]);
+        let is_best = *row == candidate.gain && *column == candidate.gain;
+        if is_best {
+            (*row, *column) = (i64::MAX, i64::MAX);
+        }
+        is_best
+    });
+    best
+}
+
 /// A box and its position in its set, side by side because the sweep reads little else.
 #[derive(Clone, Copy)]
 struct Indexed {
@@ -92,6 +111,13 @@ mod tests {
         let rect = (0i16..60, 0i16..60, 0i16..30, 0i16..30)
             .prop_map(|(x, y, w, h)| Rect::new(f32::from(x), f32::from(y), f32::from(w), f32::from(h)));
         prop::collection::vec(rect, 0..20)
+    }
+
+    #[test]
+    fn the_best_of_both_sides_are_taken_once() {
+        let pair = |row, column, gain| Candidate { row, column, gain };
+        let candidates = [pair(0, 0, 9), pair(0, 1, 5), pair(1, 0, 7), pair(1, 1, 6), pair(2, 2, 4), pair(2, 3, 4)];
+        assert_eq!(mutually_best(3, 4, &candidates), [pair(0, 0, 9), pair(2, 2, 4)]);
     }
 
     proptest! {

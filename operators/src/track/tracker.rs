@@ -1,7 +1,7 @@
 //! The tracker: predict every track, give each at most one segment, begin and end tracks.
 
 use super::assign::best_matching;
-use super::candidates::overlapping;
+use super::candidates::{Candidate, mutually_best, overlapping};
 use super::common_motion::common_shift;
 use super::config::TrackConfig;
 use super::contest::{Contest, own_mask};
@@ -138,12 +138,15 @@ impl Tracker {
         if least == 0 || tracks.len().min(offered.len()) < least {
             return;
         }
-        let pairs = self.match_by_overlap(&tracks, frame, &offered, config.common_min_iou);
+        let expected: Vec<Rect> = tracks.iter().map(|&track| self.tracks[track].filter.rect()).collect();
+        let found: Vec<Rect> = offered.iter().map(|&segment| frame.segments[segment].rect).collect();
+        let candidates = overlapping(&expected, &found, config.common_min_iou);
+        let pairs = mutually_best(expected.len(), found.len(), &candidates);
         if pairs.len() < least {
             return;
         }
-        let away = |&(track, segment): &(usize, usize)| {
-            let (from, to) = (self.tracks[track].filter.rect().centre(), frame.segments[segment].rect.centre());
+        let away = |pair: &Candidate| {
+            let (from, to) = (expected[pair.row].centre(), found[pair.column].centre());
             (to.0 - from.0, to.1 - from.1)
         };
         let residuals: Vec<(f32, f32)> = pairs.iter().map(away).collect();
@@ -178,6 +181,9 @@ impl Tracker {
             let tracks: Vec<usize> = (0..given.len())
                 .filter(|&track| given[track].is_none() && (round.takes_part)(&self.tracks[track], previous))
                 .collect();
+            if tracks.is_empty() {
+                continue;
+            }
             let offered: Vec<usize> = (0..segments.len())
                 .filter(|&segment| free[segment] && round.scores.contains(&segments[segment].score))
                 .collect();
@@ -257,15 +263,19 @@ impl Tracker {
     /// Marks the lost tracks that are kept because a track that is seen stands before their place.
     fn look_for_hidden(&mut self, now: Micros) {
         let config = &self.config;
-        let is_seen = |track: &&Track| track.id.is_some() && track.last_seen == now;
-        let hides = |place: &Rect| {
-            let enough = config.hidden_share * place.area();
-            self.tracks.iter().filter(is_seen).any(|other| other.filter.rect().overlap(place) >= enough)
-        };
-        let is_hidden =
-            |track: &Track| track.is_lost(now, config) && track.may_hide(now, config) && hides(&track.filter.rect());
-        let hidden: Vec<bool> = self.tracks.iter().map(is_hidden).collect();
-        self.tracks.iter_mut().zip(hidden).for_each(|(track, hidden)| track.hidden = hidden);
+        for index in 0..self.tracks.len() {
+            let track = &self.tracks[index];
+            if track.is_lost(now, config) {
+                let place = track.filter.rect();
+                self.tracks[index].hidden = track.may_hide(now, config) && self.is_behind_another(now, &place);
+            }
+        }
+    }
+
+    fn is_behind_another(&self, now: Micros, place: &Rect) -> bool {
+        let enough = self.config.hidden_share * place.area();
+        let seen = self.tracks.iter().filter(|track| track.id.is_some() && track.last_seen == now);
+        seen.map(|track| track.filter.rect()).any(|rect| rect.overlap(place) >= enough)
     }
 
     /// Drops tracks; answers those that had a number, ordered, with the time they were last seen.
