@@ -97,9 +97,12 @@ fn ids_change_with_the_earliest_span_and_without_a_correction_nothing_is_its_cau
     assert!(new.from < new.to);
 }
 
+/// Of a delta: diff, begin and end of the interval in seconds, and whether a correction caused it.
+type Told = (Diff, Micros, Option<Micros>, bool);
+
 /// Track 1 goes out of sight behind track 9; track 2 comes into sight at 14 s, and turns out to be the same object at 16 s, and
-/// at 18 s not to be. Returns the interval of HIDDEN_BY and what caused it after each of 15, 16, 18 and 20 s.
-fn hidden_until(reappears_from_us: Micros) -> Vec<Vec<(Diff, Micros, Option<Micros>, bool)>> {
+/// at 18 s not to be. Returns what is told at 14, 16, 18 and 20 s.
+fn hidden_until(reappears_from_us: Micros) -> Vec<Vec<Told>> {
     let (hidden, reappears) = (RelationKind::HIDDEN_BY, RelationKind::literal("REAPPEARS"));
     let rules = Rules::from([
         (hidden, IntervalRule { hold_on_us: 3 * SECOND_US, without: Some(reappears), ..IntervalRule::PLAIN }),
