@@ -247,11 +247,10 @@ impl Street {
         let over: Vec<u32> = self.open.values().filter(|span| goes_with(span)).map(|span| span.number).collect();
         over.into_iter().for_each(|number| self.close(number, last_us));
         self.facts().tracked.ended.push((track, last_us));
-        if let Some(object) = self.object_of.get(&track).copied().filter(|_| !self.is_keeper(track)) {
-            if self.chance(25) {
-                let in_us = self.secs(1, 15);
-                self.plan_us(in_us, Event::Come(Some(object)));
-            }
+        let object = self.object_of.get(&track).copied().filter(|_| !self.is_keeper(track));
+        if let Some(object) = object.filter(|_| self.chance(25)) {
+            let in_us = self.secs(1, 15);
+            self.plan_us(in_us, Event::Come(Some(object)));
         }
         let oldest = TrackId(track.0.saturating_sub(500));
         self.object_of = self.object_of.split_off(&oldest);

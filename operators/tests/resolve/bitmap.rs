@@ -127,7 +127,12 @@ impl World<'_> {
                 let to = (from..cover.to).find(|t| is_hole(*t)).unwrap_or(cover.to);
                 let number = match from == cover.from {
                     true => cover.number,
-                    false => holes.iter().filter(|hole| hole.to == from).map(|hole| hole.number).min().unwrap(),
+                    false => holes
+                        .iter()
+                        .filter(|hole| hole.to == from)
+                        .map(|hole| hole.number)
+                        .min()
+                        .expect("a hole ends where the part begins"),
                 };
                 parts.push(Cover { from, to, number, ..*cover });
             }
@@ -140,7 +145,7 @@ impl World<'_> {
             };
             let seen_us: usize = parts.iter().map(|part| seen(part)).sum();
             let weighted: usize = parts.iter().map(|part| seen(part) * usize::from(part.confidence_milli)).sum();
-            let first = parts.iter().min_by_key(|part| (part.from, part.number)).unwrap();
+            let first = parts.iter().min_by_key(|part| (part.from, part.number)).expect("an interval has parts");
             let mean = (weighted + seen_us / 2).checked_div(seen_us).unwrap_or(first.confidence_milli.into());
             let (begins, ends) = (from as Micros, to as Micros);
             let may_go_on = matches!(self.now, Now::Frame(t) if t < ends + rule.hold_off_us);
@@ -197,7 +202,7 @@ impl World<'_> {
                 let number = coming[crowd - staying(t) - 1];
                 covers.push(Cover { from: t, to: t + 1, number, confidence_milli: 1000 });
             } else {
-                covers.last_mut().unwrap().to = t + 1;
+                covers.last_mut().expect("the cover that goes on").to = t + 1;
             }
         }
         covers
