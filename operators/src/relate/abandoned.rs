@@ -8,16 +8,14 @@ use super::config::AbandonedConfig;
 use super::pair::{End, Pair};
 use super::relation::{Judgement, Reach, Relation};
 use vokg_engine::evidence::{IntervalRule, RelationKind};
-use vokg_engine::time::{Micros, SECOND_US};
+use vokg_engine::time::{Micros, micros_from_secs};
 
 const BESIDE: RelationKind = RelationKind::literal("BESIDE");
-
-/// How soon after PUT_DOWN the second must be seen to lie.
-const PUT_DOWN_WITHIN_US: Micros = SECOND_US;
 
 /// The second track lies where the first put it. Directed.
 pub struct Abandoned {
     bounds: AbandonedConfig,
+    put_down_within_us: Micros,
 }
 
 /// The first track is close to the second, which was left. Directed; serves ABANDONED alone.
@@ -28,7 +26,7 @@ pub struct Beside {
 impl Abandoned {
     /// ABANDONED with these bounds.
     pub fn new(bounds: &AbandonedConfig) -> Self {
-        Self { bounds: bounds.clone() }
+        Self { bounds: bounds.clone(), put_down_within_us: micros_from_secs(bounds.put_down_within_secs) }
     }
 
     fn lies(&self, speed: Option<f64>) -> Judgement {
@@ -61,7 +59,7 @@ impl Relation for Abandoned {
     }
 
     fn judge(&self, pair: &Pair<'_>, was_on: bool) -> Judgement {
-        if !was_on && !pair.held_towards(RelationKind::PUT_DOWN, PUT_DOWN_WITHIN_US) {
+        if !was_on && !pair.held_towards(RelationKind::PUT_DOWN, self.put_down_within_us) {
             return Judgement::Off;
         }
         self.lies(pair.steady_speed(End::B))
@@ -88,5 +86,76 @@ impl Relation for Beside {
     fn judge(&self, pair: &Pair<'_>, was_on: bool) -> Judgement {
         let bound = if was_on { self.bounds.on_distance } else { self.bounds.off_distance };
         if pair.distance() < bound { Judgement::On(1.0) } else { Judgement::Off }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::carries::Carries;
+    use super::super::config::RelateConfig;
+    use super::super::handling::PutDown;
+    use super::super::testing::{clip, held_of, seen};
+    use super::*;
+    use vokg_engine::observation::TrackedFrame;
+    use vokg_engine::time::SECOND_US;
+
+    fn spans(kind: RelationKind, frames: &[TrackedFrame]) -> Vec<(u32, u32, u64, Option<u64>)> {
+        let config = RelateConfig::default();
+        let relations: Vec<Box<dyn Relation>> = vec![
+            Box::new(Carries::new(&config.carries)),
+            Box::new(PutDown::new(&config.carries)),
+            Box::new(Abandoned::new(&config.abandoned)),
+            Box::new(Beside::new(&config.abandoned)),
+        ];
+        held_of(kind, relations, frames)
+    }
+
+    /// A bag is carried until 2 s and lies from then on at 60 pixels. Who carried it stands for a second and goes on at 30
+    /// pixels a second, `back` after so many seconds; the bag moves on by itself after `moves` seconds.
+    fn left(back: f64, moves: f64) -> Vec<TrackedFrame> {
+        clip(12.0, |s| {
+            let goes = 60.0 + 30.0 * (s - 3.0).clamp(0.0, (back - 3.0).max(0.0)) - 30.0 * (s - back).max(0.0);
+            let x = if s < 2.0 { 30.0 * s } else { goes };
+            let bag = 30.0 * s.min(2.0) + 20.0 * (s - moves).max(0.0);
+            vec![seen(0, 1, x as f32, 0.0, 20.0, 50.0), seen(0, 2, bag as f32 + 15.0, 25.0, 10.0, 10.0)]
+        })
+    }
+
+    #[test]
+    fn it_lies_where_it_was_put_down_until_it_moves() {
+        let [(1, 2, from, Some(to))] = spans(RelationKind::ABANDONED, &left(99.0, 99.0))[..] else { panic!() };
+        assert!((2000..3300).contains(&from) && to >= 11_900, "{from} {to}");
+        let [(1, 2, _, Some(to))] = spans(RelationKind::ABANDONED, &left(99.0, 8.0))[..] else { panic!() };
+        assert!((8000..8700).contains(&to), "{to}");
+    }
+
+    #[test]
+    fn it_goes_on_when_who_left_it_is_out_of_sight_and_nothing_is_abandoned_that_lay_from_the_start() {
+        let mut frames = left(99.0, 99.0);
+        frames[150..].iter_mut().for_each(|frame| frame.seen.retain(|seen| seen.track.0 == 2));
+        let [(1, 2, _, Some(to))] = spans(RelationKind::ABANDONED, &frames)[..] else { panic!() };
+        assert!(to >= 11_900, "{to}");
+        let frames = clip(6.0, |s| {
+            vec![seen(0, 1, 60.0 + 30.0 * s as f32, 0.0, 20.0, 50.0), seen(0, 2, 75.0, 25.0, 10.0, 10.0)]
+        });
+        assert_eq!(spans(RelationKind::ABANDONED, &frames), []);
+    }
+
+    #[test]
+    fn who_goes_beyond_three_sizes_is_away_and_is_back_within_two() {
+        let beside = spans(BESIDE, &left(7.0, 99.0));
+        let [(1, 2, _, Some(gone)), (1, 2, back, Some(_))] = beside[..] else { panic!("{beside:?}") };
+        // A size is the root of 31.6 × 10 pixels, 17.8; the centres stand 10 pixels apart, and 2.5 in height.
+        let away_at = 3.0 + (3.0 * 17.8 + 10.0) / 30.0;
+        let back_at = 7.0 + (120.0 - 2.0 * 17.8 - 10.0) / 30.0;
+        assert!((gone as f64 / 1e3 - away_at).abs() < 0.2, "{gone} {away_at}");
+        assert!((back as f64 / 1e3 - back_at).abs() < 0.2, "{back} {back_at}");
+    }
+
+    #[test]
+    fn it_must_last_ten_seconds_without_anybody_beside() {
+        let rule = Abandoned::new(&RelateConfig::default().abandoned).rule();
+        assert_eq!((rule.hold_on_us, rule.hold_off_us, rule.without), (10 * SECOND_US, SECOND_US, Some(BESIDE)));
+        assert!(Beside::new(&RelateConfig::default().abandoned).rule().internal);
     }
 }

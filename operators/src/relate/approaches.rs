@@ -62,13 +62,10 @@ impl Approaches {
     }
 }
 
-/// How much better than the bound the steady direction must be, in cosines, for noise not to begin what then goes on.
-const AIM_MARGIN: f64 = 0.02;
-
 /// Whether the movement towards (1) or away from (−1) the other is no flicker: the steady velocity shows it as well.
 pub(super) fn is_steady(pair: &Pair<'_>, sense: f64, bounds: &HeadingConfig) -> bool {
     let fast = pair.steady_along(End::A).is_some_and(|speed| sense * speed >= bounds.on_speed);
-    fast && pair.steady_heading(End::A).is_some_and(|cos| sense * cos >= bounds.on_cos + AIM_MARGIN)
+    fast && pair.steady_heading(End::A).is_some_and(|cos| sense * cos >= bounds.on_cos + bounds.aim_margin)
 }
 
 #[cfg(test)]

@@ -19,11 +19,6 @@ pub struct Chases {
 /// Half of what the velocity at a moment is taken over, in steps of a trail.
 const HALF: u64 = 2;
 
-/// A thing of at most this share of the area ...
-const IN_HAND_AREA: f64 = 0.5;
-/// ... and at most this far away, in sizes, may be in the hand of the other.
-const IN_HAND_GAP: f64 = 0.1;
-
 /// Below this share of the speed a chase is not looked for: trails are slower to read than velocities.
 const WORTH_A_LOOK: f64 = 0.6;
 
@@ -72,7 +67,7 @@ impl Relation for Chases {
             return Judgement::Unclear;
         }
         let fast = |end| pair.speed(end).is_some_and(|speed| speed >= WORTH_A_LOOK * self.bounds.speed);
-        let in_hand = pair.gap() <= IN_HAND_GAP && pair.size_area_ratio() <= IN_HAND_AREA;
+        let in_hand = pair.gap() <= self.bounds.in_hand_gap && pair.size_area_ratio() <= self.bounds.in_hand_area_ratio;
         if !was_on && !pair.is_new_step() {
             return Judgement::Off;
         }

@@ -120,7 +120,11 @@ pub struct MeasureConfig {
     /// No velocity before those sightings span this long, in seconds.
     #[schemars(range(min = 0.0, max = 600.0))]
     pub velocity_span_secs: f64,
-    /// A track unseen for at most this long is taken as seen between its sightings, in seconds.
+    /// Below this steady speed a thing stands, in its own sizes per second.
+    #[schemars(range(min = 0.0, max = 100.0))]
+    pub standing_speed: f64,
+    /// A track unseen for at most this long, from the first frame without it, is taken as seen between its sightings, in
+    /// seconds.
     #[schemars(range(min = 0.0, max = 600.0))]
     pub interpolate_secs: f64,
     /// How far before its confirmation a track is related to others, in seconds.
@@ -141,6 +145,7 @@ impl Default for MeasureConfig {
             velocity_secs: 0.5,
             steady_secs: 1.0,
             velocity_span_secs: 0.2,
+            standing_speed: 0.25,
             interpolate_secs: 0.5,
             replay_secs: 2.0,
             border_share: 0.005,
@@ -261,6 +266,15 @@ pub struct OccludesConfig {
     /// Ends beyond this gap, in sizes: what hides must stay beside what it hides.
     #[schemars(range(min = 0.0, max = 100.0))]
     pub off_gap: f64,
+    /// The hiding thing's box covers at least this share of what is hidden when it begins.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub cover_share: f64,
+    /// Where only boxes are known, a box of at most this share of the other's area ...
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub inside_area_ratio: f64,
+    /// ... and with at least this share of its own area inside the other may be in front of it, and nothing begins.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub inside_share: f64,
     /// Where only boxes are known, the lower bottom edge is nearer if it is lower by at least this, in sizes.
     #[schemars(range(min = 0.0, max = 100.0))]
     pub depth_margin: f64,
@@ -279,6 +293,9 @@ impl Default for OccludesConfig {
             front_visible: 0.9,
             on_gap: 0.15,
             off_gap: 0.3,
+            cover_share: 0.5,
+            inside_area_ratio: 0.6,
+            inside_share: 0.9,
             depth_margin: 0.05,
             covered_secs: 3.0,
             hold: Hold::new(0.2, 0.2),
@@ -299,6 +316,10 @@ pub struct HeadingConfig {
     /// Least cosine between the movement and the line when it begins.
     #[schemars(range(min = -1.0, max = 1.0))]
     pub on_cos: f64,
+    /// By how much more than that the steady movement must show the direction when it begins, as a cosine, for noise not to
+    /// begin what then goes on.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub aim_margin: f64,
     /// Below this speed the other is still, in sizes per second.
     #[schemars(range(min = 0.0, max = 100.0))]
     pub still_speed: f64,
@@ -308,7 +329,14 @@ pub struct HeadingConfig {
 
 impl Default for HeadingConfig {
     fn default() -> Self {
-        Self { on_speed: 0.3, off_speed: 0.15, on_cos: 0.7, still_speed: 0.25, hold: Hold::new(0.6, 0.3) }
+        Self {
+            on_speed: 0.3,
+            off_speed: 0.15,
+            on_cos: 0.7,
+            aim_margin: 0.02,
+            still_speed: 0.25,
+            hold: Hold::new(0.6, 0.3),
+        }
     }
 }
 
@@ -393,6 +421,12 @@ pub struct ChasesConfig {
     /// Greatest distance of the centres, in sizes.
     #[schemars(range(min = 0.0, max = 100.0))]
     pub most_distance: f64,
+    /// A thing of at most this share of the area ...
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub in_hand_area_ratio: f64,
+    /// ... and at most this far from the other, in sizes, may be in its hand and is not chased.
+    #[schemars(range(min = 0.0, max = 100.0))]
+    pub in_hand_gap: f64,
     /// Judged over this long, in seconds.
     #[schemars(range(min = 0.1, max = 4.0))]
     pub window_secs: f64,
@@ -413,6 +447,8 @@ impl Default for ChasesConfig {
             flight_angle_degrees: 75.0,
             speed: 1.3,
             most_distance: 6.0,
+            in_hand_area_ratio: 0.5,
+            in_hand_gap: 0.1,
             window_secs: 0.8,
             on_share: 0.8,
             off_share: 0.5,
@@ -482,9 +518,18 @@ pub struct CarriesConfig {
     /// Below this speed a thing lies, in sizes per second.
     #[schemars(range(min = 0.0, max = 100.0))]
     pub still_speed: f64,
-    /// PICK_UP and PUT_DOWN last this long, in seconds.
+    /// PICK_UP and PUT_DOWN last this long, in seconds. What is picked up lay in the twice as long before.
     #[schemars(range(min = 0.0, max = 600.0))]
     pub handling_secs: f64,
+    /// What appears at rest and was put down is at least this old, in seconds, and at most by the handling older, ...
+    #[schemars(range(min = 0.0, max = 600.0))]
+    pub young_secs: f64,
+    /// ... who put it down was there for this much longer, in seconds, ...
+    #[schemars(range(min = 0.0, max = 600.0))]
+    pub before_secs: f64,
+    /// ... and is at most this far from it, in sizes.
+    #[schemars(range(min = 0.0, max = 100.0))]
+    pub beside_gap: f64,
     /// How long.
     pub hold: Hold,
 }
@@ -500,6 +545,9 @@ impl Default for CarriesConfig {
             slack: 1.3,
             still_speed: 0.25,
             handling_secs: 1.0,
+            young_secs: 0.6,
+            before_secs: 1.0,
+            beside_gap: 0.5,
             hold: Hold::new(0.5, 0.4),
         }
     }
@@ -541,12 +589,21 @@ pub struct AbandonedConfig {
     /// Below this speed a thing lies, in sizes per second.
     #[schemars(range(min = 0.0, max = 100.0))]
     pub still_speed: f64,
+    /// It is seen to lie at most this long after it was put down, in seconds.
+    #[schemars(range(min = 0.0, max = 600.0))]
+    pub put_down_within_secs: f64,
     /// How long.
     pub hold: Hold,
 }
 
 impl Default for AbandonedConfig {
     fn default() -> Self {
-        Self { on_distance: 3.0, off_distance: 2.0, still_speed: 0.25, hold: Hold::new(10.0, 1.0) }
+        Self {
+            on_distance: 3.0,
+            off_distance: 2.0,
+            still_speed: 0.25,
+            put_down_within_secs: 1.0,
+            hold: Hold::new(10.0, 1.0),
+        }
     }
 }

@@ -19,13 +19,6 @@ pub struct PutDown {
     handling_us: Micros,
 }
 
-/// What appears is at least so young, and at most by the handling older.
-const YOUNG_US: Micros = 600_000;
-/// Who puts it down was there this long before.
-const BEFORE_US: Micros = 1_000_000;
-/// What appears is at most this far from who put it down, in sizes.
-const BESIDE_GAP: f64 = 0.5;
-
 impl PickUp {
     /// PICK_UP with these bounds.
     pub fn new(bounds: &CarriesConfig) -> Self {
@@ -43,12 +36,13 @@ impl PutDown {
     /// Whether the second appeared at rest beside the first, which is much larger and was there before.
     fn appeared_beside(&self, pair: &Pair<'_>) -> bool {
         let (first, second) = (pair.age_us(End::A), pair.age_us(End::B));
-        (YOUNG_US..YOUNG_US + self.handling_us).contains(&second)
-            && first >= second + BEFORE_US
+        let young_us = micros_from_secs(self.bounds.young_secs);
+        (young_us..young_us + self.handling_us).contains(&second)
+            && first >= second + micros_from_secs(self.bounds.before_secs)
             && pair.size_area_ratio() <= self.bounds.area_ratio
             && pair.whole(End::B)
             && pair.measured()
-            && pair.gap() <= BESIDE_GAP
+            && pair.gap() <= self.bounds.beside_gap
     }
 }
 
@@ -82,7 +76,7 @@ impl Relation for PutDown {
     }
 
     fn reach(&self) -> Reach {
-        Reach::Gap(BESIDE_GAP)
+        Reach::Gap(self.bounds.beside_gap)
     }
 
     fn judge(&self, pair: &Pair<'_>, was_on: bool) -> Judgement {
@@ -102,5 +96,82 @@ impl Relation for PutDown {
             None if self.appeared_beside(pair) => Judgement::On(1.0),
             None => Judgement::Off,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::carries::Carries;
+    use super::super::config::RelateConfig;
+    use super::super::relation::Relation;
+    use super::super::testing::{clip, held_of, seen};
+    use super::*;
+    use vokg_engine::observation::{Observation, TrackedFrame};
+
+    type Spans = Vec<(u32, u32, u64, Option<u64>)>;
+
+    fn spans(kind: RelationKind, frames: &[TrackedFrame]) -> Spans {
+        let bounds = RelateConfig::default().carries;
+        let relations: Vec<Box<dyn Relation>> =
+            vec![Box::new(Carries::new(&bounds)), Box::new(PickUp::new(&bounds)), Box::new(PutDown::new(&bounds))];
+        held_of(kind, relations, frames)
+    }
+
+    fn person(x: f64) -> Observation {
+        seen(0, 1, x as f32, 0.0, 20.0, 50.0)
+    }
+
+    fn parcel(x: f64, extent: f32) -> Observation {
+        seen(0, 2, x as f32 + 15.0, 25.0, extent, extent)
+    }
+
+    /// Walks at 30 pixels a second, stands from 2 s to 3 s, walks on.
+    fn walk(s: f64) -> f64 {
+        30.0 * (s.min(2.0) + (s - 3.0).max(0.0))
+    }
+
+    #[test]
+    fn what_lay_is_picked_up_when_carrying_begins() {
+        let frames = clip(7.0, |s| vec![person(walk(s)), parcel(walk(s.max(3.0)), 10.0)]);
+        let carried = spans(RelationKind::CARRIES, &frames);
+        let [(1, 2, from, Some(_))] = spans(RelationKind::PICK_UP, &frames)[..] else { panic!() };
+        assert_eq!(from, carried[0].2);
+        assert!((2700..3400).contains(&from), "{from}");
+        assert_eq!(spans(RelationKind::PUT_DOWN, &frames), []);
+    }
+
+    #[test]
+    fn what_was_in_hand_from_the_start_is_not_picked_up() {
+        let frames = clip(5.0, |s| vec![person(30.0 * s), parcel(30.0 * s, 10.0)]);
+        assert_eq!(spans(RelationKind::CARRIES, &frames).len(), 1);
+        assert_eq!(spans(RelationKind::PICK_UP, &frames), []);
+        assert_eq!(spans(RelationKind::PUT_DOWN, &frames), [], "nor is it put down at the end");
+    }
+
+    #[test]
+    fn what_then_lies_is_put_down_once_when_carrying_ends() {
+        let frames = clip(9.0, |s| vec![person(walk(s)), parcel(walk(s.min(2.0)), 10.0)]);
+        let [(1, 2, from, Some(to))] = spans(RelationKind::PUT_DOWN, &frames)[..] else { panic!() };
+        let [(1, 2, 0, Some(ended))] = spans(RelationKind::CARRIES, &frames)[..] else { panic!() };
+        assert!(from.abs_diff(ended) <= 40 && (1800..2400).contains(&from), "{from} {ended}");
+        assert!(to > from, "{to}");
+    }
+
+    #[test]
+    fn a_small_thing_that_appears_at_rest_beside_somebody_was_put_down() {
+        // It is seen from 3 s on, beside one who stands at 60 pixels.
+        let appears = |at: f64, extent: f32, since: f64| {
+            let frames = clip(6.0, |s| {
+                let first = (s >= since).then(|| person(60.0));
+                let second = (s >= 3.0).then(|| parcel(at, extent));
+                first.into_iter().chain(second).collect()
+            });
+            spans(RelationKind::PUT_DOWN, &frames).iter().map(|span| (span.0, span.1)).collect::<Vec<_>>()
+        };
+        assert_eq!(appears(60.0, 10.0, 0.0), [(1, 2)]);
+        assert_eq!(appears(60.0 + 5.0 + 0.45 * 17.8, 10.0, 0.0), [(1, 2)]);
+        assert_eq!(appears(60.0 + 5.0 + 0.55 * 17.8, 10.0, 0.0), [], "more than half a size away");
+        assert_eq!(appears(60.0, 24.0, 0.0), [], "more than half of the area");
+        assert_eq!(appears(60.0, 10.0, 2.2), [], "who put it down must have been there a second before");
     }
 }

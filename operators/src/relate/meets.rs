@@ -50,3 +50,44 @@ impl Relation for Meets {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::RelateConfig;
+    use super::super::testing::{clip, held, seen};
+    use super::*;
+    use vokg_engine::time::SECOND_US;
+
+    fn meets() -> Meets {
+        Meets::new(&RelateConfig::default().meets)
+    }
+
+    /// One comes from 4 sizes away at 2 sizes a second until 2 s, stands at a gap in sizes, and goes at 5 s.
+    fn spans(gap: f64) -> Vec<(u32, u32, u64, Option<u64>)> {
+        let way = |s: f64| 20.0 * gap + 20.0 + 40.0 * ((2.0 - s).max(0.0) + (s - 5.0).max(0.0));
+        let frames = clip(7.0, |s| vec![seen(0, 1, 0.0, 0.0, 20.0, 20.0), seen(0, 2, way(s) as f32, 0.0, 20.0, 20.0)]);
+        held(meets(), &frames)
+    }
+
+    #[test]
+    fn two_meet_while_both_stand_close() {
+        let spans = spans(0.7);
+        let [(1, 2, from, Some(to))] = spans[..] else { panic!("{spans:?}") };
+        assert!((1900..2500).contains(&from) && (4500..5100).contains(&to), "{from} {to}");
+    }
+
+    #[test]
+    fn neither_who_stands_apart_nor_who_passes_meets() {
+        assert_eq!(spans(0.8), [], "beyond three quarters of a size");
+        let frames =
+            clip(4.0, |s| vec![seen(0, 1, 0.0, 0.0, 20.0, 20.0), seen(0, 2, 6.0 * s as f32 - 12.0, 25.0, 20.0, 20.0)]);
+        assert_eq!(held(meets(), &frames), [], "0.3 sizes a second");
+    }
+
+    #[test]
+    fn it_needs_an_approach_before_and_lasts_one_and_a_half_seconds() {
+        let rule = meets().rule();
+        assert_eq!(rule.after, Some(After { kind: RelationKind::APPROACHES, within_us: 2 * SECOND_US }));
+        assert_eq!((rule.symmetric, rule.hold_on_us, rule.hold_off_us), (true, 1_500_000, 600_000));
+    }
+}

@@ -14,11 +14,6 @@ pub struct Occludes {
     bounds: OccludesConfig,
 }
 
-/// A box of at most this share of the other's area ...
-const INSIDE_AREA_RATIO: f64 = 0.6;
-/// ... and with at least this share of its own area inside the other is inside it.
-const INSIDE_SHARE: f64 = 0.9;
-
 impl Occludes {
     /// OCCLUDES with these bounds.
     pub fn new(bounds: &OccludesConfig) -> Self {
@@ -42,15 +37,15 @@ impl Occludes {
             return None;
         }
         let share = pair.box_share_inside();
-        let inside = share >= INSIDE_SHARE && pair.area_px(End::B) <= INSIDE_AREA_RATIO * pair.area_px(End::A);
+        let inside = share >= self.bounds.inside_share
+            && pair.area_px(End::B) <= self.bounds.inside_area_ratio * pair.area_px(End::A);
         (was_on || !inside).then_some(1.0 - share)
     }
-}
 
-/// Whether the first can be what hides the second, and not a third beside it: its box covers at least half of what is
-/// missing.
-fn is_the_cover(pair: &Pair<'_>, visible: f64) -> bool {
-    pair.box_share_inside() >= 0.5 * (1.0 - visible)
+    /// Whether the first can be what hides the second, and not a third beside it: its box covers enough of what is missing.
+    fn is_the_cover(&self, pair: &Pair<'_>, visible: f64) -> bool {
+        pair.box_share_inside() >= self.bounds.cover_share * (1.0 - visible)
+    }
 }
 
 impl Relation for Occludes {
@@ -79,7 +74,7 @@ impl Relation for Occludes {
             back <= self.bounds.on_visible
                 && front >= self.bounds.front_visible
                 && pair.gap() <= self.bounds.on_gap
-                && is_the_cover(pair, back)
+                && self.is_the_cover(pair, back)
         };
         if !holds {
             return Judgement::Off;

@@ -65,9 +65,6 @@ pub(super) struct Motion {
     stood_us: Option<Micros>,
 }
 
-/// Below this speed a thing stands, in its own sizes per second.
-const STANDING_SPEED: f64 = 0.25;
-
 /// The windows' lengths in microseconds.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Windows {
@@ -75,6 +72,7 @@ pub(super) struct Windows {
     velocity: VelocityWindow,
     steady: VelocityWindow,
     border_share: f64,
+    standing_speed: f64,
 }
 
 impl Pose {
@@ -104,6 +102,7 @@ impl Windows {
                 pause_us: micros_from_secs(config.interpolate_secs),
             },
             border_share: config.border_share,
+            standing_speed: config.standing_speed,
         }
     }
 }
@@ -146,14 +145,15 @@ impl Motion {
         self.last_us = seen.t;
         let velocity = self.velocity.at(seen.t, &windows.velocity);
         let steady = self.steady.at(seen.t, &windows.steady);
-        if !seen.merged && !is_crossing_border(&edges, velocity, f64::from(seen.rect.scale())) {
+        if !seen.merged && !is_crossing_border(&edges, velocity, windows.standing_speed * f64::from(seen.rect.scale()))
+        {
             self.trail.push(seen.t, ground, windows.velocity.pause_us);
         }
         let size_px = if self.size.median() > 0.0 { self.size.median() } else { f64::from(seen.rect.scale()) };
         let size_px = size_px.max(SIZE_MIN_PX);
         let mean = self.velocity.mean_box(seen.t, windows.velocity.length_us / 2, velocity);
         let (x, y) = seen.rect.centre();
-        if steady.is_some_and(|v| speed(v) < STANDING_SPEED * size_px) {
+        if steady.is_some_and(|v| speed(v) < windows.standing_speed * size_px) {
             self.stood_us = Some(seen.t);
         }
         Pose {
@@ -200,9 +200,10 @@ impl Motion {
 }
 
 /// Whether a box is cut by the border it moves across: its centre moves at half the speed of the thing, and no trail is read
-/// from it. What the border cuts while it moves along it keeps its trail.
-fn is_crossing_border(edges: &Edges, velocity: Option<(f64, f64)>, size_px: f64) -> bool {
-    let moves = |along: fn((f64, f64)) -> f64| velocity.is_none_or(|v| along(v).abs() >= STANDING_SPEED * size_px);
+/// from it. What the border cuts while it moves along it keeps its trail. `standing_px` is the least speed of a movement, in
+/// pixels per second.
+fn is_crossing_border(edges: &Edges, velocity: Option<(f64, f64)>, standing_px: f64) -> bool {
+    let moves = |along: fn((f64, f64)) -> f64| velocity.is_none_or(|v| along(v).abs() >= standing_px);
     !edges.x.whole() && moves(|(x, _)| x) || !edges.y.whole() && moves(|(_, y)| y)
 }
 

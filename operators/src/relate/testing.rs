@@ -5,7 +5,7 @@ use super::{RelateConfig, Relations, SpanChange};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 use std::collections::BTreeMap;
-use vokg_engine::evidence::EvidenceSpan;
+use vokg_engine::evidence::{EvidenceSpan, RelationKind};
 use vokg_engine::geometry::{Rect, Size};
 use vokg_engine::id::TrackId;
 use vokg_engine::observation::{Observation, TrackedFrame};
@@ -79,12 +79,27 @@ pub(super) fn held(relation: impl Relation + 'static, frames: &[TrackedFrame]) -
 
 /// The same for several.
 pub(super) fn held_by(relations: Vec<Box<dyn Relation>>, frames: &[TrackedFrame]) -> Vec<(u32, u32, u64, Option<u64>)> {
+    spans_of(relations, frames).iter().map(ends).collect()
+}
+
+/// The same for one kind among them.
+pub(super) fn held_of(
+    kind: RelationKind,
+    relations: Vec<Box<dyn Relation>>,
+    frames: &[TrackedFrame],
+) -> Vec<(u32, u32, u64, Option<u64>)> {
+    spans_of(relations, frames).iter().filter(|span| span.kind == kind).map(ends).collect()
+}
+
+fn spans_of(relations: Vec<Box<dyn Relation>>, frames: &[TrackedFrame]) -> Vec<EvidenceSpan> {
     let mut registry = Registry::default();
     relations.into_iter().for_each(|relation| registry.add(relation));
-    let mut relations = Relations::with_registry(RelateConfig::default(), registry);
+    run(&mut Relations::with_registry(RelateConfig::default(), registry), frames)
+}
+
+fn ends(span: &EvidenceSpan) -> (u32, u32, u64, Option<u64>) {
     let milli = |us: Micros| us / 1000;
-    let spans = run(&mut relations, frames);
-    spans.iter().map(|s| (s.a.0, s.b.0, milli(s.from_us), s.to_us.map(milli))).collect()
+    (span.a.0, span.b.0, milli(span.from_us), span.to_us.map(milli))
 }
 
 /// Random numbers that repeat.
