@@ -10,9 +10,10 @@ use std::path::Path;
 use std::process::Command;
 use support::{clip, store};
 
-const HORIZON_SECS: u64 = 9;
-/// Whatever could still be linked after nine seconds is not, so that the horizon may be as short.
-const SETTINGS: [&str; 4] = [
+const HORIZON_SECS: u64 = 12;
+/// Whatever could still be linked after twelve seconds is not, so that the horizon may be as short.
+const SETTINGS: [&str; 5] = [
+    "relate.hidden_by.most_secs=3",
     "identify.reach_secs=1",
     "identify.reconsider_secs=2",
     "identify.returns.within_secs=1",

@@ -104,8 +104,11 @@ impl Evidence {
         self.phase == Phase::Over
     }
 
-    /// It holds at `t` as well; believed once it has held for `hold_on_us`.
+    /// It holds at `t` as well; believed once it has held for `hold_on_us`. What is over stays so.
     pub(super) fn hold(&mut self, t: Micros, confidence: f64, hold_on_us: Micros, out: &mut Vec<SpanChange>) {
+        if self.phase == Phase::Over {
+            return;
+        }
         self.on_us = t;
         self.confidence_sum += confidence;
         self.confidence_count = self.confidence_count.saturating_add(1);

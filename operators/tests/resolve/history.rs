@@ -50,6 +50,8 @@ pub fn rules() -> Rules {
         (RelationKind::MEETS, IntervalRule { after: after(RelationKind::LEAVES, 150), ..rule(true, 60, 60, 0, 0) }),
         (BESIDE, IntervalRule { internal: true, ..rule(false, 0, 0, 0, 0) }),
         (RelationKind::ABANDONED, IntervalRule { without: Some(BESIDE), ..rule(false, 120, 40, 0, 0) }),
+        (REAPPEARS, IntervalRule { internal: true, of_earlier: true, ..rule(false, 0, 0, 0, 0) }),
+        (RelationKind::HIDDEN_BY, IntervalRule { without: Some(REAPPEARS), ..rule(false, 90, 40, 0, 0) }),
         (RelationKind::IN, rule(false, 30, 30, 0, 0)),
         (RelationKind::LOITERS, rule(false, 30, 30, 0, 0)),
         (RelationKind::COUNT, rule(false, 30, 30, 0, 0)),
@@ -63,6 +65,8 @@ pub fn rules() -> Rules {
 
 /// Evidence that only serves ABANDONED.
 const BESIDE: RelationKind = RelationKind::literal("BESIDE");
+/// Evidence that only serves HIDDEN_BY: it is taken out of earlier spans.
+const REAPPEARS: RelationKind = RelationKind::literal("REAPPEARS");
 const ZONES: [ZoneId; 2] = [ZoneId(1), ZoneId(2)];
 
 /// The graph before the first frame: the zones.
@@ -73,7 +77,7 @@ pub fn ground() -> Graph {
 }
 
 /// What is stated of tracks.
-const KINDS: [RelationKind; 9] = [
+const KINDS: [RelationKind; 11] = [
     RelationKind::NEAR,
     RelationKind::CONTAINS,
     RelationKind::LEAVES,
@@ -81,6 +85,8 @@ const KINDS: [RelationKind; 9] = [
     RelationKind::MEETS,
     BESIDE,
     RelationKind::ABANDONED,
+    REAPPEARS,
+    RelationKind::HIDDEN_BY,
     RelationKind::IN,
     RelationKind::LOITERS,
 ];
