@@ -1,5 +1,6 @@
 //! The settings of the tracker, in seconds, sizes and shares: none depends on the frame rate or the resolution.
 
+use super::contest::Weights;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 /// When a track begins, is believed, is given up, and which segments may continue it.
@@ -66,6 +67,16 @@ pub struct TrackConfig {
     /// agreement. 0 looks at boxes alone.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub mask_weight: f32,
+    /// Where several segments and tracks compete, so much is added to the overlap of one that lies straight in the way of
+    /// the track's last sightings, and taken from one that lies back. 0 looks at no direction.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub direction_weight: f32,
+    /// Over so long a way is read from sightings, in seconds.
+    #[schemars(range(min = 0.0, max = 10.0))]
+    pub direction_secs: f64,
+    /// A way shorter than this has no direction, in sizes.
+    #[schemars(range(min = 0.0, max = 100.0))]
+    pub direction_sizes: f32,
     /// Where the motion of the camera is not known, it is taken from what at least this many tracks have in common.
     /// 0 never does so.
     #[schemars(range(min = 0, max = 1_000_000))]
@@ -103,6 +114,9 @@ impl Default for TrackConfig {
             hidden_share: 0.9,
             hidden_secs: 2.0,
             mask_weight: 0.5,
+            direction_weight: 0.05,
+            direction_secs: 0.12,
+            direction_sizes: 0.05,
             common_tracks: 5,
             common_min_iou: 0.1,
             common_errors: 3.0,
@@ -112,6 +126,11 @@ impl Default for TrackConfig {
 }
 
 impl TrackConfig {
+    pub(super) fn weights(&self) -> Weights {
+        let Self { mask_weight: mask, direction_weight: direction, direction_sizes, .. } = *self;
+        Weights { mask, direction, direction_sizes }
+    }
+
     /// Settings for the boxes of a detector, of whose scores these are a sample.
     ///
     /// Detectors differ in the range of their scores, so the bounds are set between the least and the greatest of the

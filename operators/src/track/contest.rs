@@ -1,9 +1,10 @@
-//! Where several tracks and segments compete for each other by their boxes, their masks have a say.
+//! Where several tracks and segments compete for each other by their boxes, their masks and ways have a say.
 //!
 //! Boxes of things that cross or stand before each other overlap as much with the wrong one as with the right one; what is
-//! inside them does not. Where nothing competes the box is enough, and no mask is looked at.
+//! inside them does not, nor which way they were going. Where nothing competes the box is enough, and neither is looked at.
 
 use super::candidates::Candidate;
+use super::heading::Heading;
 use super::silhouette::Silhouette;
 use vokg_engine::geometry::{Rect, Size};
 use vokg_engine::mask::Mask;
@@ -31,43 +32,61 @@ pub(super) fn own_mask(segment: &Segment) -> Option<&Mask> {
     segment.mask.as_ref().filter(|_| !segment.merged)
 }
 
-/// What is competed for: the masks of rows and columns, where known, and the boxes expected of the rows.
+/// What is competed for: the boxes expected of the rows and those found, the ways of the rows, and the masks of rows and
+/// columns, where known.
 pub(super) struct Contest<'a> {
     pub(super) expected: &'a [Rect],
+    pub(super) found: &'a [Rect],
+    pub(super) headings: &'a [&'a Heading],
     pub(super) shapes: &'a [Option<&'a Shape>],
     pub(super) masks: &'a [Option<&'a Mask>],
     pub(super) frame: Size,
 }
 
+/// How much masks and ways count beside boxes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Weights {
+    /// The share of the masks in the agreement, 0 to 1.
+    pub(super) mask: f32,
+    /// What a segment straight ahead gains, as overlap.
+    pub(super) direction: f32,
+    /// A way has a direction from this length on, in sizes.
+    pub(super) direction_sizes: f32,
+}
+
 impl Contest<'_> {
-    /// Blends the gains of candidates that share a row or a column with another: of a pair with two masks, the share
-    /// `weight` of the gain is by how far the overlap of the masks, the track's moved to its expected place, is above
-    /// `min_iou`. A pair without them keeps its gain.
-    pub(super) fn weigh(&self, candidates: &mut [Candidate], min_iou: f32, weight: f32) {
-        if weight <= 0.0 || self.masks.iter().all(Option::is_none) || self.shapes.iter().all(Option::is_none) {
-            return;
-        }
-        let (mut of_row, mut of_column) = (vec![0u32; self.shapes.len()], vec![0u32; self.masks.len()]);
+    /// Weighs candidates that share a row or a column with another: of a pair with two masks, the share `mask` of the gain is
+    /// by how far the overlap of the masks, the track's moved to its expected place, is above `min_iou`; and a pair gains or
+    /// loses by whether the segment lies ahead. A pair that can tell neither keeps its gain.
+    pub(super) fn weigh(&self, candidates: &mut [Candidate], min_iou: f32, weights: Weights) {
+        let (mut of_row, mut of_column) = (vec![0u32; self.expected.len()], vec![0u32; self.found.len()]);
         for candidate in candidates.iter() {
             of_row[candidate.row] += 1;
             of_column[candidate.column] += 1;
+        }
+        if !candidates.iter().any(|candidate| of_row[candidate.row] > 1 || of_column[candidate.column] > 1) {
+            return;
         }
         let mut rows: Vec<Option<Silhouette>> = vec![None; of_row.len()];
         let mut columns: Vec<Option<Silhouette>> = vec![None; of_column.len()];
         for candidate in candidates.iter_mut() {
             let (row, column) = (candidate.row, candidate.column);
-            let (Some(shape), Some(mask)) = (self.shapes[row], self.masks[column]) else {
-                continue;
-            };
             if of_row[row] < 2 && of_column[column] < 2 {
                 continue;
             }
-            let seen = rows[row].get_or_insert_with(|| Silhouette::of(&shape.mask));
-            let found = columns[column].get_or_insert_with(|| Silhouette::of(mask));
-            let (x, y) = self.expected[row].centre();
-            let away = (x - shape.centre.0, y - shape.centre.1);
-            if let Some(iou) = found.iou_when_moved(seen, away, self.frame) {
-                candidate.gain = blend(candidate.gain, Candidate::gain_of(iou, min_iou).max(0), weight);
+            if let (Some(shape), Some(mask)) = (self.shapes[row], self.masks[column].filter(|_| weights.mask > 0.0)) {
+                let seen = rows[row].get_or_insert_with(|| Silhouette::of(&shape.mask));
+                let found = columns[column].get_or_insert_with(|| Silhouette::of(mask));
+                let (x, y) = self.expected[row].centre();
+                let away = (x - shape.centre.0, y - shape.centre.1);
+                if let Some(iou) = found.iou_when_moved(seen, away, self.frame) {
+                    candidate.gain = blend(candidate.gain, Candidate::gain_of(iou, min_iou).max(0), weights.mask);
+                }
+            }
+            if weights.direction > 0.0 {
+                let least_px = weights.direction_sizes * self.expected[row].scale();
+                let ahead = self.headings[row].cosine(self.found[column].centre(), least_px).unwrap_or(0.0);
+                candidate.gain = (candidate.gain + (f64::from(weights.direction * ahead) * 1e6) as i64).max(0);
             }
         }
     }
@@ -98,8 +117,17 @@ mod tests {
     fn weighed(weight: f32, masks: [Option<&Mask>; 2], mut candidates: Vec<Candidate>) -> Vec<i64> {
         let shapes = [true, false].map(|falling| Shape { mask: bar(20, falling), centre: PLACE.centre() });
         let shapes = shapes.each_ref().map(Some);
-        let contest = Contest { expected: &[PLACE; 2], shapes: &shapes, masks: &masks, frame: FRAME };
-        contest.weigh(&mut candidates, 0.3, weight);
+        let nowhere = Heading::default();
+        let headings = [&nowhere; 2];
+        let contest = Contest {
+            expected: &[PLACE; 2],
+            found: &[PLACE; 2],
+            headings: &headings,
+            shapes: &shapes,
+            masks: &masks,
+            frame: FRAME,
+        };
+        contest.weigh(&mut candidates, 0.3, Weights { mask: weight, direction: 0.1, direction_sizes: 0.05 });
         candidates.iter().map(|candidate| candidate.gain).collect()
     }
 
@@ -122,5 +150,26 @@ mod tests {
         assert_eq!(weighed(0.5, [None, None], vec![pair(0, 0), pair(0, 1)]), [700_000; 2], "no mask");
         assert_eq!(weighed(0.0, [Some(&crossed), None], vec![pair(0, 0), pair(0, 1)]), [700_000; 2], "no weight");
         assert_eq!(weighed(1.0, [Some(&crossed), None], vec![pair(0, 0), pair(0, 1)])[1], 700_000);
+    }
+
+    #[test]
+    fn of_two_who_overlap_alike_the_one_ahead_gains() {
+        let mut right = Heading::default();
+        [(0, 20.0), (40, 30.0)].into_iter().for_each(|(t, x)| right.push(t, (x, 40.0), 120));
+        let found = [Rect { left: 30.0, ..PLACE }, Rect { left: -20.0, ..PLACE }];
+        let contest = Contest {
+            expected: &[PLACE],
+            found: &found,
+            headings: &[&right],
+            shapes: &[None],
+            masks: &[None; 2],
+            frame: FRAME,
+        };
+        let weigh = |mut candidates: Vec<Candidate>| -> Vec<i64> {
+            contest.weigh(&mut candidates, 0.3, Weights { mask: 0.5, direction: 0.1, direction_sizes: 0.05 });
+            candidates.iter().map(|candidate| candidate.gain).collect()
+        };
+        assert_eq!(weigh(vec![pair(0, 0), pair(0, 1)]), [800_000, 600_000]);
+        assert_eq!(weigh(vec![pair(0, 1)]), [700_000], "no rival");
     }
 }

@@ -3,6 +3,7 @@
 use super::config::TrackConfig;
 use super::contest::Shape;
 use super::filter::BoxFilter;
+use super::heading::Heading;
 use std::collections::VecDeque;
 use vokg_engine::geometry::{Affine, Rect, Size, length};
 use vokg_engine::id::TrackId;
@@ -26,6 +27,8 @@ pub(super) struct Track {
     pub(super) hidden: bool,
     /// Its mask when it was last seen as itself.
     pub(super) shape: Option<Shape>,
+    /// Where it was seen last as itself.
+    pub(super) heading: Heading,
     /// How long it has been seen, pauses not counted.
     watched_us: Micros,
     /// Where it began, in pixels of the present frame.
@@ -45,11 +48,13 @@ impl Track {
             last_seen: t,
             hidden: false,
             shape: Shape::of(segment),
+            heading: Heading::default(),
             watched_us: 0,
             birth: rect.centre(),
             stillness: Stillness { since: t, anchor: rect.centre(), anchored: t },
             history: VecDeque::new(),
         };
+        track.heading.push(t, rect.centre(), 0);
         track.history.push_back(track.observation(t, segment));
         track
     }
@@ -65,6 +70,7 @@ impl Track {
     /// Carries all places along with the camera.
     pub(super) fn follow_camera(&mut self, map: &Affine) {
         self.filter.transform(map);
+        self.heading.follow_camera(map);
         self.birth = map.apply(self.birth.0, self.birth.1);
         self.stillness.anchor = map.apply(self.stillness.anchor.0, self.stillness.anchor.1);
     }
@@ -79,6 +85,7 @@ impl Track {
         self.hidden = false;
         if !segment.merged {
             self.shape = Shape::of(segment);
+            self.heading.push(t, segment.rect.centre(), micros_from_secs(config.direction_secs));
             self.stillness.look_at(t, &self.filter.rect(), config);
         }
         if self.id.is_none() {

@@ -7,6 +7,7 @@ mod config;
 mod contest;
 mod dataflow;
 mod filter;
+mod heading;
 mod life;
 mod silhouette;
 mod tracker;
