@@ -1,13 +1,25 @@
-//! What the segmenter remembers of live tracks: their colours while they were alone, and whether they have travelled.
+//! What the segmenter remembers of live tracks: how they looked while they were alone, what they carry, and whether they
+//! have travelled.
 
+use super::cargo::carried;
 use super::colours::Colours;
+use super::components::Piece;
 use super::expected::Expected;
+use super::plane::Plane;
+use super::sprite::Sprite;
 use std::collections::BTreeMap;
-use vokg_engine::geometry::Affine;
+use vokg_engine::geometry::{Affine, Rect};
 use vokg_engine::id::TrackId;
+use vokg_engine::time::Micros;
 
 /// A track has travelled once its centre is this many sizes from where it was first expected.
 const TRAVELLED_SIZES: f32 = 0.5;
+/// What stands out from somebody is believed to be carried once it did so for this long.
+const CARRIED_US: Micros = 400_000;
+/// What is carried is forgotten after so long without.
+const PUT_DOWN_US: Micros = 200_000;
+/// By this share the box of what is carried follows each sight.
+const CARGO_RATE: f32 = 0.2;
 /// One of so many parts of the remembered colours is renewed by each sight.
 const RENEWED_PART: u32 = 8;
 
@@ -19,8 +31,18 @@ pub(super) struct KnownTracks {
 
 struct Known {
     colours: Option<Colours>,
+    sprite: Option<Sprite>,
+    cargo: Option<Cargo>,
     born_at: (f32, f32),
     travelled: bool,
+}
+
+/// What a track carries.
+struct Cargo {
+    /// Its box about the track's anchor.
+    rect: Rect,
+    since: Micros,
+    last: Micros,
 }
 
 impl KnownTracks {
@@ -30,7 +52,7 @@ impl KnownTracks {
         for live in expected {
             let Some(track) = live.track else { continue };
             let (x, y) = live.rect.centre();
-            let mut known = before.remove(&track).unwrap_or(Known { colours: None, born_at: (x, y), travelled: false });
+            let mut known = before.remove(&track).unwrap_or_else(|| Known::at((x, y)));
             let distance = (x - known.born_at.0).hypot(y - known.born_at.1);
             known.travelled |= distance > TRAVELLED_SIZES * live.rect.scale();
             self.tracks.insert(track, known);
@@ -44,23 +66,80 @@ impl KnownTracks {
         }
     }
 
-    /// Takes in the colours of a track seen alone.
-    pub fn saw(&mut self, expected: &Expected, seen: Colours) {
+    /// Takes in a track seen alone, with what it carries. `whole`: nothing cuts it.
+    pub fn saw(&mut self, expected: &Expected, t: Micros, piece: &Piece, plane: &Plane, whole: bool) {
         let Some(known) = expected.track.and_then(|track| self.tracks.get_mut(&track)) else { return };
-        match &mut known.colours {
-            Some(colours) => colours.blend(&seen, RENEWED_PART),
-            None => known.colours = Some(seen),
+        known.take_colours(Colours::of(plane, &piece.runs));
+        if whole {
+            known.take_shape(t, piece, plane);
         }
+    }
+
+    /// How a track looks, once it was seen alone for a while.
+    pub fn sprite(&self, expected: &Expected) -> Option<&Sprite> {
+        self.of(expected)?.sprite.as_ref().filter(|sprite| sprite.is_known())
+    }
+
+    /// The box of what a track carries, about the anchor of its sprite.
+    pub fn cargo(&self, expected: &Expected) -> Option<&Rect> {
+        let cargo = self.of(expected)?.cargo.as_ref()?;
+        (cargo.last - cargo.since >= CARRIED_US).then_some(&cargo.rect)
     }
 
     /// The colours of a track, once it was seen alone.
     pub fn colours(&self, expected: &Expected) -> Option<&Colours> {
-        expected.track.and_then(|track| self.tracks.get(&track)).and_then(|known| known.colours.as_ref())
+        self.of(expected)?.colours.as_ref()
     }
 
     /// Whether a track has moved by a good part of its size since it was first expected.
     pub fn has_travelled(&self, expected: &Expected) -> bool {
-        expected.track.and_then(|track| self.tracks.get(&track)).is_some_and(|known| known.travelled)
+        self.of(expected).is_some_and(|known| known.travelled)
+    }
+
+    fn of(&self, expected: &Expected) -> Option<&Known> {
+        expected.track.and_then(|track| self.tracks.get(&track))
+    }
+}
+
+impl Known {
+    fn at(born_at: (f32, f32)) -> Self {
+        Self { colours: None, sprite: None, cargo: None, born_at, travelled: false }
+    }
+
+    fn take_colours(&mut self, seen: Colours) {
+        match &mut self.colours {
+            Some(colours) => colours.blend(&seen, RENEWED_PART),
+            None => self.colours = Some(seen),
+        }
+    }
+
+    fn take_shape(&mut self, t: Micros, piece: &Piece, plane: &Plane) {
+        let fits = match &mut self.sprite {
+            Some(sprite) => sprite.see(t, piece, plane),
+            None => {
+                self.sprite = Sprite::of(t, piece, plane);
+                true
+            }
+        };
+        if !fits {
+            self.sprite = None;
+        }
+        let sprite = self.sprite.as_ref().filter(|sprite| sprite.is_known() && self.travelled);
+        match (sprite.and_then(carried), &mut self.cargo) {
+            (Some(seen), Some(cargo)) => {
+                let follow = |mean: f32, seen: f32| mean + CARGO_RATE * (seen - mean);
+                cargo.rect = Rect::new(
+                    follow(cargo.rect.left, seen.left),
+                    follow(cargo.rect.top, seen.top),
+                    follow(cargo.rect.width, seen.width),
+                    follow(cargo.rect.height, seen.height),
+                );
+                cargo.last = t;
+            }
+            (Some(rect), None) => self.cargo = Some(Cargo { rect, since: t, last: t }),
+            (None, Some(cargo)) if t.saturating_sub(cargo.last) > PUT_DOWN_US => self.cargo = None,
+            (None, _) => {}
+        }
     }
 }
 
@@ -87,12 +166,11 @@ mod tests {
 
     #[test]
     fn colours_follow_what_is_seen() {
-        let mut known = KnownTracks::default();
-        known.update(&[at(0.0)]);
+        let mut known = Known::at((0.0, 0.0));
         let mut counts = [0; 64];
         counts[5] = 800;
-        known.saw(&at(0.0), Colours(counts));
-        known.saw(&at(0.0), Colours([0; 64]));
-        assert_eq!(known.colours(&at(0.0)).map(|c| c.0[5]), Some(700));
+        known.take_colours(Colours(counts));
+        known.take_colours(Colours([0; 64]));
+        assert_eq!(known.colours.map(|c| c.0[5]), Some(700));
     }
 }

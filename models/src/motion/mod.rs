@@ -3,12 +3,13 @@
 //! Everything happens on a reduced picture some 384 cells wide ([`plane`]). The [`encoder`] makes it and measures how
 //! the [`camera`] moved; the [`segmenter`] compares it with the [`background`], first found by [`bootstrap`], in the
 //! present [`light`]. Foreground that is only [`shadow`] goes, [`morphology`] cleans the rest, [`components`] finds
-//! its pieces, [`group`] joins those of one thing and [`split`] shares out a blob among the tracks it covers.
+//! its pieces, [`group`] joins those of one thing and [`split`] shares out a blob among the tracks it covers, by what
+//! each looked like while it stood free ([`sprite`]); [`cargo`] is what somebody carries, and [`loads`] takes it off.
 //! [`ghosts`] are what remains where something was taken away. Each segment carries its [`look`].
 //!
 //! Good at tight boxes and right counts on a static or gently moving camera with things that travel. Bad at people
-//! who touch (one thing until they part), at someone who sat there since before the start, and at bedding or foliage
-//! moved by somebody. It knows no classes.
+//! who touch when they come in (one thing until they part), at someone who sat there since before the start, and at
+//! bedding or foliage moved by somebody. It knows no classes.
 
 use crate::{Backend, Encoder, Segmenter};
 use encoder::MotionEncoder;
@@ -20,6 +21,7 @@ mod bits;
 mod body;
 mod bootstrap;
 mod camera;
+mod cargo;
 mod colours;
 mod components;
 mod config;
@@ -30,6 +32,7 @@ mod ghosts;
 mod group;
 mod known;
 mod light;
+mod loads;
 mod look;
 mod morphology;
 mod plane;
@@ -40,6 +43,7 @@ mod scene;
 mod segmenter;
 mod shadow;
 mod split;
+mod sprite;
 
 pub use config::MotionConfig;
 

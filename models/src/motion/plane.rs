@@ -87,6 +87,12 @@ pub(super) struct Plane {
 }
 
 impl Plane {
+    /// Luma and chroma of a cell.
+    pub fn colour(&self, x: usize, y: usize) -> [u8; 3] {
+        let chroma = y / 2 * (self.lattice.width / 2) + x / 2;
+        [self.y[y * self.lattice.width + x], self.u[chroma], self.v[chroma]]
+    }
+
     /// Reduces a frame to at most `cells` luma cells per row.
     ///
     /// # Errors

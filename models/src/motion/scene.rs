@@ -12,11 +12,13 @@ use super::ghosts::{Candidate, Ghosts, Scene};
 use super::group::{Blob, grouped};
 use super::known::KnownTracks;
 use super::light::Light;
+use super::loads::Loads;
 use super::morphology::{median, opened};
 use super::plane::{Lattice, Plane};
 use super::pose::{Landmarks, Pose};
 use super::shadow::shadows;
-use super::split::{Claim, covered, split, trimmed_rect};
+use super::split::{Claim, Part, covered, split};
+use super::sprite::Anchor;
 use vokg_engine::geometry::{Affine, Rect};
 use vokg_engine::segment::CameraMotion;
 use vokg_engine::time::{Micros, micros_from_secs, secs_from_micros};
@@ -64,6 +66,12 @@ pub(super) struct Thing {
     pub score: f32,
     /// It could not be told from others.
     pub merged: bool,
+    /// Where it stands, if it was found by its sprite.
+    pub anchor: Option<Anchor>,
+    /// It stands free of other things.
+    pub alone: bool,
+    /// Its cells and those of what it carries, where it carries something.
+    pub with_cargo: Option<Piece>,
     /// Index of the expectation it fits.
     pub owner: Option<usize>,
 }
@@ -132,8 +140,10 @@ impl SceneState {
         let blobs = grouped(pieces, expected, view.plane.lattice);
         let blobs = self.without_ghosts(view, blobs, expected, known, config);
         let patience_us = micros_from_secs(config.claim_secs);
-        let shared_out = |blob| shared_out(blob, view.plane, expected, known, patience_us);
-        let mut things: Vec<Thing> = blobs.into_iter().flat_map(shared_out).collect();
+        let loads = Loads::of(expected, known);
+        let shared_out = |blob| shared_out(blob, view.plane, expected, known, &loads, patience_us);
+        let things = blobs.into_iter().flat_map(shared_out);
+        let mut things: Vec<Thing> = things.flat_map(|thing| loads.taken_off(thing)).collect();
         things.iter_mut().for_each(|thing| thing.score = score(&thing.piece, &proof));
         things.sort_by_key(|thing| (thing.piece.rows.start, thing.piece.columns.start, thing.piece.area));
         self.learn(view, expected, config);
@@ -236,26 +246,38 @@ fn shared_out(
     plane: &Plane,
     expected: &[Expected],
     known: &KnownTracks,
+    loads: &Loads,
     patience_us: Micros,
 ) -> Vec<Thing> {
-    let claimants = covered(&blob.piece, expected, patience_us);
-    let whole = |merged| {
-        vec![Thing { rect: rect_of(&blob.piece), piece: blob.piece.clone(), score: 0.0, merged, owner: blob.owner }]
-    };
+    let mut claimants = covered(&blob.piece, expected, patience_us);
+    claimants.retain(|claimant| !loads.is_load(*claimant));
+    let whole = |merged, owner| vec![Thing::of(blob.piece.clone(), owner, merged)];
     if claimants.len() < 2 {
-        return whole(false);
+        let carrier = claimants.first().copied().filter(|claimant| loads.carries(*claimant));
+        return whole(false, carrier.or(blob.owner));
     }
-    let claim = |i: &usize| Claim { rect: expected[*i].rect, colours: known.colours(&expected[*i]) };
+    let claim = |i: &usize| Claim {
+        rect: expected[*i].rect,
+        colours: known.colours(&expected[*i]),
+        sprite: known.sprite(&expected[*i]),
+    };
     let claims: Vec<Claim<'_>> = claimants.iter().map(claim).collect();
     let parts = split(&blob.piece, &claims, plane);
     if parts.iter().flatten().count() < 2 {
-        return whole(true);
+        return whole(true, blob.owner);
     }
-    let part = |(part, owner): (Option<Piece>, usize)| {
-        let piece = part?;
-        Some(Thing { rect: trimmed_rect(&piece), piece, score: 0.0, merged: true, owner: Some(owner) })
+    let part = |(part, owner): (Option<Part>, usize)| {
+        let Part { piece, rect, anchor, measured } = part?;
+        Some(Thing { rect, anchor, alone: false, ..Thing::of(piece, Some(owner), !measured) })
     };
     parts.into_iter().zip(claimants).filter_map(part).collect()
+}
+
+impl Thing {
+    /// A thing of these cells.
+    pub fn of(piece: Piece, owner: Option<usize>, merged: bool) -> Self {
+        Self { rect: rect_of(&piece), piece, score: 0.0, merged, owner, anchor: None, alone: !merged, with_cargo: None }
+    }
 }
 
 /// Confidence grows with the share of proof, from a half to one.

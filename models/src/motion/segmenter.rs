@@ -2,7 +2,7 @@
 
 use super::background::{Background, SLACK_AT_REST};
 use super::bootstrap::{Sample, bootstrap};
-use super::colours::Colours;
+use super::components::Piece;
 use super::config::MotionConfig;
 use super::encoder::Reduced;
 use super::expected::Expected;
@@ -79,12 +79,21 @@ impl Segmenter for MotionSegmenter {
                 merged: thing.merged,
                 look: look_of(&plane, &thing.piece, &exposure),
             });
-            if let Some(owner) = thing.owner.filter(|_| !thing.merged) {
-                self.known.saw(&expected[owner], Colours::of(&plane, &thing.piece.runs));
+            if let Some(owner) = thing.owner.filter(|_| thing.alone) {
+                let body = thing.with_cargo.as_ref().unwrap_or(&thing.piece);
+                self.known.saw(&expected[owner], reduced.t, body, &plane, is_whole(body, lattice));
             }
         }
         Ok(Segmented { camera: reduced.camera, segments })
     }
+}
+
+/// Whether the border of the plane does not cut a piece.
+fn is_whole(piece: &Piece, lattice: Lattice) -> bool {
+    piece.columns.start > 0
+        && piece.columns.end < lattice.width
+        && piece.rows.start > 0
+        && piece.rows.end < lattice.height
 }
 
 /// What the tracker expects, in cells of the background.

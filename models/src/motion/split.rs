@@ -1,12 +1,16 @@
 //! Sharing out a blob that covers several things which were apart before.
 //!
-//! Each cell goes to the expected box it fits best: by its distance to the box and by the colours the track had while
-//! it was alone. Votes are smoothed over a neighbourhood, so that borders run along edges and not cell by cell.
+//! Each cell goes to the claimant it fits best: by its distance to the expected box and by how the track looked while it
+//! was alone. A track that was seen free for a while has a sprite, which is first laid where it fits the picture best
+//! near the expected place; where two sprites cover each other, the one that fits better there is in front. Of others
+//! the colours alone are known. Votes are smoothed over a neighbourhood, so that borders run along edges and not cell by
+//! cell.
 
 use super::colours::{COLOUR_CELLS, Colours, colour_cell};
 use super::components::{Piece, Run};
 use super::expected::{Expected, rect_of};
 use super::plane::Plane;
+use super::sprite::{Anchor, COVERED, Sprite};
 use vokg_engine::geometry::{Rect, length};
 
 /// A blob covers a box when its own box covers more than this share of it ...
@@ -19,6 +23,24 @@ const DISTANCE_COST: f32 = 0.4;
 const RIM_COST: f32 = 0.5;
 /// Cost of an unlikely colour, for each factor of e.
 const COLOUR_COST: f32 = 0.5;
+/// Cost of a cell that does not look as the sprite there.
+const MISFIT_COST: f32 = 2.0;
+/// Cost of a cell for the sprite behind where two cover each other.
+const BEHIND_COST: f32 = 0.8;
+/// How far from the expected place a sprite is looked for, in columns and rows.
+const SEARCH: (i32, i32) = (5, 2);
+/// What a step away from the expected place adds to the mean misfit, for its square, in columns and rows.
+const STRAY_COST: (f32, f32) = (0.004, 0.012);
+/// Misfit of a cell of a sprite where the picture shows the background.
+const BARE_MISFIT: f32 = 1.5;
+/// Of two that overlap, the one that stands lower is nearer by so much mean misfit.
+const LOWER_BONUS: f32 = 0.1;
+/// Rows by which one must stand lower for that.
+const LOWER_ROWS: f32 = 2.0;
+/// A claimant of which this share can be seen is measured by its own cells.
+const WHOLE_SHARE: f32 = 0.85;
+/// A claimant of which less can be seen is not measured.
+const MEASURED_SHARE: f32 = 0.3;
 /// Rows and columns around a cell that vote with it.
 const REACH: usize = 3;
 /// A part smaller than this share of its box explains nothing.
@@ -46,12 +68,30 @@ pub(super) struct Claim<'a> {
     pub rect: Rect,
     /// Its colours while it was alone, where known.
     pub colours: Option<&'a Colours>,
+    /// How it looked while it was alone, where known.
+    pub sprite: Option<&'a Sprite>,
+}
+
+/// A claimant's part of a blob.
+pub(super) struct Part {
+    /// Its cells.
+    pub piece: Piece,
+    /// Its box, what is hidden included.
+    pub rect: Rect,
+    /// Where it stands, if that is known.
+    pub anchor: Option<Anchor>,
+    /// The box is a measurement of it.
+    pub measured: bool,
 }
 
 /// The part of each claimant; `None` for one whose part is too small to be it.
-pub(super) fn split(piece: &Piece, claims: &[Claim<'_>], plane: &Plane) -> Vec<Option<Piece>> {
+pub(super) fn split(piece: &Piece, claims: &[Claim<'_>], plane: &Plane) -> Vec<Option<Part>> {
     let field = Field::of(piece);
-    let smooth: Vec<Vec<f32>> = claims.iter().map(|claim| field.smoothed(&field.costs(claim, plane))).collect();
+    let laid: Vec<Option<Laid<'_>>> = claims.iter().map(|claim| field.laid(claim, plane)).collect();
+    let mut costs: Vec<Vec<f32>> =
+        claims.iter().zip(&laid).map(|(claim, laid)| field.costs(claim, laid.as_ref(), plane)).collect();
+    field.put_in_order(&laid, &mut costs, plane);
+    let smooth: Vec<Vec<f32>> = costs.iter().map(|costs| field.smoothed(costs)).collect();
     let mut runs: Vec<Vec<Run>> = vec![Vec::new(); claims.len()];
     for run in &piece.runs {
         for x in run.from..run.to {
@@ -63,11 +103,45 @@ pub(super) fn split(piece: &Piece, claims: &[Claim<'_>], plane: &Plane) -> Vec<O
             }
         }
     }
-    let part = |(runs, claim): (Vec<Run>, &Claim<'_>)| {
-        let part = Piece::new(runs);
-        (part.area as f32 >= EXPLAINED_SHARE * claim.rect.area()).then_some(part)
+    let part = |((runs, claim), laid): ((Vec<Run>, &Claim<'_>), &Option<Laid<'_>>)| {
+        let piece = Piece::new(runs);
+        (piece.area as f32 >= EXPLAINED_SHARE * claim.rect.area()).then(|| Part::of(piece, laid.as_ref()))
     };
-    runs.into_iter().zip(claims).map(part).collect()
+    runs.into_iter().zip(claims).zip(&laid).map(part).collect()
+}
+
+impl Part {
+    fn of(piece: Piece, laid: Option<&Laid<'_>>) -> Self {
+        let own = trimmed_rect(&piece);
+        let Some(laid) = laid else { return Self { piece, rect: own, anchor: None, measured: false } };
+        let seen = piece.area as f32 / laid.sprite.area(COVERED).max(1) as f32;
+        let rect = if seen >= WHOLE_SHARE { own } else { laid.sprite.rect_at(laid.anchor) };
+        Self { piece, rect, anchor: Some(laid.anchor), measured: seen >= MEASURED_SHARE }
+    }
+}
+
+/// A sprite laid on the picture.
+struct Laid<'a> {
+    sprite: &'a Sprite,
+    anchor: Anchor,
+}
+
+impl Laid<'_> {
+    fn misfit(&self, x: usize, y: usize, plane: &Plane) -> f32 {
+        self.sprite.misfit(x as i32 - self.anchor.x, y as i32 - self.anchor.y, plane.colour(x, y))
+    }
+
+    fn share(&self, x: i32, y: i32) -> f32 {
+        self.sprite.at(x - self.anchor.x, y - self.anchor.y).map_or(0.0, |cell| cell.share)
+    }
+
+    fn covers(&self, x: usize, y: usize) -> bool {
+        self.share(x as i32, y as i32) >= COVERED
+    }
+
+    fn bottom(&self) -> f32 {
+        self.sprite.rect_at(self.anchor).bottom()
+    }
 }
 
 /// The box around all but the outermost cells of each axis: parts of a split have frayed rims.
@@ -113,9 +187,72 @@ impl<'a> Field<'a> {
         (y - self.piece.rows.start) * self.width + x - self.piece.columns.start
     }
 
-    fn costs(&self, claim: &Claim<'_>, plane: &Plane) -> Vec<f32> {
+    fn holds(&self, x: i32, y: i32) -> bool {
+        let row = self.piece.runs.partition_point(|run| (run.y as i32, run.to as i32) <= (y, x));
+        self.piece.runs.get(row).is_some_and(|run| run.y as i32 == y && run.from as i32 <= x)
+    }
+
+    /// Lays a claimant's sprite where it fits best.
+    fn laid<'s>(&self, claim: &Claim<'s>, plane: &Plane) -> Option<Laid<'s>> {
+        let sprite = claim.sprite?;
+        let expected = sprite.anchor_in(&claim.rect);
+        let mut best: Option<(f32, Anchor)> = None;
+        for dy in -SEARCH.1..=SEARCH.1 {
+            for dx in -SEARCH.0..=SEARCH.0 {
+                let anchor = Anchor { x: expected.x + dx, y: expected.y + dy };
+                let stray = STRAY_COST.0 * (dx * dx) as f32 + STRAY_COST.1 * (dy * dy) as f32;
+                let misfit = stray + self.mean_misfit(sprite, anchor, plane)?;
+                if best.is_none_or(|(least, _)| misfit < least) {
+                    best = Some((misfit, anchor));
+                }
+            }
+        }
+        best.map(|(_, anchor)| Laid { sprite, anchor })
+    }
+
+    /// Mean misfit of every second cell both ways; `None` where the picture shows none of them.
+    fn mean_misfit(&self, sprite: &Sprite, anchor: Anchor, plane: &Plane) -> Option<f32> {
+        let (width, height) = (plane.lattice.width as i32, plane.lattice.height as i32);
+        let (mut sum, mut n) = (0.0, 0);
+        for dy in sprite.rows().step_by(2) {
+            for dx in sprite.columns().step_by(2) {
+                let (x, y) = (anchor.x + dx, anchor.y + dy);
+                let covered = sprite.at(dx, dy).is_some_and(|cell| cell.share >= COVERED);
+                if !covered || x < 0 || y < 0 || x >= width || y >= height {
+                    continue;
+                }
+                n += 1;
+                sum += match self.holds(x, y) {
+                    true => sprite.misfit(dx, dy, plane.colour(x as usize, y as usize)),
+                    false => BARE_MISFIT,
+                };
+            }
+        }
+        (n > 0).then(|| sum / n as f32)
+    }
+
+    /// Where two sprites cover each other, makes the cells dearer for the one behind.
+    fn put_in_order(&self, laid: &[Option<Laid<'_>>], costs: &mut [Vec<f32>], plane: &Plane) {
+        for a in 0..laid.len() {
+            for b in a + 1..laid.len() {
+                let (Some(first), Some(second)) = (&laid[a], &laid[b]) else { continue };
+                let cells = self.piece.runs.iter().flat_map(|run| (run.from..run.to).map(|x| (x, run.y)));
+                let shared: Vec<(usize, usize)> =
+                    cells.filter(|(x, y)| first.covers(*x, *y) && second.covers(*x, *y)).collect();
+                let mean = |laid: &Laid<'_>| {
+                    shared.iter().map(|(x, y)| laid.misfit(*x, *y, plane)).sum::<f32>() / shared.len().max(1) as f32
+                };
+                let lower = first.bottom() - second.bottom();
+                let bonus = if lower.abs() > LOWER_ROWS { LOWER_BONUS * lower.signum() } else { 0.0 };
+                let behind = if mean(first) - bonus <= mean(second) { b } else { a };
+                shared.iter().for_each(|(x, y)| costs[behind][self.index(*x, *y)] += BEHIND_COST);
+            }
+        }
+    }
+
+    fn costs(&self, claim: &Claim<'_>, laid: Option<&Laid<'_>>, plane: &Plane) -> Vec<f32> {
         let colour = colour_costs(claim.colours);
-        let rect = claim.rect;
+        let rect = laid.map_or(claim.rect, |laid| laid.sprite.rect_at(laid.anchor));
         let (cx, cy) = rect.centre();
         let (half_width, half_height) = (rect.width.max(2.0) / 2.0, rect.height.max(2.0) / 2.0);
         let mut costs = vec![0.0; self.width * self.piece.rows.len()];
@@ -124,9 +261,14 @@ impl<'a> Field<'a> {
                 let (dx, dy) = ((x as f32 + 0.5 - cx).abs(), (run.y as f32 + 0.5 - cy).abs());
                 let outside = length((dx - half_width).max(0.0), (dy - half_height).max(0.0));
                 let rim = (dx / half_width).powi(2).min(1.0) + (dy / half_height).powi(2).min(1.0);
-                let chroma = run.y / 2 * (plane.lattice.width / 2) + x / 2;
-                let cell = colour_cell(plane.y[run.y * plane.lattice.width + x], plane.u[chroma], plane.v[chroma]);
-                costs[self.index(x, run.y)] = DISTANCE_COST * outside + RIM_COST * rim + colour[cell];
+                let look = match laid {
+                    Some(laid) => MISFIT_COST * laid.misfit(x, run.y, plane),
+                    None => {
+                        let [luma, u, v] = plane.colour(x, run.y);
+                        colour[colour_cell(luma, u, v)]
+                    }
+                };
+                costs[self.index(x, run.y)] = DISTANCE_COST * outside + RIM_COST * rim + look;
             }
         }
         costs
@@ -168,6 +310,7 @@ fn colour_costs(colours: Option<&Colours>) -> [f32; COLOUR_CELLS] {
 mod tests {
     use super::*;
     use crate::motion::plane::Lattice;
+    use crate::motion::sprite::tests::{scene, sprite};
     use vokg_engine::geometry::Size;
     use vokg_engine::id::TrackId;
 
@@ -196,9 +339,9 @@ mod tests {
 
     #[test]
     fn without_colours_the_nearer_box_wins() {
-        let claim = |left| Claim { rect: Rect::new(left, 10.0, 30.0, 40.0), colours: None };
+        let claim = |left| Claim { rect: Rect::new(left, 10.0, 30.0, 40.0), colours: None, sprite: None };
         let parts = split(&block(20, 10, 60, 40), &[claim(20.0), claim(50.0)], &plane());
-        let rects: Vec<Rect> = parts.iter().flatten().map(trimmed_rect).collect();
+        let rects: Vec<Rect> = parts.iter().flatten().map(|part| part.rect).collect();
         assert_eq!(rects.len(), 2);
         assert!(rects[0].iou(&Rect::new(20.0, 10.0, 30.0, 40.0)) > 0.9);
         assert!(rects[1].iou(&Rect::new(50.0, 10.0, 30.0, 40.0)) > 0.9);
@@ -209,17 +352,39 @@ mod tests {
         let plane = plane();
         let dark = Colours::of(&plane, &block(5, 5, 30, 30).runs);
         let bright = Colours::of(&plane, &block(80, 5, 30, 30).runs);
-        let claim = |colours| Claim { rect: Rect::new(30.0, 10.0, 40.0, 40.0), colours };
+        let claim = |colours| Claim { rect: Rect::new(30.0, 10.0, 40.0, 40.0), colours, sprite: None };
         let parts = split(&block(30, 10, 40, 40), &[claim(Some(&dark)), claim(Some(&bright))], &plane);
-        let columns: Vec<_> = parts.iter().flatten().map(|p| p.columns.clone()).collect();
+        let columns: Vec<_> = parts.iter().flatten().map(|p| p.piece.columns.clone()).collect();
         assert_eq!(columns, [30..50, 50..70]);
     }
 
     #[test]
     fn a_claim_without_cells_is_left_out() {
-        let far = Claim { rect: Rect::new(100.0, 50.0, 20.0, 10.0), colours: None };
-        let near = Claim { rect: Rect::new(20.0, 10.0, 30.0, 30.0), colours: None };
+        let far = Claim { rect: Rect::new(100.0, 50.0, 20.0, 10.0), colours: None, sprite: None };
+        let near = Claim { rect: Rect::new(20.0, 10.0, 30.0, 30.0), colours: None, sprite: None };
         let parts = split(&block(20, 10, 30, 30), &[near, far], &plane());
         assert!(parts[0].is_some() && parts[1].is_none());
+    }
+
+    /// Two who look different, each known from standing free: the first of rows alike, the second of two halves.
+    fn two_sprites() -> (Sprite, Sprite) {
+        let first = sprite(10, |_| vec![(20..32, 10..50, 40)]);
+        let second = sprite(10, |_| vec![(60..72, 12..32, 200), (60..72, 32..52, 160)]);
+        (first, second)
+    }
+
+    #[test]
+    fn who_is_in_front_keeps_his_box_and_who_is_behind_as_well() {
+        let (first, second) = two_sprites();
+        let (plane, blob) = scene(&[(46..58, 12..32, 200), (46..58, 32..52, 160), (40..52, 10..50, 40)]);
+        let claim = |rect, sprite| Claim { rect, colours: None, sprite: Some(sprite) };
+        let expected = [Rect::new(41.0, 10.0, 12.0, 40.0), Rect::new(44.0, 12.0, 12.0, 40.0)];
+        let parts = split(&blob, &[claim(expected[0], &first), claim(expected[1], &second)], &plane);
+        let parts: Vec<&Part> = parts.iter().flatten().collect();
+        assert_eq!(parts.len(), 2);
+        assert!(parts[0].rect.iou(&Rect::new(40.0, 10.0, 12.0, 40.0)) > 0.9, "{:?}", parts[0].rect);
+        assert!(parts[1].rect.iou(&Rect::new(46.0, 12.0, 12.0, 40.0)) > 0.9, "{:?}", parts[1].rect);
+        assert!(parts[0].piece.area > 420 && parts[1].piece.area < 320, "the first is in front");
+        assert!(parts[0].measured && parts[1].measured);
     }
 }

@@ -179,13 +179,10 @@ impl<'a> Pair<'a> {
         })
     }
 
-    /// The gap in sizes half a window of the velocity ago: between masks as [`Pair::gap`], else between the mean boxes over the
-    /// window, which noise disturbs less.
+    /// The gap in sizes between the mean boxes over the window of the velocity: that of half a window ago, which noise
+    /// disturbs less.
     pub fn mean_gap(&self) -> f64 {
-        match self.a.mask.is_some() && self.b.mask.is_some() {
-            true => self.gap(),
-            false => self.a.mean.gap(&self.b.mean) / self.shared.size_px,
-        }
+        self.a.mean.gap(&self.b.mean) / self.shared.size_px
     }
 
     /// Distance of the centres in sizes.

@@ -19,7 +19,8 @@ pub struct TrackConfig {
     /// A track that has not moved that far is confirmed after being seen for this long, in seconds, ...
     #[schemars(range(min = 0.0, max = 600.0))]
     pub confirm_still_secs: f64,
-    /// ... where its box covers at least this share of the frame.
+    /// ... where its box covers at least this share of the frame, or where it began beside a believed track, which
+    /// may have put it down.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub confirm_still_area: f32,
     /// A confirmed track is given up when it was not seen for longer than this, in seconds. A step from frame to frame

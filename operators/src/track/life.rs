@@ -33,14 +33,16 @@ pub(super) struct Track {
     watched_us: Micros,
     /// Where it began, in pixels of the present frame.
     birth: (f32, f32),
+    /// It began beside a believed track, which may have put it down.
+    left: bool,
     stillness: Stillness,
     /// Sightings before it is confirmed.
     history: VecDeque<Observation>,
 }
 
 impl Track {
-    /// A track that begins with this segment.
-    pub(super) fn begin(t: Micros, segment: &Segment) -> Self {
+    /// A track that begins with this segment; `left`: beside a believed one.
+    pub(super) fn begin(t: Micros, segment: &Segment, left: bool) -> Self {
         let rect = segment.rect;
         let mut track = Self {
             id: None,
@@ -51,6 +53,7 @@ impl Track {
             heading: Heading::default(),
             watched_us: 0,
             birth: rect.centre(),
+            left,
             stillness: Stillness { since: t, anchor: rect.centre(), anchored: t },
             history: VecDeque::new(),
         };
@@ -126,7 +129,7 @@ impl Track {
             return true;
         }
         let large = rect.area() >= config.confirm_still_area * frame.area() as f32;
-        large && self.watched_us >= micros_from_secs(config.confirm_still_secs)
+        (large || self.left) && self.watched_us >= micros_from_secs(config.confirm_still_secs)
     }
 
     /// Numbers the track and gives out its sightings so far, the present one last.

@@ -15,6 +15,10 @@ use vokg_engine::time::{Micros, micros_from_secs, secs_from_micros};
 
 /// A merged segment that holds this share of a live track's box is explained by that track and begins no other.
 const EXPLAINED_SHARE: f32 = 0.5;
+/// A segment may have been put down by a live track whose box, grown by this share of its extent to every side, ...
+const BESIDE_SHARE: f32 = 0.5;
+/// ... holds this share of the segment's box.
+const LEFT_SHARE: f32 = 0.25;
 
 /// Follows things through the frames of one stream, given in the order of time.
 ///
@@ -261,7 +265,8 @@ impl Tracker {
             let has_extent = segment.rect.area().is_normal();
             let explained = segment.merged && self.tracks[..continued].iter().any(|track| explains(track, segment));
             if has_extent && segment.score >= self.config.birth_score && !explained {
-                self.tracks.push(Track::begin(frame.t, segment));
+                let left = self.tracks[..continued].iter().any(|track| may_have_left(track, segment));
+                self.tracks.push(Track::begin(frame.t, segment, left));
             }
         }
     }
@@ -302,6 +307,12 @@ impl Tracker {
 fn explains(track: &Track, segment: &Segment) -> bool {
     let expected = track.filter.rect();
     track.id.is_some() && expected.overlap(&segment.rect) > EXPLAINED_SHARE * expected.area()
+}
+
+/// Whether a segment begins beside a believed track, which may have put it down.
+fn may_have_left(track: &Track, segment: &Segment) -> bool {
+    let around = track.filter.rect().grown(BESIDE_SHARE);
+    track.id.is_some() && around.overlap(&segment.rect) >= LEFT_SHARE * segment.rect.area()
 }
 
 #[cfg(test)]

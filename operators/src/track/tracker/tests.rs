@@ -250,6 +250,17 @@ fn a_sparsely_sampled_stream_is_followed() {
     assert_eq!(last_box_of(&told, 1), slow(7));
 }
 
+#[test]
+fn a_small_thing_that_lies_is_believed_where_somebody_may_have_put_it_down() {
+    let tracks_with_bag_at = |x: f32| {
+        let bag = Rect::new(x, 140.0, 16.0, 18.0);
+        let scene = |secs: f64| [walker(secs)].into_iter().chain((secs >= 1.0).then_some(bag)).collect();
+        let told = run(25, 4.0, scene);
+        told.iter().flat_map(|frame| &frame.seen).map(|seen| seen.track).collect::<BTreeSet<_>>().len()
+    };
+    assert_eq!((tracks_with_bag_at(62.0), tracks_with_bag_at(400.0)), (2, 1));
+}
+
 /// People in a row, each walking at a speed of their own, seen by a camera that swings to and fro from second 1 on.
 fn jolted(t: Micros) -> Vec<Rect> {
     let n = t / 40_000;

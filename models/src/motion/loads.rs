@@ -1,0 +1,141 @@
+//! What live tracks carry, taken off the blobs they walk in.
+
+use super::cargo::placed;
+use super::components::{Piece, Run};
+use super::expected::Expected;
+use super::known::KnownTracks;
+use super::scene::Thing;
+use super::split::trimmed_rect;
+use super::sprite::Anchor;
+use vokg_engine::geometry::Rect;
+
+/// A track whose expected box overlaps the place of a load so much is that load.
+const SAME_LOAD_IOU: f32 = 0.25;
+/// A load fills at least this share of its box; else it is not there.
+const FILLED_SHARE: f32 = 0.5;
+/// Cells around its box that are a load's as well: straps, and cells that show both it and the ground.
+const RIM: f32 = 2.0;
+/// Somebody without his load has at least this share of the cells.
+const BODY_SHARE: f32 = 0.3;
+
+/// The loads of all expected tracks.
+pub(super) struct Loads {
+    /// By expectation, about the anchor of who carries it.
+    carried: Vec<Option<Rect>>,
+    /// Whether an expectation is the load of another.
+    is_load: Vec<bool>,
+}
+
+impl Loads {
+    /// What the expected tracks carry, and which of them are carried.
+    pub fn of(expected: &[Expected], known: &KnownTracks) -> Self {
+        let carried: Vec<Option<Rect>> = expected.iter().map(|live| known.cargo(live).copied()).collect();
+        let place = |(live, load): (&Expected, &Option<Rect>)| {
+            let anchor = known.sprite(live)?.anchor_in(&live.rect);
+            Some(placed(load.as_ref()?, anchor))
+        };
+        let places: Vec<Option<Rect>> = expected.iter().zip(&carried).map(place).collect();
+        let is_load = |i: usize| {
+            let others = places.iter().enumerate().filter(|(carrier, _)| *carrier != i);
+            others.filter_map(|(_, place)| *place).any(|place| place.iou(&expected[i].rect) > SAME_LOAD_IOU)
+        };
+        Self { is_load: (0..expected.len()).map(is_load).collect(), carried }
+    }
+
+    /// Whether an expectation is carried by another.
+    pub fn is_load(&self, index: usize) -> bool {
+        self.is_load[index]
+    }
+
+    /// Whether an expectation carries something.
+    pub fn carries(&self, index: usize) -> bool {
+        self.carried[index].is_some()
+    }
+
+    /// A thing as itself and its load, where it carries one.
+    pub fn taken_off(&self, thing: Thing) -> Vec<Thing> {
+        let Some(load) = thing.owner.and_then(|owner| self.carried[owner]) else { return vec![thing] };
+        let anchor = thing.anchor.unwrap_or_else(|| Anchor::of(&thing.piece));
+        let place = placed(&load, anchor);
+        let (load, body) = parted(&thing.piece, &with_rim(&place, anchor));
+        let filled = load.area as f32 >= FILLED_SHARE * place.area();
+        if !filled || (body.area as f32) < BODY_SHARE * thing.piece.area as f32 {
+            return vec![thing];
+        }
+        let load_rect = shared(&place, &trimmed_rect(&load));
+        let load = Thing { rect: load_rect, anchor: None, alone: false, ..Thing::of(load, None, thing.merged) };
+        let rect = trimmed_rect(&body);
+        let body = Thing { rect, with_cargo: Some(thing.piece), piece: body, ..thing };
+        vec![body, load]
+    }
+}
+
+/// What two boxes have in common.
+fn shared(a: &Rect, b: &Rect) -> Rect {
+    let (left, top) = (a.left.max(b.left), a.top.max(b.top));
+    Rect::new(left, top, a.right().min(b.right()) - left, a.bottom().min(b.bottom()) - top)
+}
+
+/// A load's place with its rim, but none towards who carries it.
+fn with_rim(place: &Rect, anchor: Anchor) -> Rect {
+    let wider = Rect::new(place.left, place.top - RIM, place.width + RIM, place.height + 2.0 * RIM);
+    if place.centre().0 < anchor.x as f32 { Rect { left: wider.left - RIM, ..wider } } else { wider }
+}
+
+/// The cells of a piece inside a box, and the others.
+fn parted(piece: &Piece, place: &Rect) -> (Piece, Piece) {
+    let columns = place.left.round().max(0.0) as usize..place.right().round().max(0.0) as usize;
+    let rows = place.top.round().max(0.0) as usize..place.bottom().round().max(0.0) as usize;
+    let (mut inside, mut outside) = (Vec::new(), Vec::new());
+    for run in &piece.runs {
+        let (from, to) = (run.from.clamp(columns.start, columns.end), run.to.clamp(columns.start, columns.end));
+        let (from, to) = if rows.contains(&run.y) && from < to { (from, to) } else { (run.to, run.to) };
+        inside.push(Run { from, to, ..*run });
+        outside.extend([Run { to: from, ..*run }, Run { from: to, ..*run }]);
+    }
+    let filled = |runs: &mut Vec<Run>| runs.retain(|run| run.from < run.to);
+    filled(&mut inside);
+    filled(&mut outside);
+    (Piece::new(inside), Piece::new(outside))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn block(x: usize, y: usize, width: usize, height: usize) -> Piece {
+        Piece::new((y..y + height).map(|y| Run { y, from: x, to: x + width }).collect())
+    }
+
+    /// A trunk of columns 20 to 28 with a bag of columns 24 to 38 before it.
+    fn walker() -> Piece {
+        let rows = (10..50).map(|y| Run { y, from: 20, to: if (30..45).contains(&y) { 38 } else { 28 } });
+        Piece::new(rows.collect())
+    }
+
+    fn loads() -> Loads {
+        Loads { carried: vec![Some(Rect::new(0.0, 20.0, 14.0, 15.0))], is_load: vec![false] }
+    }
+
+    #[test]
+    fn a_load_is_taken_off_and_the_rest_is_who_carries_it() {
+        let things = loads().taken_off(Thing::of(walker(), Some(0), false));
+        let rects: Vec<Rect> = things.iter().map(|thing| thing.rect).collect();
+        assert_eq!(rects, [Rect::new(20.0, 10.0, 8.0, 40.0), Rect::new(24.0, 30.0, 14.0, 15.0)]);
+        assert_eq!(things[0].with_cargo.as_ref().map(|piece| piece.area), Some(walker().area));
+        assert_eq!((things[0].owner, things[1].owner), (Some(0), None));
+    }
+
+    #[test]
+    fn a_load_that_was_put_down_is_not_taken_off() {
+        assert_eq!(loads().taken_off(Thing::of(block(20, 10, 8, 40), Some(0), false)).len(), 1);
+        assert_eq!(loads().taken_off(Thing::of(walker(), None, false)).len(), 1);
+    }
+
+    #[test]
+    fn the_cells_of_a_piece_are_shared_out_without_loss() {
+        let (inside, outside) = parted(&walker(), &Rect::new(22.0, 28.0, 40.0, 10.0));
+        assert_eq!(inside.area + outside.area, walker().area);
+        assert_eq!((inside.columns, inside.rows), (22..38, 28..38));
+    }
+}
