@@ -35,7 +35,7 @@ pub(super) struct View {
     snapshots: ReadOnlyTable<(u32, u64), &'static [u8]>,
 }
 
-/// Whether an element has no end. Format 1 was also written by programs that filed corrections as open.
+/// Whether an element has no end. A row of `open` may be a Correction, which has one.
 fn is_open(element: &Element) -> bool {
     valid(element).1.is_none()
 }

@@ -73,7 +73,7 @@ impl Loads {
 /// What two boxes have in common.
 fn shared(a: &Rect, b: &Rect) -> Rect {
     let (left, top) = (a.left.max(b.left), a.top.max(b.top));
-    Rect::new(left, top, a.right().min(b.right()) - left, a.bottom().min(b.bottom()) - top)
+    Rect::new(left, top, (a.right().min(b.right()) - left).max(0.0), (a.bottom().min(b.bottom()) - top).max(0.0))
 }
 
 /// A load's place with its rim, but none towards who carries it.

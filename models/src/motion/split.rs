@@ -201,7 +201,8 @@ impl<'a> Field<'a> {
             for dx in -SEARCH.0..=SEARCH.0 {
                 let anchor = Anchor { x: expected.x + dx, y: expected.y + dy };
                 let stray = STRAY_COST.0 * (dx * dx) as f32 + STRAY_COST.1 * (dy * dy) as f32;
-                let misfit = stray + self.mean_misfit(sprite, anchor, plane)?;
+                let Some(mean) = self.mean_misfit(sprite, anchor, plane) else { continue };
+                let misfit = stray + mean;
                 if best.is_none_or(|(least, _)| misfit < least) {
                     best = Some((misfit, anchor));
                 }

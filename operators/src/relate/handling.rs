@@ -60,8 +60,11 @@ impl Relation for PickUp {
     }
 
     fn judge(&self, pair: &Pair<'_>, _was_on: bool) -> Judgement {
-        let lay = pair.still_us_ago(End::B).is_some_and(|ago| ago <= self.believed_us + 2 * self.handling_us);
-        let carrying = pair.life_of(RelationKind::CARRIES).filter(|_| pair.holds(RelationKind::CARRIES) && lay);
+        let recent_us = self.believed_us + 2 * self.handling_us;
+        let lay = pair.still_us_ago(End::B).is_some_and(|ago| ago <= recent_us);
+        // Who slows down later with something in hand does not pick it up again.
+        let begins = |since_us: Micros| pair.holds(RelationKind::CARRIES) && pair.t() <= since_us + recent_us;
+        let carrying = pair.life_of(RelationKind::CARRIES).filter(|(since_us, _)| lay && begins(*since_us));
         carrying.map_or(Judgement::Off, |(since_us, _)| Judgement::OnSince(1.0, since_us))
     }
 }

@@ -307,16 +307,14 @@ impl Hidden {
             }
             return;
         }
+        if hiding.cover_us.saturating_add(pause_us) < t {
+            let at_us = hiding.cover_us.min(most_us);
+            return self.give_up(key, at_us, out);
+        }
         if t >= most_us {
             return self.give_up(key, most_us, out);
         }
-        let Some(cover) = cover else {
-            let cover_us = hiding.cover_us;
-            if cover_us + pause_us < t {
-                self.give_up(key, cover_us, out);
-            }
-            return;
-        };
+        let Some(cover) = cover else { return };
         hiding.cover_us = t;
         if !cover.measured {
             return;

@@ -125,13 +125,17 @@ impl Pairs {
         outcome
     }
 
-    /// With the pairs that depend on those touched or that they depend on; a correction of the one corrects the other.
+    /// With the pairs that depend on those touched, also by way of others, or that they depend on; a correction of the one
+    /// corrects the other.
     fn with_relatives(&self, touched: BTreeMap<PairKey, bool>) -> BTreeMap<PairKey, bool> {
         let mut all = touched.clone();
-        for (key, moved) in touched {
+        let mut open: Vec<(PairKey, bool)> = touched.into_iter().collect();
+        while let Some((key, moved)) = open.pop() {
             for dependent in self.rules.dependents(&key) {
-                if self.pairs.contains_key(&dependent) {
-                    *all.entry(dependent).or_default() |= moved;
+                let known = all.get(&dependent).copied();
+                if self.pairs.contains_key(&dependent) && known.is_none_or(|known| moved && !known) {
+                    all.insert(dependent, moved);
+                    open.push((dependent, moved));
                 }
             }
             for provider in self.rules.providers(&key) {

@@ -137,7 +137,8 @@ impl TrackConfig {
     /// Detectors differ in the range of their scores, so the bounds are set between the least and the greatest of the
     /// sample: from a little above the middle a box continues any track, from a tenth on it continues one that was just seen
     /// (the two rounds of ByteTrack: Zhang et al., ECCV 2022, section 3), and from three fifths on it begins one. A
-    /// detector has seen the thing itself, not its motion, so tracks are believed sooner and kept for longer.
+    /// detector has seen the thing itself, not its motion, so tracks are believed sooner and kept for longer; its boxes tremble,
+    /// so the direction of a few of them decides nothing.
     pub fn detections(scores: &[f32]) -> Self {
         let least = scores.iter().copied().fold(f32::INFINITY, f32::min);
         let greatest = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
@@ -152,6 +153,7 @@ impl TrackConfig {
             birth_score: at(0.6),
             min_iou: 0.3,
             min_iou_low: 0.6,
+            direction_weight: 0.0,
             ..Self::default()
         }
     }

@@ -48,6 +48,7 @@ pub fn rules() -> Rules {
         (RelationKind::LEAVES, rule(false, 0, 90, 0, 0)),
         (RelationKind::FOLLOWS, IntervalRule { delay_us: 70_000, ..rule(false, 40, 60, 60, 100) }),
         (RelationKind::MEETS, IntervalRule { after: after(RelationKind::LEAVES, 150), ..rule(true, 60, 60, 0, 0) }),
+        (LINGERS, IntervalRule { after: after(RelationKind::MEETS, 150), ..rule(true, 30, 30, 0, 0) }),
         (BESIDE, IntervalRule { internal: true, ..rule(false, 0, 0, 0, 0) }),
         (RelationKind::ABANDONED, IntervalRule { without: Some(BESIDE), ..rule(false, 120, 40, 0, 0) }),
         (REAPPEARS, IntervalRule { internal: true, of_earlier: true, ..rule(false, 0, 0, 0, 0) }),
@@ -63,6 +64,8 @@ pub fn rules() -> Rules {
     rules
 }
 
+/// It needs MEETS before it, which needs LEAVES: a chain.
+const LINGERS: RelationKind = RelationKind::literal("LINGERS");
 /// Evidence that only serves ABANDONED.
 const BESIDE: RelationKind = RelationKind::literal("BESIDE");
 /// Evidence that only serves HIDDEN_BY: it is taken out of earlier spans.
@@ -77,12 +80,13 @@ pub fn ground() -> Graph {
 }
 
 /// What is stated of tracks.
-const KINDS: [RelationKind; 11] = [
+const KINDS: [RelationKind; 12] = [
     RelationKind::NEAR,
     RelationKind::CONTAINS,
     RelationKind::LEAVES,
     RelationKind::FOLLOWS,
     RelationKind::MEETS,
+    LINGERS,
     BESIDE,
     RelationKind::ABANDONED,
     REAPPEARS,
@@ -312,7 +316,7 @@ impl World {
         let Some(kind) = self.dice.pick(&KINDS) else { return };
         let of_zone = [RelationKind::IN, RelationKind::LOITERS].contains(&kind);
         let b = self.dice.pick(&ZONES).filter(|_| of_zone).map_or(b, ZoneId::track);
-        let symmetric = [RelationKind::NEAR, RelationKind::MEETS].contains(&kind);
+        let symmetric = [RelationKind::NEAR, RelationKind::MEETS, LINGERS].contains(&kind);
         let (a, b) = if symmetric && b < a { (b, a) } else { (a, b) };
         if a == b {
             return;
