@@ -88,7 +88,9 @@ impl Track {
         self.hidden = false;
         if !segment.merged {
             self.shape = Shape::of(segment);
-            self.heading.push(t, segment.rect.centre(), micros_from_secs(config.direction_secs));
+            if config.direction_weight > 0.0 {
+                self.heading.push(t, segment.rect.centre(), micros_from_secs(config.direction_secs));
+            }
             self.stillness.look_at(t, &self.filter.rect(), config);
         }
         if self.id.is_none() {

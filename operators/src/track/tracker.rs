@@ -210,18 +210,21 @@ impl Tracker {
         let expected: Vec<Rect> = tracks.iter().map(|&track| self.tracks[track].filter.rect()).collect();
         let found: Vec<Rect> = offered.iter().map(|&segment| segments[segment].rect).collect();
         let mut candidates = overlapping(&expected, &found, min_iou);
-        let headings: Vec<_> = tracks.iter().map(|&track| &self.tracks[track].heading).collect();
-        let shapes: Vec<_> = tracks.iter().map(|&track| self.tracks[track].shape.as_ref()).collect();
-        let masks: Vec<_> = offered.iter().map(|&segment| own_mask(&segments[segment])).collect();
-        let contest = Contest {
-            expected: &expected,
-            found: &found,
-            headings: &headings,
-            shapes: &shapes,
-            masks: &masks,
-            frame: frame.size,
-        };
-        contest.weigh(&mut candidates, min_iou, self.config.weights());
+        let weights = self.config.weights();
+        if weights.direction > 0.0 || offered.iter().any(|&segment| segments[segment].mask.is_some()) {
+            let headings: Vec<_> = tracks.iter().map(|&track| &self.tracks[track].heading).collect();
+            let shapes: Vec<_> = tracks.iter().map(|&track| self.tracks[track].shape.as_ref()).collect();
+            let masks: Vec<_> = offered.iter().map(|&segment| own_mask(&segments[segment])).collect();
+            let contest = Contest {
+                expected: &expected,
+                found: &found,
+                headings: &headings,
+                shapes: &shapes,
+                masks: &masks,
+                frame: frame.size,
+            };
+            contest.weigh(&mut candidates, min_iou, weights);
+        }
         let matching = best_matching(expected.len(), found.len(), &candidates);
         let pairs = tracks.iter().zip(matching);
         pairs.filter_map(|(&track, column)| column.map(|column| (track, offered[column]))).collect()
