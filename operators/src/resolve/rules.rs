@@ -9,7 +9,7 @@ use vokg_engine::time::Micros;
 
 /// So many relations that need each other are followed: enough for any that are meant, and an end for those that need
 /// themselves.
-const KINDS_IN_A_ROW: usize = 4;
+pub(super) const KINDS_IN_A_ROW: usize = 4;
 
 /// The rule of each relation, and what zones ask for beside.
 ///
