@@ -1,0 +1,169 @@
+#!/usr/bin/env bash
+# A real Kafka broker (KRaft) and a real Neo4j server on loopback, from Maven jars, for the tests.
+# usage: scripts/services.sh start|stop|status|env  [kafka|neo4j]
+#
+# `start` fetches the jars once into .cache/services, begins with empty data, waits until both answer, and prints what the
+# tests read: VOKG_TEST_KAFKA, VOKG_TEST_NEO4J. Without Java or Maven it says so and ends well: the tests that need a server
+# are then skipped, loudly. Ports: VOKG_KAFKA_PORT (19092), VOKG_NEO4J_PORT (17687).
+set -euo pipefail
+cd "$(dirname "$0")/.."
+root=$PWD/.cache/services
+kafka_port=${VOKG_KAFKA_PORT:-19092}
+controller_port=$((kafka_port + 1000))
+neo4j_port=${VOKG_NEO4J_PORT:-17687}
+verb=${1:-status}
+wanted=("${2:-}")
+if [ -z "${wanted[0]}" ]; then wanted=(kafka neo4j); fi
+patience_secs=90
+
+fetch() { # fetch NAME: its jars, unless those of this pom are there
+  local name=$1 pom=tests/services/$1/pom.xml
+  if cmp -s "$pom" "$root/$name/pom.xml"; then return; fi
+  echo "fetching the jars of $name"
+  rm -rf "${root:?}/$name"
+  mkdir -p "$root/$name"
+  mvn -q -B -f "$pom" dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$root/$name/jars"
+  cp "$pom" "$root/$name/pom.xml"
+}
+
+running() { # running NAME: whether the process that we started lives
+  local file=$root/$1/pid
+  [ -f "$file" ] && kill -0 "$(cat "$file")" 2>/dev/null
+}
+
+stop() {
+  local file=$root/$1/pid
+  if ! running "$1"; then
+    rm -f "$file"
+    return
+  fi
+  local pid i
+  pid=$(cat "$file")
+  kill "$pid"
+  for ((i = 0; i < 200; i++)); do
+    kill -0 "$pid" 2>/dev/null || break
+    sleep 0.1
+  done
+  kill -9 "$pid" 2>/dev/null || true
+  rm -f "$file"
+}
+
+answers() { # answers NAME: whether the server does what clients ask first
+  case $1 in
+    kafka) grep -q 'Kafka Server started' "$root/kafka/log" && (exec 3<>"/dev/tcp/127.0.0.1/$kafka_port") 2>/dev/null ;;
+    neo4j) # the handshake of Bolt: four versions are offered, one is chosen
+      (
+        exec 3<>"/dev/tcp/127.0.0.1/$neo4j_port"
+        printf '\x60\x60\xb0\x17\0\0\4\4\0\0\0\0\0\0\0\0\0\0\0\0' >&3
+        [ "$(head -c 4 <&3 | od -An -tx1 | tr -d ' \n')" = 00000404 ]
+      ) 2>/dev/null ;;
+  esac
+}
+
+await() {
+  local i
+  for ((i = 0; i < patience_secs * 5; i++)); do
+    if answers "$1"; then return 0; fi
+    if ! running "$1"; then break; fi
+    sleep 0.2
+  done
+  echo "$1 did not come up within $patience_secs s; the end of its log:" >&2
+  tail -n 20 "$root/$1/log" "$root/$1/home/logs/neo4j.log" >&2 2>/dev/null || true
+  return 1
+}
+
+launch() { # launch NAME COMMAND...: in a session of its own, so that the end of the caller does not end it
+  local name=$1
+  shift
+  setsid nohup "$@" >"$root/$name/log" 2>&1 </dev/null &
+  echo $! >"$root/$name/pid"
+}
+
+start_kafka() {
+  local home=$root/kafka
+  rm -rf "$home/data"
+  mkdir -p "$home/data"
+  cat >"$home/server.properties" <<EOF
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:$controller_port
+listeners=PLAINTEXT://127.0.0.1:$kafka_port,CONTROLLER://127.0.0.1:$controller_port
+advertised.listeners=PLAINTEXT://127.0.0.1:$kafka_port
+controller.listener.names=CONTROLLER
+inter.broker.listener.name=PLAINTEXT
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
+log.dirs=$home/data
+num.partitions=1
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=1
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+transaction.state.log.num.partitions=1
+group.initial.rebalance.delay.ms=0
+auto.create.topics.enable=false
+log.segment.bytes=16777216
+EOF
+  cat >"$home/log4j.properties" <<'EOF'
+log4j.rootLogger=WARN, stdout
+log4j.logger.kafka.server.KafkaRaftServer=INFO
+log4j.appender.stdout=org.apache.log4j.ConsoleAppender
+log4j.appender.stdout.layout=org.apache.log4j.PatternLayout
+log4j.appender.stdout.layout.ConversionPattern=[%d] %p %m (%c)%n
+EOF
+  local jvm=(java -Xms128m -Xmx512m -XX:+UseSerialGC "-Dlog4j.configuration=file:$home/log4j.properties" -cp "$home/jars/*")
+  "${jvm[@]}" kafka.tools.StorageTool format -t vokgvokgvokgvokgvokgvo -c "$home/server.properties" >"$home/format.log" 2>&1 || {
+    cat "$home/format.log" >&2
+    return 1
+  }
+  launch kafka "${jvm[@]}" kafka.Kafka "$home/server.properties"
+}
+
+start_neo4j() {
+  local home=$root/neo4j
+  rm -rf "$home/home"
+  mkdir -p "$home/home/conf" "$home/home/import" "$home/home/plugins"
+  cat >"$home/home/conf/neo4j.conf" <<EOF
+server.bolt.listen_address=127.0.0.1:$neo4j_port
+server.bolt.advertised_address=127.0.0.1:$neo4j_port
+server.http.enabled=false
+server.https.enabled=false
+dbms.security.auth_enabled=false
+server.memory.pagecache.size=64m
+dbms.usage_report.enabled=false
+EOF
+  local opens=() package
+  for package in java.nio java.io sun.nio.ch java.util.concurrent; do opens+=("--add-opens=java.base/$package=ALL-UNNAMED"); done
+  launch neo4j java -Xms256m -Xmx768m -XX:+UseSerialGC "${opens[@]}" -cp "$home/jars/*" \
+    org.neo4j.server.CommunityEntryPoint --home-dir="$home/home" --config-dir="$home/home/conf"
+}
+
+environment() {
+  if running kafka; then echo "export VOKG_TEST_KAFKA=127.0.0.1:$kafka_port"; fi
+  if running neo4j; then echo "export VOKG_TEST_NEO4J=bolt://127.0.0.1:$neo4j_port"; fi
+}
+
+case $verb in
+  start)
+    for tool in java mvn; do
+      if ! command -v "$tool" >/dev/null; then
+        echo "SKIPPED: no Kafka and no Neo4j for the tests, since there is no $tool (Java 17 and Maven)" >&2
+        exit 0
+      fi
+    done
+    for name in "${wanted[@]}"; do
+      if running "$name" && answers "$name"; then continue; fi
+      stop "$name"
+      fetch "$name"
+      "start_$name"
+    done
+    for name in "${wanted[@]}"; do await "$name"; done
+    environment
+    ;;
+  stop) for name in "${wanted[@]}"; do stop "$name"; done ;;
+  status) for name in "${wanted[@]}"; do if running "$name"; then echo "$name runs"; else echo "$name does not run"; fi; done ;;
+  env) environment ;;
+  *)
+    echo "usage: scripts/services.sh start|stop|status|env [kafka|neo4j]" >&2
+    exit 2
+    ;;
+esac
