@@ -3,5 +3,6 @@
 mod jpeg;
 
 pub mod export;
+pub mod follow;
 pub mod source;
 pub mod store;

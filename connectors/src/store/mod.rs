@@ -46,7 +46,7 @@ mod evidence;
 mod graph;
 mod head;
 #[cfg(test)]
-mod history;
+pub(crate) mod history;
 mod index;
 mod interval;
 #[cfg(test)]

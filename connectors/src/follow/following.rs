@@ -1,0 +1,136 @@
+//! The thread of a follower.
+
+use super::follower::{Follower, Step};
+use super::status::{SinkControl, SinkState};
+use super::target::Target;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// How long a follower that has told everything sleeps unless it is nudged: another process may write the log.
+const IDLE: Duration = Duration::from_millis(200);
+
+/// Wakes followers when the log has grown. Clones wake the same ones.
+#[derive(Clone, Debug, Default)]
+pub struct Nudge(Arc<(Mutex<u64>, Condvar)>);
+
+impl Nudge {
+    /// The log has grown.
+    pub fn all(&self) {
+        let (count, changed) = &*self.0;
+        *count.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        changed.notify_all();
+    }
+
+    fn count(&self) -> u64 {
+        *self.0.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until somebody nudges after `seen`, at most so long.
+    fn wait(&self, seen: u64, most: Duration) {
+        let (count, changed) = &*self.0;
+        let guard = count.lock().unwrap_or_else(PoisonError::into_inner);
+        // A poisoned lock or a time-out only ends the wait early.
+        let _ = changed.wait_timeout_while(guard, most, |count| *count == seen);
+    }
+}
+
+/// A sink at work on its own thread. Dropping it asks the thread to end and leaves it behind.
+pub struct Following {
+    name: String,
+    control: SinkControl,
+    nudge: Nudge,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Following {
+    /// Starts the thread. The follower is opened on it by `open`, so that a target that is slow to reach holds nobody up.
+    ///
+    /// # Errors
+    /// Where the system gives no thread.
+    pub fn start<T: Target + 'static>(
+        name: &str,
+        control: SinkControl,
+        nudge: Nudge,
+        open: impl FnOnce() -> Result<Follower<T>, String> + Send + 'static,
+    ) -> std::io::Result<Self> {
+        let (thread_control, thread_nudge) = (control.clone(), nudge.clone());
+        let run = move || match open() {
+            Ok(follower) => follow(follower, &thread_control, &thread_nudge),
+            Err(reason) => thread_control.update(|status| status.state = SinkState::Failed(reason)),
+        };
+        let thread = std::thread::Builder::new().name(format!("sink-{name}")).spawn(run)?;
+        Ok(Self { name: name.to_owned(), control, nudge, thread: Some(thread) })
+    }
+
+    /// The name of the sink.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// To watch and to steer it.
+    pub fn control(&self) -> &SinkControl {
+        &self.control
+    }
+
+    /// Waits until the target holds the whole log; whether it does by the deadline. A sink that has failed is not
+    /// waited for, nor is one that is paused.
+    pub fn drain(&self, deadline: Instant) -> bool {
+        loop {
+            match self.control.status().state {
+                SinkState::CaughtUp => return true,
+                SinkState::Failed(_) | SinkState::Stopped | SinkState::Paused => return false,
+                _ if Instant::now() >= deadline => return false,
+                _ => std::thread::sleep(Duration::from_millis(10)),
+            }
+        }
+    }
+
+    /// Asks the sink to end after the portion at hand and waits for that until the deadline; whether it ended.
+    pub fn stop(mut self, deadline: Instant) -> bool {
+        self.control.stop();
+        self.nudge.all();
+        let Some(thread) = self.thread.take() else { return true };
+        while !thread.is_finished() {
+            if Instant::now() >= deadline {
+                return false;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        if thread.join().is_err() {
+            tracing::error!(sink = %self.name, "the thread of a sink panicked");
+        }
+        true
+    }
+}
+
+impl Drop for Following {
+    fn drop(&mut self) {
+        self.control.stop();
+        self.nudge.all();
+    }
+}
+
+fn follow<T: Target>(mut follower: Follower<T>, control: &SinkControl, nudge: &Nudge) {
+    let mut not_before = Instant::now();
+    while !control.is_stopping() {
+        if control.is_paused() {
+            control.update(|status| status.state = SinkState::Paused);
+            nudge.wait(nudge.count(), IDLE);
+            continue;
+        }
+        let now = Instant::now();
+        if now < not_before {
+            nudge.wait(nudge.count(), (not_before - now).min(IDLE));
+            continue;
+        }
+        let seen = nudge.count();
+        match follower.step() {
+            Step::Moved => {}
+            Step::CaughtUp => nudge.wait(seen, IDLE),
+            Step::Wait(wait) => not_before = Instant::now() + wait,
+            Step::Failed(_) => return,
+        }
+    }
+    control.update(|status| status.state = SinkState::Stopped);
+}

@@ -1,0 +1,262 @@
+//! A target in memory that fails in every way a real one can, and what must hold all the same.
+
+use super::*;
+use crate::store::history::{begin, complete, open, random_batches, random_log};
+use crate::store::{Position, Store, StreamBatch, StreamId, Writer};
+use proptest::prelude::*;
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{RngCore, SeedableRng};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+use vokg_engine::id::StreamName;
+use vokg_engine::record::LogEntry;
+
+/// What the target holds; outlives whoever writes to it.
+#[derive(Default)]
+struct Held {
+    logs: BTreeMap<StreamName, Vec<LogEntry>>,
+    positions: BTreeMap<StreamName, Position>,
+    /// Which instance may write.
+    writer: u32,
+}
+
+/// A session with the target. Takes one in three calls wrongly, drawn from `chance`.
+struct Model {
+    held: Arc<Mutex<Held>>,
+    writer: u32,
+    chance: ChaCha8Rng,
+    is_faulty: bool,
+    /// Entries of this sequence number are refused.
+    refuses: Option<u64>,
+}
+
+impl Model {
+    fn open(held: &Arc<Mutex<Held>>, seed: u64, is_faulty: bool) -> Self {
+        let mut state = held.lock().expect("nobody panicked");
+        state.writer += 1;
+        let (writer, chance) = (state.writer, ChaCha8Rng::seed_from_u64(seed));
+        Self { held: Arc::clone(held), writer, chance, is_faulty, refuses: None }
+    }
+
+    fn fault(&mut self) -> u32 {
+        if self.is_faulty { self.chance.next_u32() % 6 } else { 5 }
+    }
+}
+
+fn away() -> TargetError {
+    TargetError::Again("it is away".into())
+}
+
+impl Target for Model {
+    fn position(&mut self, stream: &Followed) -> Result<Option<Position>, TargetError> {
+        if self.fault() == 0 {
+            return Err(away());
+        }
+        Ok(self.held.lock().expect("nobody panicked").positions.get(&stream.name).copied())
+    }
+
+    fn apply(&mut self, portion: &Portion<'_>) -> Result<(), TargetError> {
+        let fault = self.fault();
+        let mut held = self.held.lock().expect("nobody panicked");
+        if held.writer != self.writer {
+            return Err(TargetError::Fenced("a later one".into()));
+        }
+        if fault == 0 {
+            return Err(away());
+        }
+        if let Some(refused) = portion.wanted().find(|entry| Some(entry.seq) == self.refuses) {
+            return Err(TargetError::Refused { at: Position::of(refused), reason: "its number".into() });
+        }
+        assert_eq!(held.positions.get(&portion.stream.name).copied(), portion.after, "nothing lost, nothing twice");
+        held.logs.entry(portion.stream.name.clone()).or_default().extend(portion.wanted().cloned());
+        held.positions.insert(portion.stream.name.clone(), portion.last());
+        // The commit arrived, its answer did not.
+        if fault == 1 { Err(away()) } else { Ok(()) }
+    }
+}
+
+fn quick(portion_entries: usize) -> FollowerConfig {
+    let wait = Duration::from_micros(1);
+    FollowerConfig { portion_entries, retry_first: wait, retry_most: wait, dead_letters: 3 }
+}
+
+fn follower(store: &Store, target: Model, dir: &Path, portion_entries: usize) -> Follower<Model> {
+    Follower::new(store.clone(), target, "model", dir, quick(portion_entries), SinkControl::default())
+        .expect("there are no dead letters yet")
+}
+
+fn log_of(store: &Store, stream: StreamId) -> Vec<LogEntry> {
+    store.entries(stream, None).collect::<Result<_, _>>().expect("the store is whole")
+}
+
+fn commit(writer: &Writer, stream: StreamId, entries: Vec<LogEntry>) {
+    writer.commit(&[StreamBatch::of_entries(stream, entries)]).expect("the log keeps every promise");
+}
+
+fn until_caught_up(follower: &mut Follower<Model>) {
+    for _ in 0..10_000 {
+        match follower.step() {
+            Step::CaughtUp => return,
+            Step::Failed(reason) => panic!("{reason}"),
+            Step::Moved | Step::Wait(_) => {}
+        }
+    }
+    panic!("it never caught up");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    /// Two streams grow while a follower with a faulty target reads them and is replaced by another at random times.
+    #[test]
+    fn the_target_holds_the_log_whatever_fails(seed: u64, portion_entries in 1usize..40) {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let writer = open(dir.path());
+        let streams = ["a", "b"].map(|name| begin(&writer, name));
+        let mut chance = ChaCha8Rng::seed_from_u64(seed);
+        let held = Arc::default();
+        let mut reader = follower(writer.store(), Model::open(&held, seed, true), dir.path(), portion_entries);
+        let batches = [1, 2].map(|log| random_batches(seed ^ log, &random_log(seed ^ log, 40)));
+        for turn in 0..batches.iter().map(Vec::len).max().unwrap_or(0) {
+            for (stream, batches) in streams.iter().zip(&batches) {
+                if let Some(entries) = batches.get(turn) {
+                    commit(&writer, *stream, entries.clone());
+                }
+            }
+            for _ in 0..chance.next_u32() % 6 {
+                reader.step();
+            }
+            if chance.next_u32().is_multiple_of(4) {
+                let session = Model::open(&held, chance.next_u64(), true);
+                reader = follower(writer.store(), session, dir.path(), portion_entries);
+            }
+        }
+        until_caught_up(&mut reader);
+        let held = held.lock().expect("nobody panicked");
+        for (stream, name) in streams.iter().zip(["a", "b"]) {
+            prop_assert_eq!(&held.logs[&StreamName::slug(name)], &log_of(writer.store(), *stream));
+        }
+    }
+}
+
+#[test]
+fn a_stream_that_is_begun_anew_says_the_same_again_and_nothing_comes_twice() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let log = random_log(5, 40);
+    let batches = random_batches(1, &log);
+    let held = Arc::default();
+    let mut writer = open(dir.path());
+    let first = begin(&writer, "clip");
+    commit(&writer, first, batches[..batches.len() / 2].concat());
+    until_caught_up(&mut follower(writer.store(), Model::open(&held, 1, false), dir.path(), 7));
+    drop(writer);
+    writer = open(dir.path());
+    let again = begin(&writer, "clip");
+    let mut reader = follower(writer.store(), Model::open(&held, 2, false), dir.path(), 7);
+    for batch in batches {
+        commit(&writer, again, batch);
+        until_caught_up(&mut reader);
+    }
+    assert_eq!(held.lock().expect("nobody panicked").logs[&StreamName::slug("clip")], log);
+}
+
+#[test]
+fn a_target_filled_from_another_store_is_not_written_to() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let writer = open(dir.path());
+    let stream = begin(&writer, "clip");
+    let batch = StreamBatch { outcome: Some(complete()), ..StreamBatch::of_entries(stream, random_log(1, 20)) };
+    writer.commit(&[batch]).expect("the log keeps every promise");
+    let held: Arc<Mutex<Held>> = Arc::default();
+    let far = Position { epoch: 1, seq: 1_000_000 };
+    held.lock().expect("nobody panicked").positions.insert(StreamName::slug("clip"), far);
+    let step = follower(writer.store(), Model::open(&held, 1, false), dir.path(), 7).step();
+    assert!(matches!(&step, Step::Failed(reason) if reason.contains("another store")), "{step:?}");
+}
+
+#[test]
+fn what_is_refused_is_set_aside_once_and_the_rest_goes_on() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let writer = open(dir.path());
+    let streams = ["a", "b", "c", "d"].map(|name| begin(&writer, name));
+    for stream in &streams[..3] {
+        commit(&writer, *stream, random_log(3, 40));
+    }
+    let held: Arc<Mutex<Held>> = Arc::default();
+    let refusing = |seed| Model { refuses: Some(4), ..Model::open(&held, seed, false) };
+    until_caught_up(&mut follower(writer.store(), refusing(1), dir.path(), 7));
+    for (stream, name) in streams.iter().zip(["a", "b", "c"]) {
+        let wanted: Vec<_> = log_of(writer.store(), *stream).into_iter().filter(|entry| entry.seq != 4).collect();
+        assert_eq!(held.lock().expect("nobody panicked").logs[&StreamName::slug(name)], wanted);
+    }
+    let letters = DeadLetters::open(dir.path(), "model", 3).expect("it was written");
+    assert_eq!(letters.count(), 3);
+    let text = std::fs::read_to_string(dir.path().join("dead-letters/model.jsonl")).expect("it was written");
+    let letter: DeadLetter = serde_json::from_str(text.lines().next().expect("there are three")).expect("it is JSON");
+    assert_eq!((letter.seq, letter.reason.as_str(), letter.record["seq"].as_u64()), (4, "its number", Some(4)));
+
+    commit(&writer, streams[3], random_log(3, 40));
+    let mut reader = follower(writer.store(), refusing(2), dir.path(), 7);
+    let full = (0..100).map(|_| reader.step()).find_map(|step| match step {
+        Step::Failed(reason) => Some(reason),
+        _ => None,
+    });
+    assert!(full.expect("one is too many").contains("refused 3 entries"));
+}
+
+#[test]
+fn whoever_was_replaced_stops_and_says_so() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let writer = open(dir.path());
+    let stream = begin(&writer, "clip");
+    commit(&writer, stream, random_log(3, 40));
+    let held = Arc::default();
+    let mut first = follower(writer.store(), Model::open(&held, 1, false), dir.path(), 7);
+    assert_eq!(first.step(), Step::Moved);
+    let mut second = follower(writer.store(), Model::open(&held, 2, false), dir.path(), 7);
+    assert!(matches!(first.step(), Step::Failed(reason) if reason.contains("another instance")));
+    until_caught_up(&mut second);
+    assert_eq!(held.lock().expect("nobody panicked").logs[&StreamName::slug("clip")], log_of(writer.store(), stream));
+}
+
+#[test]
+fn a_sink_pauses_goes_on_and_ends_when_asked() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let writer = open(dir.path());
+    let stream = begin(&writer, "clip");
+    let (held, control, nudge): (Arc<Mutex<Held>>, _, _) = (Arc::default(), SinkControl::default(), Nudge::default());
+    let model = Model::open(&held, 1, false);
+    let opened = Follower::new(writer.store().clone(), model, "model", dir.path(), quick(7), control.clone());
+    let open = move || opened.map_err(|error| error.to_string());
+    let following = Following::start("model", control.clone(), nudge.clone(), open).expect("there are threads");
+    let soon = || Instant::now() + Duration::from_secs(60);
+    let await_state = |wanted: SinkState| {
+        let deadline = soon();
+        while control.status().state != wanted {
+            assert!(Instant::now() < deadline, "{:?}", control.status());
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    };
+    await_state(SinkState::CaughtUp);
+    control.pause(true);
+    nudge.all();
+    await_state(SinkState::Paused);
+    commit(&writer, stream, random_log(3, 40));
+    nudge.all();
+    assert!(!following.drain(soon()), "it is paused");
+    assert_eq!(control.status().applied, 0);
+    control.pause(false);
+    nudge.all();
+    let log = log_of(writer.store(), stream);
+    let deadline = soon();
+    while control.status().applied < log.len() as u64 {
+        assert!(Instant::now() < deadline, "{:?}", control.status());
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    assert!(following.drain(soon()));
+    assert!(following.stop(soon()));
+    assert_eq!(control.status().state, SinkState::Stopped);
+    assert_eq!(held.lock().expect("nobody panicked").logs[&StreamName::slug("clip")], log);
+}

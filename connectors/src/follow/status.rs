@@ -1,0 +1,92 @@
+//! What is known of a sink from outside, and what it is asked to do.
+
+use serde::Serialize;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// How a sink fares.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SinkState {
+    /// It has not asked its target yet.
+    #[default]
+    Starting,
+    /// There is more to tell.
+    Behind,
+    /// The target holds the whole log.
+    CaughtUp,
+    /// The target is away; it is tried again.
+    Waiting,
+    /// Somebody asked it to pause.
+    Paused,
+    /// It has ended, for this reason, and somebody must look.
+    Failed(String),
+    /// It was asked to end.
+    Stopped,
+}
+
+/// What is known of a sink.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct SinkStatus {
+    /// How it fares.
+    pub state: SinkState,
+    /// Entries its target took since it was started, progress included.
+    pub applied: u64,
+    /// Portions they came in.
+    pub portions: u64,
+    /// Entries of the present epochs that its target does not hold yet.
+    pub behind: u64,
+    /// How often something had to be tried again.
+    pub retries: u64,
+    /// Entries the target refused.
+    pub dead_letters: u64,
+    /// What went wrong last.
+    pub last_error: Option<String>,
+}
+
+/// Shared between a sink and whoever watches and steers it.
+#[derive(Clone, Debug, Default)]
+pub struct SinkControl(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    paused: AtomicBool,
+    stopping: AtomicBool,
+    status: Mutex<SinkStatus>,
+}
+
+impl SinkControl {
+    /// What is known of the sink.
+    pub fn status(&self) -> SinkStatus {
+        self.lock().clone()
+    }
+
+    /// Asks the sink to pause, or to go on.
+    pub fn pause(&self, paused: bool) {
+        self.0.paused.store(paused, Ordering::Release);
+    }
+
+    /// Asks the sink to end after the portion at hand.
+    pub fn stop(&self) {
+        self.0.stopping.store(true, Ordering::Release);
+    }
+
+    /// Whether it is asked to pause.
+    pub fn is_paused(&self) -> bool {
+        self.0.paused.load(Ordering::Acquire)
+    }
+
+    /// Whether it is asked to end.
+    pub fn is_stopping(&self) -> bool {
+        self.0.stopping.load(Ordering::Acquire)
+    }
+
+    pub(super) fn update(&self, change: impl FnOnce(&mut SinkStatus)) {
+        change(&mut self.lock());
+    }
+
+    fn lock(&self) -> MutexGuard<'_, SinkStatus> {
+        // Each change is a few assignments, so a panic elsewhere leaves it whole.
+        self.0.status.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

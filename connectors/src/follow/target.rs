@@ -1,0 +1,54 @@
+//! What a sink must be able to do.
+
+use super::portion::Portion;
+use crate::store::{Position, StreamId};
+use vokg_engine::id::StreamName;
+
+/// A stream as its followers know it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Followed {
+    /// Its number in the store.
+    pub id: StreamId,
+    /// Its own name, by which the target knows it.
+    pub name: StreamName,
+    /// UTC time of `t = 0` in microseconds since 1970, where the source knows it.
+    pub origin_us: Option<i64>,
+}
+
+/// Where a log goes. All of a sink's calls come from one thread, one at a time.
+pub trait Target: Send {
+    /// The last entry of the stream that the target holds; `None` where it holds nothing of it. Asked before the first
+    /// portion of a stream and after every error, so an answer must come from the target and not from memory.
+    ///
+    /// # Errors
+    /// Where the target cannot be asked.
+    fn position(&mut self, stream: &Followed) -> Result<Option<Position>, TargetError>;
+
+    /// Takes a portion and its last position in one transaction: all of it or nothing.
+    ///
+    /// # Errors
+    /// After [`TargetError::Again`] it is unknown whether the portion was taken.
+    fn apply(&mut self, portion: &Portion<'_>) -> Result<(), TargetError>;
+}
+
+/// Why a target did not do what was asked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TargetError {
+    /// It may work later: the target is away, busy or slow. Whether it took what it was given is unknown.
+    #[error("{0}")]
+    Again(String),
+    /// It will never take this entry, and can take the others.
+    #[error("entry {at} is refused: {reason}")]
+    Refused {
+        /// Which.
+        at: Position,
+        /// What the target says.
+        reason: String,
+    },
+    /// Another instance writes to the target under the same name.
+    #[error("another instance has taken over: {0}; let one of them end, or give this sink another name")]
+    Fenced(String),
+    /// It will not work before somebody changes something.
+    #[error("{0}")]
+    Hopeless(String),
+}
