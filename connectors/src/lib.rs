@@ -4,5 +4,6 @@ mod jpeg;
 
 pub mod export;
 pub mod follow;
+pub mod kafka;
 pub mod source;
 pub mod store;

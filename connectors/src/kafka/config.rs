@@ -1,0 +1,212 @@
+//! How a Kafka cluster is reached and which topics are written.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// Settings of a Kafka sink.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct KafkaConfig {
+    /// Where the cluster is found: `host:port`, several separated by commas.
+    pub brokers: String,
+    /// What the names of the topics begin with: `vokg` gives `vokg.deltas`, `vokg.state` and `vokg.progress`.
+    pub topic_prefix: String,
+    /// Make topics that are not there.
+    pub create_topics: bool,
+    /// Partitions of a topic that is made. All records of a stream are in one partition.
+    #[schemars(range(min = 1, max = 10_000))]
+    pub partitions: u32,
+    /// Copies of a topic that is made.
+    #[schemars(range(min = 1, max = 100))]
+    pub replication: u32,
+    /// Also keep the latest value of every element in a compacted topic.
+    pub state: bool,
+    /// How the connection is secured.
+    pub security: Security,
+    /// How long the cluster may take to open, commit or abort a transaction, in seconds.
+    #[schemars(range(min = 1.0, max = 900.0))]
+    pub transaction_secs: f64,
+}
+
+impl Default for KafkaConfig {
+    fn default() -> Self {
+        Self {
+            brokers: "127.0.0.1:9092".to_owned(),
+            topic_prefix: "vokg".to_owned(),
+            create_topics: false,
+            partitions: 1,
+            replication: 1,
+            state: true,
+            security: Security::default(),
+            transaction_secs: 60.0,
+        }
+    }
+}
+
+/// How a connection is secured. Passwords come from a variable of the environment or from a file, never from here.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Security {
+    /// Encrypt by TLS and check the certificate of the broker.
+    pub tls: bool,
+    /// Certificates of the authorities to trust (PEM); those of the system where absent.
+    pub ca_file: Option<PathBuf>,
+    /// Our certificate (PEM), where the cluster asks for one.
+    pub certificate_file: Option<PathBuf>,
+    /// The key of our certificate (PEM).
+    pub key_file: Option<PathBuf>,
+    /// How we say who we are; not at all where absent.
+    pub sasl: Option<SaslMechanism>,
+    /// Who we are.
+    pub username: Option<String>,
+    /// The variable of the environment that holds the password.
+    pub password_env: Option<String>,
+    /// The file that holds the password; a line feed at its end does not count.
+    pub password_file: Option<PathBuf>,
+}
+
+/// How a client says who it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum SaslMechanism {
+    /// The password itself; only sensible over TLS.
+    #[serde(rename = "PLAIN")]
+    Plain,
+    /// Salted challenge with SHA-256.
+    #[serde(rename = "SCRAM-SHA-256")]
+    ScramSha256,
+    /// Salted challenge with SHA-512.
+    #[serde(rename = "SCRAM-SHA-512")]
+    ScramSha512,
+}
+
+impl SaslMechanism {
+    /// Its registered name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Plain => "PLAIN",
+            Self::ScramSha256 => "SCRAM-SHA-256",
+            Self::ScramSha512 => "SCRAM-SHA-512",
+        }
+    }
+}
+
+/// Why a sink cannot be set up as it is configured.
+#[derive(Debug, thiserror::Error)]
+pub enum KafkaConfigError {
+    /// A user without a password, or the other way round.
+    #[error("security.sasl needs security.username and one of security.password_env and security.password_file")]
+    Incomplete,
+    /// The variable is not there.
+    #[error("security.password_env names {0}, which is not set in the environment")]
+    NoVariable(String),
+    /// The file cannot be read.
+    #[error("security.password_file cannot be read: {source}: {path}", path = path.display())]
+    NoFile {
+        /// What the system said.
+        source: std::io::Error,
+        /// The file.
+        path: PathBuf,
+    },
+    /// A topic would have no valid name.
+    #[error("topic_prefix is {0:?}, it takes 1 to 200 letters, digits, dots, dashes and underscores")]
+    Prefix(String),
+}
+
+impl KafkaConfig {
+    /// The topic with this last part.
+    pub fn topic(&self, part: &str) -> String {
+        format!("{}.{part}", self.topic_prefix)
+    }
+
+    /// Settings as librdkafka takes them, security included.
+    ///
+    /// # Errors
+    /// Where the security is incomplete, the password cannot be read, or the prefix makes no topic.
+    pub(super) fn client(&self) -> Result<rdkafka::ClientConfig, KafkaConfigError> {
+        let fits = |c: char| c.is_ascii_alphanumeric() || ".-_".contains(c);
+        if self.topic_prefix.is_empty() || self.topic_prefix.len() > 200 || !self.topic_prefix.chars().all(fits) {
+            return Err(KafkaConfigError::Prefix(self.topic_prefix.clone()));
+        }
+        let mut client = rdkafka::ClientConfig::new();
+        client.set("bootstrap.servers", &self.brokers).set("client.id", "vokg");
+        let Security { tls, ca_file, certificate_file, key_file, sasl, username, .. } = &self.security;
+        let protocol = match (sasl.is_some(), *tls) {
+            (false, false) => "plaintext",
+            (false, true) => "ssl",
+            (true, false) => "sasl_plaintext",
+            (true, true) => "sasl_ssl",
+        };
+        client.set("security.protocol", protocol);
+        for (key, file) in [
+            ("ssl.ca.location", ca_file),
+            ("ssl.certificate.location", certificate_file),
+            ("ssl.key.location", key_file),
+        ] {
+            if let Some(file) = file {
+                client.set(key, file.to_string_lossy());
+            }
+        }
+        if let Some(mechanism) = sasl {
+            let (Some(username), Some(password)) = (username, self.security.password()?) else {
+                return Err(KafkaConfigError::Incomplete);
+            };
+            client
+                .set("sasl.mechanism", mechanism.name())
+                .set("sasl.username", username)
+                .set("sasl.password", password);
+        }
+        Ok(client)
+    }
+}
+
+impl Security {
+    fn password(&self) -> Result<Option<String>, KafkaConfigError> {
+        if let Some(name) = &self.password_env {
+            let value = std::env::var(name).map_err(|_| KafkaConfigError::NoVariable(name.clone()))?;
+            return Ok(Some(value));
+        }
+        let Some(path) = &self.password_file else { return Ok(None) };
+        let text =
+            std::fs::read_to_string(path).map_err(|source| KafkaConfigError::NoFile { source, path: path.clone() })?;
+        Ok(Some(text.trim_end_matches(['\r', '\n']).to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_comes_from_a_file_and_is_never_shown() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let path = dir.path().join("password");
+        std::fs::write(&path, "open sesame\n").expect("the disk has room");
+        let security = Security {
+            tls: true,
+            sasl: Some(SaslMechanism::ScramSha512),
+            username: Some("vokg".into()),
+            password_file: Some(path),
+            ..Security::default()
+        };
+        let config = KafkaConfig { security, ..KafkaConfig::default() };
+        let client = config.client().expect("it is complete");
+        assert_eq!(client.get("sasl.password"), Some("open sesame"));
+        assert_eq!(client.get("security.protocol"), Some("sasl_ssl"));
+        assert!(!format!("{config:?}").contains("sesame"));
+    }
+
+    #[test]
+    fn what_cannot_work_is_refused_with_its_name() {
+        let with =
+            |security| KafkaConfig { security, ..KafkaConfig::default() }.client().expect_err("it is incomplete");
+        let sasl = Some(SaslMechanism::Plain);
+        assert!(matches!(with(Security { sasl, ..Security::default() }), KafkaConfigError::Incomplete));
+        let password_env = Some("VOKG_TEST_NO_SUCH_VARIABLE".to_owned());
+        let username = Some("vokg".to_owned());
+        let error = with(Security { sasl, username, password_env, ..Security::default() });
+        assert!(error.to_string().contains("VOKG_TEST_NO_SUCH_VARIABLE"), "{error}");
+        let prefix = KafkaConfig { topic_prefix: "a b".into(), ..KafkaConfig::default() };
+        assert!(matches!(prefix.client(), Err(KafkaConfigError::Prefix(_))));
+    }
+}

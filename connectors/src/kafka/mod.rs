@@ -1,0 +1,19 @@
+//! The delta log in Kafka: exactly once, to whoever reads committed records only.
+//!
+//! Deltas, progress and the cursor of a portion are one Kafka transaction. [`records`] says what is written where;
+//! [`TransactionLog`] is what of Kafka that takes, [`Cluster`] does it with librdkafka, and [`KafkaTarget`] puts the two
+//! behind the [`crate::follow::Target`] of a sink. docs/kafka.md tells users of the topics.
+
+mod cluster;
+mod config;
+#[cfg(test)]
+mod model;
+mod murmur2;
+pub mod records;
+mod target;
+mod transaction_log;
+
+pub use cluster::Cluster;
+pub use config::{KafkaConfig, KafkaConfigError, SaslMechanism, Security};
+pub use target::KafkaTarget;
+pub use transaction_log::{Cursor, TransactionError, TransactionLog};

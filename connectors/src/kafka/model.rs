@@ -1,0 +1,152 @@
+//! A broker in memory that keeps the promises of Kafka's transactions and breaks everything else.
+
+use super::KafkaTarget;
+use super::records::{KafkaRecord, Topic};
+use super::transaction_log::{Cursor, TransactionError, TransactionLog};
+use crate::export::delta_json::parse_line;
+use crate::follow::{Follower, FollowerConfig, SinkControl, Step};
+use crate::store::history::{begin, open, random_batches, random_log};
+use crate::store::{Store, StreamBatch};
+use proptest::prelude::*;
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{RngCore, SeedableRng};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use vokg_engine::record::LogEntry;
+
+#[derive(Default)]
+struct Broker {
+    committed: Vec<KafkaRecord>,
+    /// The session whose writes count.
+    session: u32,
+}
+
+/// A client of the broker. At each of these points the call may fail, with the broker before or after it.
+struct Client {
+    broker: Arc<Mutex<Broker>>,
+    session: u32,
+    chance: ChaCha8Rng,
+    partitions: u32,
+}
+
+impl Client {
+    fn new(broker: &Arc<Mutex<Broker>>, seed: u64) -> Self {
+        Self { broker: Arc::clone(broker), session: 0, chance: ChaCha8Rng::seed_from_u64(seed), partitions: 4 }
+    }
+
+    fn fails(&mut self) -> Result<(), TransactionError> {
+        match self.chance.next_u32() % 8 {
+            0 => Err(TransactionError::Again("the connection is gone".into())),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl TransactionLog for Client {
+    fn open(&mut self) -> Result<BTreeMap<String, Cursor>, TransactionError> {
+        self.fails()?;
+        let (broker, mut cursors) = (Arc::clone(&self.broker), BTreeMap::new());
+        let mut broker = broker.lock().expect("nobody panicked");
+        broker.session += 1;
+        self.session = broker.session;
+        self.fails()?;
+        for record in broker.committed.iter().filter(|record| record.topic == Topic::Progress) {
+            let value = record.value.as_ref().expect("cursors are not taken back");
+            cursors.insert(record.key.clone(), serde_json::from_slice(value).expect("it is a cursor"));
+        }
+        Ok(cursors)
+    }
+
+    fn partitions(&self) -> u32 {
+        self.partitions
+    }
+
+    fn write(&mut self, records: &[KafkaRecord]) -> Result<(), TransactionError> {
+        self.fails()?;
+        let broker = Arc::clone(&self.broker);
+        let mut broker = broker.lock().expect("nobody panicked");
+        if broker.session != self.session {
+            return Err(TransactionError::Fenced("a later session".into()));
+        }
+        broker.committed.extend_from_slice(records);
+        self.fails()
+    }
+}
+
+fn follower(store: &Store, client: Client, dir: &Path) -> Follower<KafkaTarget<Client>> {
+    let wait = Duration::from_micros(1);
+    let config =
+        FollowerConfig { portion_entries: 9, retry_first: wait, retry_most: wait, ..FollowerConfig::default() };
+    let target = KafkaTarget::new(client, [7; 16], true);
+    Follower::new(store.clone(), target, "kafka", dir, config, SinkControl::default()).expect("the directory is empty")
+}
+
+fn deltas_of(broker: &Broker, stream: &str) -> Vec<LogEntry> {
+    let of_stream = |record: &&KafkaRecord| record.topic == Topic::Deltas;
+    let lines = broker.committed.iter().filter(of_stream).map(|record| {
+        let value = record.value.as_ref().expect("deltas have no tombstones");
+        parse_line(std::str::from_utf8(value).expect("UTF-8")).expect("it is a line of the log")
+    });
+    lines.filter(|line| line.stream.as_str() == stream).map(|line| line.entry).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    /// Whoever reads what was committed finds the log, each entry once and in order, whatever failed and whoever was
+    /// replaced by whom.
+    #[test]
+    fn what_is_committed_is_the_log(seed: u64) {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let writer = open(dir.path());
+        let streams = ["a", "b"].map(|name| (name, begin(&writer, name)));
+        let logs = [1, 2].map(|salt| random_log(seed ^ salt, 40));
+        let mut chance = ChaCha8Rng::seed_from_u64(seed);
+        let broker: Arc<Mutex<Broker>> = Arc::default();
+        let mut sinks = vec![follower(writer.store(), Client::new(&broker, seed), dir.path())];
+        let batches = logs.each_ref().map(|log| random_batches(seed, log));
+        for turn in 0..batches.iter().map(Vec::len).max().unwrap_or(0) {
+            for ((_, stream), batches) in streams.iter().zip(&batches) {
+                if let Some(entries) = batches.get(turn) {
+                    let batch = StreamBatch::of_entries(*stream, entries.clone());
+                    writer.commit(&[batch]).expect("the log keeps every promise");
+                }
+            }
+            for _ in 0..chance.next_u32() % 8 {
+                let sink = chance.next_u32() as usize % sinks.len();
+                sinks[sink].step();
+            }
+            if chance.next_u32().is_multiple_of(5) {
+                sinks.push(follower(writer.store(), Client::new(&broker, chance.next_u64()), dir.path()));
+            }
+        }
+        let mut last = follower(writer.store(), Client::new(&broker, chance.next_u64()), dir.path());
+        let caught_up = (0..10_000).any(|_| last.step() == Step::CaughtUp);
+        prop_assert!(caught_up);
+        let broker = broker.lock().expect("nobody panicked");
+        for ((name, _), log) in streams.iter().zip(&logs) {
+            prop_assert_eq!(&deltas_of(&broker, name), log);
+        }
+    }
+}
+
+#[test]
+fn another_number_of_partitions_is_refused() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let writer = open(dir.path());
+    let stream = begin(&writer, "clip");
+    writer.commit(&[StreamBatch::of_entries(stream, random_log(1, 10))]).expect("the log keeps every promise");
+    let broker: Arc<Mutex<Broker>> = Arc::default();
+    let mut first = follower(writer.store(), Client::new(&broker, 1), dir.path());
+    assert!((0..1000).any(|_| first.step() == Step::CaughtUp));
+    let more = Client { partitions: 5, ..Client::new(&broker, 2) };
+    let mut second = follower(writer.store(), more, dir.path());
+    let failed = (0..1000).find_map(|_| match second.step() {
+        Step::Failed(reason) => Some(reason),
+        _ => None,
+    });
+    let reason = failed.expect("the order would be lost");
+    assert!(reason.contains("had 4 partitions and have 5"), "{reason}");
+}

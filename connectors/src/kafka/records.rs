@@ -1,0 +1,224 @@
+//! What is written to which topic: pure functions from log entries to records.
+
+use super::murmur2::partition_of;
+use super::transaction_log::Cursor;
+use crate::export::delta_json::DeltaJson;
+use crate::follow::{Followed, Portion};
+use crate::store::Position;
+use vokg_engine::delta::{Diff, Element};
+use vokg_engine::id::StreamName;
+use vokg_engine::record::{LogEntry, Record};
+
+/// A topic of ours, by its last part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Topic {
+    /// The log itself.
+    Deltas,
+    /// The latest value of every element; compacted.
+    State,
+    /// The cursor of every stream; compacted, one partition.
+    Progress,
+}
+
+impl Topic {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Deltas, Self::State, Self::Progress];
+
+    /// The last part of its name.
+    pub fn part(self) -> &'static str {
+        match self {
+            Self::Deltas => "deltas",
+            Self::State => "state",
+            Self::Progress => "progress",
+        }
+    }
+
+    /// Whether only the latest record of a key is kept.
+    pub fn is_compacted(self) -> bool {
+        self != Self::Deltas
+    }
+}
+
+/// A record to be written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KafkaRecord {
+    /// Where to.
+    pub topic: Topic,
+    /// Which partition.
+    pub partition: u32,
+    /// Its key.
+    pub key: String,
+    /// Its value; `None` is a tombstone.
+    pub value: Option<Vec<u8>>,
+    /// Its headers.
+    pub headers: Vec<(&'static str, String)>,
+    /// Milliseconds since 1970 of what it tells of, where that is known.
+    pub timestamp_ms: Option<i64>,
+    /// The log entry it comes from.
+    pub at: Position,
+}
+
+/// What does not change from record to record.
+#[derive(Clone, Debug)]
+pub struct Recorder {
+    /// The store they come from, in hexadecimal digits.
+    pub instance: String,
+    /// Partitions of `deltas` and `state`.
+    pub partitions: u32,
+    /// Whether `state` is written.
+    pub state: bool,
+}
+
+impl Recorder {
+    /// The partition of all records of a stream.
+    pub fn partition(&self, stream: &StreamName) -> u32 {
+        partition_of(stream.as_str(), self.partitions)
+    }
+
+    /// The cursor that stands at a position.
+    pub fn cursor(&self, Position { epoch, seq }: Position) -> Cursor {
+        Cursor { instance: self.instance.clone(), epoch, seq, partitions: self.partitions }
+    }
+
+    /// The records of a portion, its cursor last.
+    ///
+    /// # Panics
+    /// Never: what we write has a JSON form.
+    pub fn records(&self, portion: &Portion<'_>) -> Vec<KafkaRecord> {
+        let stream = portion.stream;
+        let lines = DeltaJson::new(stream.name.clone(), stream.origin_us);
+        let mut records = Vec::new();
+        for entry in portion.wanted() {
+            let record = self.delta_or_progress(&lines, stream, entry);
+            records.extend(self.state_of(&record, entry));
+            records.push(record);
+        }
+        let cursor = self.cursor(portion.last());
+        records.push(KafkaRecord {
+            topic: Topic::Progress,
+            partition: 0,
+            key: stream.name.to_string(),
+            value: Some(serde_json::to_vec(&cursor).expect("a cursor is numbers and a text")),
+            headers: Vec::new(),
+            timestamp_ms: None,
+            at: portion.last(),
+        });
+        records
+    }
+
+    fn delta_or_progress(&self, lines: &DeltaJson, stream: &Followed, entry: &LogEntry) -> KafkaRecord {
+        let mut value = Vec::new();
+        lines.write(&mut value, entry).expect("writing to memory works");
+        value.pop();
+        let (kind, t, key) = match &entry.record {
+            Record::Delta(delta) => ("delta", Some(delta.t), external(&delta.element, &stream.name)),
+            Record::Progress(progress) => ("progress", progress.frontier, format!("~progress/{}", stream.name)),
+        };
+        let of_media = |t: u64| stream.origin_us?.checked_add_unsigned(t);
+        let time_us = t.and_then(of_media);
+        let LogEntry { epoch, seq, .. } = entry;
+        let mut headers = vec![
+            ("ce_specversion", "1.0".to_owned()),
+            ("ce_id", format!("{}/{epoch}/{seq}", stream.name)),
+            ("ce_source", format!("/vokg/{}/{}", self.instance, stream.name)),
+            ("ce_type", format!("dev.vokg.{kind}.v1")),
+            ("ce_dataschema", "https://vokg.dev/schema/delta-v1.json".to_owned()),
+            ("content-type", "application/json".to_owned()),
+            ("vokg-kind", kind.to_owned()),
+            ("vokg-seq", seq.to_string()),
+        ];
+        headers.extend(t.map(|t| ("vokg-t", t.to_string())));
+        let calendar = time_us.and_then(|us| jiff::Timestamp::from_microsecond(us).ok());
+        headers.extend(calendar.map(|time| ("ce_time", time.to_string())));
+        KafkaRecord {
+            topic: Topic::Deltas,
+            partition: self.partition(&stream.name),
+            key,
+            value: Some(value),
+            headers,
+            timestamp_ms: time_us.map(|us| us.div_euclid(1000)),
+            at: Position::of(entry),
+        }
+    }
+
+    /// The same for the topic of latest values; what never was so leaves a tombstone.
+    fn state_of(&self, record: &KafkaRecord, entry: &LogEntry) -> Option<KafkaRecord> {
+        let Record::Delta(delta) = &entry.record else { return None };
+        let value = record.value.clone().filter(|_| delta.diff == Diff::Assert);
+        self.state.then(|| KafkaRecord { topic: Topic::State, value, ..record.clone() })
+    }
+}
+
+fn external(element: &Element, stream: &StreamName) -> String {
+    match element {
+        Element::Vertex(key, _) => key.external(stream),
+        Element::Edge(edge) => edge.id.external(stream),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::export::delta_json::{parse_line, samples};
+    use crate::store::StreamId;
+    use std::collections::{BTreeMap, BTreeSet};
+
+    fn written(origin_us: Option<i64>, state: bool) -> (Vec<LogEntry>, Vec<KafkaRecord>) {
+        let stream = Followed { id: StreamId(1), name: samples::stream(), origin_us };
+        let entries = samples::story();
+        let refused = BTreeSet::new();
+        let portion = Portion { stream: &stream, after: None, entries: &entries, refused: &refused };
+        let records = Recorder { instance: "ab".into(), partitions: 3, state }.records(&portion);
+        (entries, records)
+    }
+
+    #[test]
+    fn the_topic_of_deltas_is_the_log_in_one_partition_and_the_cursor_comes_last() {
+        let (entries, records) = written(None, false);
+        assert_eq!(records.len(), entries.len() + 1);
+        let partition = partition_of("gate", 3);
+        for (record, entry) in records.iter().zip(&entries) {
+            assert_eq!((record.topic, record.partition, record.at), (Topic::Deltas, partition, Position::of(entry)));
+            let line = parse_line(std::str::from_utf8(record.value.as_ref().expect("no tombstone")).expect("UTF-8"));
+            assert_eq!(&line.expect("it is a line of the log").entry, entry);
+            assert_eq!(record.timestamp_ms, None, "the source knows no origin");
+        }
+        let cursor = records.last().expect("there are records");
+        assert_eq!((cursor.topic, cursor.key.as_str()), (Topic::Progress, "gate"));
+        let cursor: Cursor = serde_json::from_slice(cursor.value.as_ref().expect("no tombstone")).expect("it is JSON");
+        assert_eq!(Position { epoch: cursor.epoch, seq: cursor.seq }, Position::of(&entries[entries.len() - 1]));
+        assert_eq!((cursor.instance.as_str(), cursor.partitions), ("ab", 3));
+    }
+
+    #[test]
+    fn times_are_those_of_the_video_where_it_knows_them() {
+        let (entries, records) = written(Some(1_700_000_000_000_000), false);
+        let Record::Delta(first) = &entries[0].record else { panic!("the story begins with a delta") };
+        assert_eq!(
+            records[0].timestamp_ms,
+            Some(1_700_000_000_000 + i64::try_from(first.t / 1000).expect("it is small"))
+        );
+        let header = |name| records[0].headers.iter().find(|(key, _)| *key == name).map(|(_, value)| value.as_str());
+        assert_eq!(header("ce_id"), Some("gate/1/0"));
+        assert_eq!(header("ce_type"), Some("dev.vokg.delta.v1"));
+        assert!(header("ce_time").is_some_and(|time| time.starts_with("2023-11-14T")));
+    }
+
+    #[test]
+    fn the_latest_values_are_the_graph_and_what_never_was_is_a_tombstone() {
+        let (entries, records) = written(None, true);
+        let mut state = BTreeMap::new();
+        for record in records.iter().filter(|record| record.topic == Topic::State) {
+            match &record.value {
+                Some(_) => state.insert(record.key.clone(), ()),
+                None => state.remove(&record.key),
+            };
+        }
+        let graph = samples::fold(&entries);
+        let stream = samples::stream();
+        let vertices = graph.vertices.keys().map(|key| key.external(&stream));
+        let wanted: BTreeSet<String> = vertices.chain(graph.edges.keys().map(|id| id.external(&stream))).collect();
+        assert_eq!(state.into_keys().collect::<BTreeSet<_>>(), wanted);
+        assert!(records.iter().any(|record| record.topic == Topic::State && record.value.is_none()));
+    }
+}

@@ -1,0 +1,67 @@
+//! What of Kafka exactly-once delivery takes.
+
+use super::records::KafkaRecord;
+use crate::store::Position;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// How far a stream is in the topics: the value of its record in `progress`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cursor {
+    /// The store that wrote it, in hexadecimal digits.
+    pub instance: String,
+    /// Epoch of the last entry.
+    pub epoch: u32,
+    /// Its sequence number.
+    pub seq: u64,
+    /// Partitions of `deltas` when it was written. Another number would move streams and break their order.
+    pub partitions: u32,
+}
+
+impl Cursor {
+    /// The last entry.
+    pub fn position(&self) -> Position {
+        Position { epoch: self.epoch, seq: self.seq }
+    }
+}
+
+/// A log of records with transactions, of which one writer at a time has a session.
+pub trait TransactionLog: Send {
+    /// Opens a session: whoever wrote under our name before is fenced off and his open transaction aborted. Then gives
+    /// the cursors of all streams, of committed transactions only.
+    ///
+    /// # Errors
+    /// Where there is no session to be had.
+    fn open(&mut self) -> Result<BTreeMap<String, Cursor>, TransactionError>;
+
+    /// Partitions of `deltas`, known once a session was opened.
+    fn partitions(&self) -> u32;
+
+    /// Writes all the records in one transaction of the session.
+    ///
+    /// # Errors
+    /// Whether they were written is unknown after [`TransactionError::Again`]; after the others they were not.
+    fn write(&mut self, records: &[KafkaRecord]) -> Result<(), TransactionError>;
+}
+
+/// Why a transaction did not go through.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TransactionError {
+    /// The cluster is away, busy or slow. The session is over.
+    #[error("{0}")]
+    Again(String),
+    /// Another writer has opened a session under our name.
+    #[error("{0}")]
+    Fenced(String),
+    /// This record is never taken. The session goes on.
+    #[error("record {index}: {reason}")]
+    Refused {
+        /// Its place among those given.
+        index: usize,
+        /// What the cluster says.
+        reason: String,
+    },
+    /// Somebody must change something first.
+    #[error("{0}")]
+    Hopeless(String),
+}
