@@ -1,5 +1,5 @@
 # The two commands of the README, and the long form of the second.
-.PHONY: demo test check-long build bench clean
+.PHONY: demo test check-long build bench clean services services-stop
 export RUST_BACKTRACE ?= 0
 VENV_PYTHON := $(CURDIR)/.cache/venv/bin/python
 
@@ -16,7 +16,8 @@ test:
 	@scripts/prepare.sh test
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
-	VOKG_PYTHON=$(VENV_PYTHON) cargo test --workspace --locked
+	@scripts/services.sh start kafka >/dev/null
+	eval "$$(scripts/services.sh env)"; VOKG_PYTHON=$(VENV_PYTHON) cargo test --workspace --locked; rc=$$?; scripts/services.sh stop; exit $$rc
 	@scripts/skipped.sh
 
 # Matrices, races and soaks: what takes too long for every change. Prints what it measured.
@@ -24,6 +25,13 @@ check-long: build
 	@scripts/prepare.sh test
 	VOKG_LONG=1 VOKG_PYTHON=$(VENV_PYTHON) cargo test --workspace --release --locked
 	benches/all.sh
+
+# The servers that the tests of the sinks talk to.
+services:
+	@scripts/services.sh start
+
+services-stop:
+	@scripts/services.sh stop
 
 bench: build
 	benches/all.sh

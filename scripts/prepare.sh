@@ -14,7 +14,11 @@ need() { # need PACKAGE COMMAND...: the package, unless the command succeeds
 element() { gst-inspect-1.0 --exists "$1"; }
 
 need gcc command -v cc
+need g++ command -v g++
+need make command -v make
 need pkg-config command -v pkg-config
+need libssl-dev pkg-config --exists libssl
+need zlib1g-dev pkg-config --exists zlib
 need libgstreamer1.0-dev pkg-config --exists gstreamer-1.0
 need libgstreamer-plugins-base1.0-dev pkg-config --exists gstreamer-app-1.0 gstreamer-video-1.0
 need gstreamer1.0-tools command -v gst-inspect-1.0

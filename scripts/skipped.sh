@@ -5,4 +5,7 @@ shared=${VOKG_SHARED:-../shared}
 [ -d "$shared/clips" ] || echo "SKIPPED: real clips; set VOKG_SHARED to the folder that holds clips/"
 [ -d "$shared/badclips" ] || echo "SKIPPED: the collection of bad clips; set VOKG_SHARED to the folder that holds badclips/"
 [ "$(id -u)" -ne 0 ] || echo "SKIPPED: unreadable files, since root can read all"
+for tool in java mvn; do
+  command -v "$tool" >/dev/null || echo "SKIPPED: the real Kafka, since there is no $tool"
+done
 exit 0

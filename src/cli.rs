@@ -63,6 +63,8 @@ pub enum Command {
     Split(Split),
     /// Take back the last merge or split by hand
     Undo(Undo),
+    /// Tell the sinks of the configuration what the store holds, until Ctrl-C
+    Follow(Follow),
     /// Are two data directories or delta logs the same?
     Verify(Verify),
     /// Validate a configuration file
@@ -100,6 +102,21 @@ pub struct Run {
     /// Stop each stream after this many frames
     #[arg(long)]
     pub max_frames: Option<u64>,
+    /// Print the report as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Follow {
+    #[command(flatten)]
+    pub data: DataDir,
+    /// Only this sink of the configuration; may be given several times
+    #[arg(long = "sink", value_name = "NAME")]
+    pub sinks: Vec<String>,
+    /// End once the sinks hold the whole log
+    #[arg(long)]
+    pub once: bool,
     /// Print the report as JSON
     #[arg(long)]
     pub json: bool,

@@ -7,9 +7,11 @@ use crate::exit::Failure;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 use toml::{Table, Value};
+use vokg_connectors::kafka::KafkaConfig;
 use vokg_connectors::source::file::Limits;
 use vokg_engine::geometry::Size;
 
@@ -31,6 +33,8 @@ pub struct Config {
     pub relate: vokg_operators::relate::RelateConfig,
     /// Corrections.
     pub resolve: ResolveConfig,
+    /// Where the log is told.
+    pub sinks: SinksConfig,
 }
 
 /// How streams are run. Nothing here changes a log, save for the segmenter, the sampling and the number of frames.
@@ -144,6 +148,34 @@ impl Default for ResolveConfig {
     }
 }
 
+/// Where the log is told. Nothing here changes a log.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct SinksConfig {
+    /// How long a run waits at its end for its sinks to hold the whole log, in seconds.
+    #[schemars(range(min = 0.0, max = 86_400.0))]
+    pub drain_secs: f64,
+    /// Kafka clusters, each under the name of its sink.
+    pub kafka: BTreeMap<String, KafkaConfig>,
+}
+
+impl Default for SinksConfig {
+    fn default() -> Self {
+        Self { drain_secs: 30.0, kafka: BTreeMap::new() }
+    }
+}
+
+impl SinksConfig {
+    /// A name becomes part of file names and of ids in the target.
+    fn refuse_names(&self) -> Result<(), String> {
+        let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        match self.kafka.keys().find(|name| name.is_empty() || name.len() > 40 || !name.chars().all(fits)) {
+            Some(name) => Err(format!("a sink is called {name:?}, it takes 1 to 40 of a-z, 0-9 and -")),
+            None => Ok(()),
+        }
+    }
+}
+
 impl Config {
     /// The settings from a file, if one is named, the environment and the command line.
     ///
@@ -190,6 +222,7 @@ impl Config {
         let schema = schemars::schema_for!(Self);
         let settings = serde_json::to_value(self).map_err(json)?;
         refuse_out_of_range("", &settings, schema.as_value(), schema.as_value()).map_err(Failure::usage)?;
+        self.sinks.refuse_names().map_err(Failure::usage)?;
         self.refuse_short_horizon()?;
         self.relate.refuse_crossed_bounds().map_err(Failure::usage)?;
         self.relate.refuse_zones().map_err(Failure::usage)?;
@@ -258,7 +291,10 @@ fn refuse_out_of_range(path: &str, setting: &Json, schema: &Json, root: &Json) -
     if let Json::Object(settings) = setting {
         return settings.iter().try_for_each(|(key, inner)| {
             let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-            refuse_out_of_range(&path, inner, &schema["properties"][key], root)
+            let known = &schema["properties"][key];
+            // A table whose keys the user chooses has one schema for all of them.
+            let schema = if known.is_null() { &schema["additionalProperties"] } else { known };
+            refuse_out_of_range(&path, inner, schema, root)
         });
     }
     if setting.is_null() && schema["type"] == "number" {
@@ -368,6 +404,9 @@ mod tests {
             ("relate.near.hold.on_secs=1e30", "relate.near.hold.on_secs"),
             ("relate.near.on_gap=0.9", "relate.near.on_gap is 0.9, it takes at most relate.near.off_gap, 0.75"),
             ("relate.contains.off_share=0.95", "relate.contains.off_share"),
+            ("sinks.kafka.main.partitions=0", "sinks.kafka.main.partitions is 0, it takes 1 to 10000"),
+            ("sinks.kafka.M.partitions=1", "it takes 1 to 40 of a-z"),
+            ("sinks.kafka.main.broker=x", "did you mean `brokers`?"),
             ("resolve.correction_horizon_secs=1", "it takes at least the greater of identify.reach_secs"),
         ] {
             let message = load("", &[], &[setting]).expect_err("out of range");

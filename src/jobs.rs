@@ -9,6 +9,7 @@ use crate::reader::{self, Event, Opened, Reader};
 use crate::registry;
 use crate::report::StreamReport;
 use crate::run::{Operators, Plan, dataflow};
+use crate::sinks::{SinkReport, Sinks};
 use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::Arc;
@@ -62,6 +63,8 @@ pub struct Finished {
     pub interrupted: bool,
     /// What was committed.
     pub commits: CommitCounters,
+    /// How the sinks fared.
+    pub sinks: Vec<SinkReport>,
     /// Why the run broke off, if it did; the reports tell what was done before.
     pub failure: Option<Failure>,
 }
@@ -121,6 +124,7 @@ pub fn run(
     }
     let writer = Writer::open(data_dir, StoreConfig::default()).context("cannot open the store")?;
     let writer = Arc::new(writer);
+    let sinks = Sinks::start(config, &[], writer.store(), data_dir)?;
     let grouping = disturbance.commit_grouping.map_or(Grouping::AllThatWaits, Grouping::Random);
     let mut committing = CommitterConfig { grouping, ..CommitterConfig::default() };
     if let Some(batches) = disturbance.commit_queue {
@@ -168,7 +172,9 @@ pub fn run(
         _ => StreamReport::not_run(&job.input, "not finished"),
     });
     let failure = engine_ended.err().or(committed.err());
-    Ok(Finished { reports: reports.collect(), seconds, interrupted, commits: commits.counters(), failure })
+    let sinks = sinks.finish(interrupt);
+    let commits = commits.counters();
+    Ok(Finished { reports: reports.collect(), seconds, interrupted, commits, sinks, failure })
 }
 
 struct Runner<'a> {

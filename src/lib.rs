@@ -21,6 +21,7 @@ pub mod report;
 pub mod run;
 pub mod say;
 pub mod sightings;
+pub mod sinks;
 
 use cli::{Cli, Command, Common, LogFormat};
 use exit::Exit;
@@ -33,11 +34,17 @@ pub fn main_with(cli: Cli) -> Exit {
     start_logs(&common);
     let configured = matches!(
         command,
-        Command::Run(_) | Command::Demo(_) | Command::Relate(_) | Command::Merge(_) | Command::Split(_)
+        Command::Run(_)
+            | Command::Demo(_)
+            | Command::Relate(_)
+            | Command::Merge(_)
+            | Command::Split(_)
+            | Command::Follow(_)
     );
     if !configured && (common.config.is_some() || !common.overrides.is_empty()) {
         say::note(
-            "vokg: this command reads no configuration; --config and --set go with run, demo, relate, merge and split",
+            "vokg: this command reads no configuration; --config and --set go with run, demo, relate, merge, split and \
+             follow",
         );
         return Exit::Usage;
     }
@@ -52,6 +59,7 @@ pub fn main_with(cli: Cli) -> Exit {
         Command::Merge(args) => commands::correct::run_merge(args, &common),
         Command::Split(args) => commands::correct::run_split(args, &common),
         Command::Undo(args) => commands::correct::run_undo(args),
+        Command::Follow(args) => commands::follow::run(args, &common),
         Command::Verify(args) => commands::verify::run(args),
         Command::Check(args) => commands::check::run(args),
         Command::Doctor(args) => commands::doctor::run(args),

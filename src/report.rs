@@ -1,6 +1,7 @@
 //! What `vokg run` says at the end: one row per stream, and what the run took.
 
 use crate::inputs::Input;
+use crate::sinks::SinkReport;
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
 use serde::Serialize;
@@ -26,6 +27,9 @@ pub struct RunReport {
     pub x_realtime: f64,
     /// Most memory the process held.
     pub peak_rss_bytes: u64,
+    /// How the sinks of the configuration fared.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub sinks: Vec<SinkReport>,
 }
 
 /// The report of a stream.
@@ -125,6 +129,7 @@ impl RunReport {
             fps: per_second(frames as f64),
             x_realtime: per_second(media),
             peak_rss_bytes: u64::try_from(kibibytes).unwrap_or(0) * 1024,
+            sinks: Vec::new(),
         }
     }
 
@@ -150,16 +155,17 @@ impl RunReport {
         }
         if self.all_complete() && !self.streams.iter().any(|stream| stream.ran) {
             text.push_str("nothing to do: the store has these streams already\n");
-            return text;
+        } else {
+            text.push_str(&format!(
+                "{:.1} s, {:.0} frames/s, {:.1}x real time, {:.1} CPU s, {:.0} MB peak\n",
+                self.seconds,
+                self.fps,
+                self.x_realtime,
+                self.cpu_seconds,
+                self.peak_rss_bytes as f64 / 1e6
+            ));
         }
-        text.push_str(&format!(
-            "{:.1} s, {:.0} frames/s, {:.1}x real time, {:.1} CPU s, {:.0} MB peak\n",
-            self.seconds,
-            self.fps,
-            self.x_realtime,
-            self.cpu_seconds,
-            self.peak_rss_bytes as f64 / 1e6
-        ));
+        self.sinks.iter().for_each(|sink| text.push_str(&sink.to_text()));
         text
     }
 }

@@ -6,6 +6,7 @@ pub mod demo;
 pub mod doctor;
 pub mod eval;
 pub mod export;
+pub mod follow;
 pub mod relate;
 pub mod run;
 pub mod similar;

@@ -8,6 +8,7 @@ use crate::jobs::{self, Disturbance};
 use crate::progress::Display;
 use crate::report::RunReport;
 use crate::say::{note, say};
+use crate::sinks::SinkReport;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -18,7 +19,7 @@ pub fn run(args: cli::Run, common: &Common) -> Result<Exit, Failure> {
     let interrupt = interrupt_flag()?;
     let display = Display::new(common);
     let finished = jobs::run(inputs, &args.data.dir, &config, display, &interrupt, &Disturbance::default())?;
-    let report = RunReport::new(finished.reports, finished.seconds);
+    let report = RunReport { sinks: finished.sinks, ..RunReport::new(finished.reports, finished.seconds) };
     if args.json {
         say(serde_json::to_string(&report).context("the report cannot be written")? + "\n")?;
     } else {
@@ -28,7 +29,8 @@ pub fn run(args: cli::Run, common: &Common) -> Result<Exit, Failure> {
     if let Some(failure) = finished.failure {
         return Err(failure);
     }
-    Ok(match (finished.interrupted, report.all_complete()) {
+    let told = !report.sinks.iter().any(SinkReport::has_failed);
+    Ok(match (finished.interrupted, report.all_complete() && told) {
         (true, _) => Exit::Interrupted,
         (false, true) => Exit::Done,
         (false, false) => Exit::Failed,

@@ -91,6 +91,7 @@ impl<T: Target> Follower<T> {
 
     /// Tells the target the next portion of the stream whose turn it is.
     pub fn step(&mut self) -> Step {
+        let asked = self.control.asked();
         let step = match self.advance() {
             Ok(step) => {
                 self.backoff.reset();
@@ -101,7 +102,7 @@ impl<T: Target> Follower<T> {
             Err(Trouble::Target(error)) => Step::Failed(error.to_string()),
             Err(Trouble::Letters(error)) => Step::Failed(error.to_string()),
         };
-        self.tell(&step);
+        self.tell(&step, asked);
         step
     }
 
@@ -117,7 +118,7 @@ impl<T: Target> Follower<T> {
         Step::Wait(wait)
     }
 
-    fn tell(&self, step: &Step) {
+    fn tell(&self, step: &Step, asked: u64) {
         let state = match step {
             Step::Moved => SinkState::Behind,
             Step::CaughtUp => SinkState::CaughtUp,
@@ -125,7 +126,9 @@ impl<T: Target> Follower<T> {
             Step::Failed(reason) => SinkState::Failed(reason.clone()),
         };
         let dead_letters = self.letters.count() as u64;
-        self.control.update(|status| (status.state, status.dead_letters) = (state, dead_letters));
+        self.control.update(|status| {
+            (status.state, status.dead_letters, status.looked) = (state, dead_letters, asked);
+        });
     }
 
     fn advance(&mut self) -> Result<Step, Trouble> {

@@ -44,7 +44,7 @@ pub struct Following {
 }
 
 impl Following {
-    /// Starts the thread. The follower is opened on it by `open`, so that a target that is slow to reach holds nobody up.
+    /// Starts the thread.
     ///
     /// # Errors
     /// Where the system gives no thread.
@@ -52,13 +52,10 @@ impl Following {
         name: &str,
         control: SinkControl,
         nudge: Nudge,
-        open: impl FnOnce() -> Result<Follower<T>, String> + Send + 'static,
+        follower: Follower<T>,
     ) -> std::io::Result<Self> {
         let (thread_control, thread_nudge) = (control.clone(), nudge.clone());
-        let run = move || match open() {
-            Ok(follower) => follow(follower, &thread_control, &thread_nudge),
-            Err(reason) => thread_control.update(|status| status.state = SinkState::Failed(reason)),
-        };
+        let run = move || follow(follower, &thread_control, &thread_nudge);
         let thread = std::thread::Builder::new().name(format!("sink-{name}")).spawn(run)?;
         Ok(Self { name: name.to_owned(), control, nudge, thread: Some(thread) })
     }
@@ -76,9 +73,13 @@ impl Following {
     /// Waits until the target holds the whole log; whether it does by the deadline. A sink that has failed is not
     /// waited for, nor is one that is paused.
     pub fn drain(&self, deadline: Instant) -> bool {
+        self.control.look_again();
+        self.nudge.all();
         loop {
+            if self.control.is_caught_up() {
+                return true;
+            }
             match self.control.status().state {
-                SinkState::CaughtUp => return true,
                 SinkState::Failed(_) | SinkState::Stopped | SinkState::Paused => return false,
                 _ if Instant::now() >= deadline => return false,
                 _ => std::thread::sleep(Duration::from_millis(10)),

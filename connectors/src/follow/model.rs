@@ -228,9 +228,9 @@ fn a_sink_pauses_goes_on_and_ends_when_asked() {
     let stream = begin(&writer, "clip");
     let (held, control, nudge): (Arc<Mutex<Held>>, _, _) = (Arc::default(), SinkControl::default(), Nudge::default());
     let model = Model::open(&held, 1, false);
-    let opened = Follower::new(writer.store().clone(), model, "model", dir.path(), quick(7), control.clone());
-    let open = move || opened.map_err(|error| error.to_string());
-    let following = Following::start("model", control.clone(), nudge.clone(), open).expect("there are threads");
+    let follower = Follower::new(writer.store().clone(), model, "model", dir.path(), quick(7), control.clone());
+    let follower = follower.expect("there are no dead letters yet");
+    let following = Following::start("model", control.clone(), nudge.clone(), follower).expect("there are threads");
     let soon = || Instant::now() + Duration::from_secs(60);
     let await_state = |wanted: SinkState| {
         let deadline = soon();

@@ -1,7 +1,7 @@
 //! What is known of a sink from outside, and what it is asked to do.
 
 use serde::Serialize;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// How a sink fares.
@@ -42,6 +42,9 @@ pub struct SinkStatus {
     pub dead_letters: u64,
     /// What went wrong last.
     pub last_error: Option<String>,
+    /// How often it had been asked to look again when it looked last.
+    #[serde(skip)]
+    pub(super) looked: u64,
 }
 
 /// Shared between a sink and whoever watches and steers it.
@@ -52,6 +55,7 @@ pub struct SinkControl(Arc<Shared>);
 struct Shared {
     paused: AtomicBool,
     stopping: AtomicBool,
+    asked: AtomicU64,
     status: Mutex<SinkStatus>,
 }
 
@@ -79,6 +83,22 @@ impl SinkControl {
     /// Whether it is asked to end.
     pub fn is_stopping(&self) -> bool {
         self.0.stopping.load(Ordering::Acquire)
+    }
+
+    /// Asks the sink to look at the log once more: what it says from now on is about the log as it is now or later.
+    pub fn look_again(&self) {
+        self.0.asked.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Whether the target holds the whole log as it was when somebody last called [`SinkControl::look_again`].
+    pub fn is_caught_up(&self) -> bool {
+        let status = self.lock();
+        status.state == SinkState::CaughtUp && status.looked == self.0.asked.load(Ordering::Acquire)
+    }
+
+    /// How often the sink was asked to look again.
+    pub(super) fn asked(&self) -> u64 {
+        self.0.asked.load(Ordering::Acquire)
     }
 
     pub(super) fn update(&self, change: impl FnOnce(&mut SinkStatus)) {

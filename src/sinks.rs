@@ -1,0 +1,146 @@
+//! The sinks of the configuration: one follower each, beside whatever else the process does.
+
+use crate::config::{Config, SinksConfig};
+use crate::exit::{Context, Failure};
+use serde::Serialize;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+use vokg_connectors::follow::{Follower, FollowerConfig, Following, Nudge, SinkControl, SinkState, SinkStatus, Target};
+use vokg_connectors::kafka::{Cluster, KafkaConfig, KafkaTarget};
+use vokg_connectors::store::Store;
+
+/// How long a sink may take for the portion at hand when it is asked to end.
+const STOP_DEADLINE: Duration = Duration::from_secs(10);
+/// Time between two looks at the sinks.
+const TICK: Duration = Duration::from_millis(20);
+
+/// What is said of a sink at the end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SinkReport {
+    pub sink: String,
+    #[serde(flatten)]
+    pub status: SinkStatus,
+}
+
+/// Sinks at work.
+pub struct Sinks {
+    following: Vec<Following>,
+    drain: Duration,
+}
+
+impl Sinks {
+    /// Starts those of the configuration, or of them the ones named in `only`, where any are.
+    ///
+    /// # Errors
+    /// Where one is named that the configuration does not have, or cannot be set up as it is configured. A target that
+    /// is away is no error.
+    pub fn start(config: &Config, only: &[String], store: &Store, data_dir: &Path) -> Result<Self, Failure> {
+        let SinksConfig { drain_secs, kafka } = &config.sinks;
+        let names: Vec<&String> = kafka.keys().collect();
+        if let Some(unknown) = only.iter().find(|name| !names.contains(name)) {
+            let known = names.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", ");
+            let known = if known.is_empty() { "none" } else { &known };
+            return Err(Failure::usage(format!(
+                "there is no sink {unknown:?} in the configuration, there is: {known}"
+            )));
+        }
+        let mut sinks = Self { following: Vec::new(), drain: Duration::from_secs_f64(*drain_secs) };
+        for (name, kafka) in kafka.iter().filter(|(name, _)| only.is_empty() || only.contains(name)) {
+            let target = kafka_target(name, kafka, store)?;
+            sinks.follow(name, target, store, data_dir)?;
+        }
+        Ok(sinks)
+    }
+
+    fn follow<T: Target + 'static>(
+        &mut self,
+        name: &str,
+        target: T,
+        store: &Store,
+        data_dir: &Path,
+    ) -> Result<(), Failure> {
+        let (control, own) = (SinkControl::default(), name.to_owned());
+        let follower = Follower::new(store.clone(), target, name, data_dir, FollowerConfig::default(), control.clone());
+        let follower = follower.context(format!("the sink {name} cannot be started"))?;
+        let following = Following::start(&own, control, Nudge::default(), follower);
+        self.following.push(following.context(format!("no thread for the sink {name}"))?);
+        Ok(())
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.following.is_empty()
+    }
+
+    /// How each fares.
+    pub fn reports(&self) -> Vec<SinkReport> {
+        let report = |sink: &Following| SinkReport { sink: sink.name().to_owned(), status: sink.control().status() };
+        self.following.iter().map(report).collect()
+    }
+
+    /// Waits until every sink holds the whole log or has failed, at most as long as the configuration says, or until
+    /// somebody interrupts; then ends them and tells how they fared.
+    pub fn finish(self, interrupt: &AtomicBool) -> Vec<SinkReport> {
+        let deadline = Instant::now() + self.drain;
+        self.following.iter().for_each(|sink| sink.control().look_again());
+        while Instant::now() < deadline && !interrupt.load(Ordering::Acquire) {
+            let busy = |sink: &Following| {
+                let ended = matches!(sink.control().status().state, SinkState::Failed(_) | SinkState::Stopped);
+                !ended && !sink.control().is_caught_up()
+            };
+            if !self.following.iter().any(busy) {
+                break;
+            }
+            std::thread::sleep(TICK);
+        }
+        let reports = self.reports();
+        self.stop();
+        reports
+    }
+
+    /// Ends them after the portion at hand.
+    pub fn stop(self) {
+        let deadline = Instant::now() + STOP_DEADLINE;
+        self.following.iter().for_each(|sink| sink.control().stop());
+        for sink in self.following {
+            let name = sink.name().to_owned();
+            if !sink.stop(deadline) {
+                tracing::warn!(sink = %name, "the sink did not end in time and is left behind; its target keeps its place");
+            }
+        }
+    }
+}
+
+fn kafka_target(name: &str, config: &KafkaConfig, store: &Store) -> Result<KafkaTarget<Cluster>, Failure> {
+    let instance = store.instance().context("cannot read the store")?;
+    let digits: String = instance.iter().map(|byte| format!("{byte:02x}")).collect();
+    let cluster = Cluster::new(config.clone(), format!("vokg-{digits}-{name}"));
+    let cluster = cluster.map_err(|error| Failure::usage(format!("sinks.kafka.{name}: {error}")))?;
+    Ok(KafkaTarget::new(cluster, instance, config.state))
+}
+
+impl SinkReport {
+    /// Whether somebody must look before it goes on.
+    pub fn has_failed(&self) -> bool {
+        matches!(self.status.state, SinkState::Failed(_))
+    }
+
+    /// A line for people.
+    pub fn to_text(&self) -> String {
+        let SinkStatus { state, applied, behind, dead_letters, last_error, .. } = &self.status;
+        let how = match state {
+            SinkState::CaughtUp => "holds the whole log".to_owned(),
+            SinkState::Failed(reason) => format!("has stopped: {reason}"),
+            _ => {
+                let because = last_error.as_ref().map_or(String::new(), |error| format!(", last: {error}"));
+                format!("is {behind} entries behind{because}; the next run or vokg follow goes on")
+            }
+        };
+        let refused = match dead_letters {
+            0 => String::new(),
+            count => format!(", {count} entries refused (see dead-letters/{}.jsonl)", self.sink),
+        };
+        format!("sink {}: {how}, {applied} entries told{refused}\n", self.sink)
+    }
+}
