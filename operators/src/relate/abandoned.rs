@@ -4,9 +4,11 @@
 //! somebody is close to what was left, is taken out of it; so who put it down may leave the picture, or break into several
 //! tracks, and what counts is when the object was not beside it.
 
-use super::config::AbandonedConfig;
+use super::config::Hold;
 use super::pair::{End, Pair};
 use super::relation::{Judgement, Reach, Relation};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use vokg_engine::evidence::{IntervalRule, RelationKind};
 use vokg_engine::time::{Micros, micros_from_secs};
 
@@ -86,6 +88,38 @@ impl Relation for Beside {
     fn judge(&self, pair: &Pair<'_>, was_on: bool) -> Judgement {
         let bound = if was_on { self.bounds.on_distance } else { self.bounds.off_distance };
         if pair.distance() < bound { Judgement::On(1.0) } else { Judgement::Off }
+    }
+}
+
+/// Bounds of ABANDONED.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct AbandonedConfig {
+    /// Whoever left it is away at this distance of the centres, in sizes, ...
+    #[schemars(range(min = 0.0, max = 100.0))]
+    pub on_distance: f64,
+    /// ... or out of sight, and back within this distance.
+    #[schemars(range(min = 0.0, max = 100.0))]
+    pub off_distance: f64,
+    /// Below this speed a thing lies, in sizes per second.
+    #[schemars(range(min = 0.0, max = 100.0))]
+    pub still_speed: f64,
+    /// It is seen to lie at most this long after it was put down, in seconds.
+    #[schemars(range(min = 0.0, max = 600.0))]
+    pub put_down_within_secs: f64,
+    /// How long.
+    pub hold: Hold,
+}
+
+impl Default for AbandonedConfig {
+    fn default() -> Self {
+        Self {
+            on_distance: 3.0,
+            off_distance: 2.0,
+            still_speed: 0.25,
+            put_down_within_secs: 1.0,
+            hold: Hold::new(10.0, 1.0),
+        }
     }
 }
 

@@ -4,10 +4,12 @@
 //! movement data", ICDM 2013, section 3): the mean distance between the way of the one and that of the other a lag before,
 //! at the best of the possible lags.
 
-use super::config::FollowsConfig;
+use super::config::Hold;
 use super::pair::{End, Pair};
 use super::relation::{Judgement, Reach, Relation, confidence};
 use super::trail::{STEP_US, Trail};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use vokg_engine::evidence::{IntervalRule, RelationKind};
 use vokg_engine::time::{Micros, micros_from_secs};
 
@@ -117,6 +119,54 @@ impl Relation for Follows {
         }
         let lag_us: Micros = lag * STEP_US;
         Judgement::OnWithLag(confidence(error, self.bounds.path_error, 0.0), lag_us)
+    }
+}
+
+/// Bounds of FOLLOWS.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct FollowsConfig {
+    /// Mean distance between the way of the one and that of the other a lag before, in sizes.
+    #[schemars(range(min = 0.0, max = 100.0))]
+    pub path_error: f64,
+    /// Over this long, in seconds.
+    #[schemars(range(min = 0.1, max = 2.0))]
+    pub window_secs: f64,
+    /// The shortest lag, in seconds.
+    #[schemars(range(min = 0.1, max = 4.0))]
+    pub least_lag_secs: f64,
+    /// The longest lag, in seconds.
+    #[schemars(range(min = 0.1, max = 4.0))]
+    pub most_lag_secs: f64,
+    /// Both move at least this fast, in sizes per second.
+    #[schemars(range(min = 0.0, max = 100.0))]
+    pub speed: f64,
+    /// Least cosine between the movement of either and the line from the one to the other.
+    #[schemars(range(min = -1.0, max = 1.0))]
+    pub cos: f64,
+    /// Least distance of the centres, in sizes.
+    #[schemars(range(min = 0.0, max = 100.0))]
+    pub least_distance: f64,
+    /// Greatest distance of the centres, in sizes.
+    #[schemars(range(min = 0.0, max = 100.0))]
+    pub most_distance: f64,
+    /// How long.
+    pub hold: Hold,
+}
+
+impl Default for FollowsConfig {
+    fn default() -> Self {
+        Self {
+            path_error: 0.35,
+            window_secs: 1.5,
+            least_lag_secs: 0.3,
+            most_lag_secs: 4.0,
+            speed: 0.25,
+            cos: 0.3,
+            least_distance: 0.4,
+            most_distance: 8.0,
+            hold: Hold { min_secs: 1.0, bridge_secs: 1.0, ..Hold::new(0.2, 0.4) },
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! PICK_UP and PUT_DOWN: how carrying begins and ends.
 
-use super::config::CarriesConfig;
+use super::carries::CarriesConfig;
 use super::pair::{End, Pair};
 use super::relation::{Judgement, Reach, Relation};
 use vokg_engine::evidence::{IntervalRule, RelationKind};

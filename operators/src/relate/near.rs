@@ -1,8 +1,10 @@
 //! NEAR: two things are close together, measured in their own sizes.
 
-use super::config::NearConfig;
+use super::config::Hold;
 use super::pair::Pair;
 use super::relation::{Judgement, Reach, Relation, confidence};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use vokg_engine::evidence::{IntervalRule, RelationKind};
 
 /// The gap between two tracks is small. Symmetric.
@@ -44,6 +46,26 @@ impl Relation for Near {
             return Judgement::On(confidence(gap, self.bounds.on_gap, 0.0));
         }
         Judgement::Off
+    }
+}
+
+/// Bounds of NEAR.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct NearConfig {
+    /// Begins at a gap of at most this, in sizes.
+    #[schemars(range(min = 0.0, max = 100.0))]
+    pub on_gap: f64,
+    /// Ends at a gap of at least this, in sizes.
+    #[schemars(range(min = 0.0, max = 100.0))]
+    pub off_gap: f64,
+    /// How long.
+    pub hold: Hold,
+}
+
+impl Default for NearConfig {
+    fn default() -> Self {
+        Self { on_gap: 0.5, off_gap: 0.75, hold: Hold::new(0.4, 0.4) }
     }
 }
 
