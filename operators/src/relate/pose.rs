@@ -4,6 +4,7 @@ use super::border::Edges;
 use super::config::MeasureConfig;
 use super::kinematics::{AmodalArea, MeanBox, SizeMedian, Velocity, VelocityWindow};
 use super::trail::Trail;
+use crate::ground::GroundBox;
 use std::sync::Arc;
 use vokg_engine::geometry::{Rect, Size};
 use vokg_engine::id::TrackId;
@@ -128,11 +129,12 @@ impl Motion {
     pub(super) fn observe(
         &mut self,
         seen: &Observation,
-        ground: &Rect,
+        ground: impl Into<GroundBox>,
         frame: Option<Size>,
         windows: &Windows,
     ) -> Pose {
-        let edges = Edges::new(&seen.rect, frame, windows.border_share).at(ground.left.into(), ground.top.into());
+        let ground = ground.into();
+        let edges = Edges::new(&seen.rect, frame, windows.border_share).at(ground.left, ground.top);
         if !seen.merged {
             self.size.push(seen.t, f64::from(seen.rect.scale()), edges.whole(), windows.size_us);
             self.velocity.push(seen.t, edges, &windows.velocity);

@@ -29,7 +29,7 @@ pub(super) struct Sieve {
     tracks: Vec<Grain>,
 }
 
-/// One track, in pixels and pixels per second.
+/// One track, in pixels and pixels per second; centres are told from that of the first, since the ground may be far away.
 #[derive(Clone, Copy)]
 struct Grain {
     left: f32,
@@ -47,6 +47,7 @@ struct Grain {
 impl Sieve {
     /// Of these tracks, in their order.
     pub(super) fn new(glances: &[Glance]) -> Self {
+        let (x, y) = glances.first().map_or((0.0, 0.0), |glance| glance.centre);
         let grain = |glance: &Glance| {
             let (vx, vy) = glance.velocity.unwrap_or((0.0, 0.0));
             let rect = &glance.rect;
@@ -55,8 +56,8 @@ impl Sieve {
                 right: rect.right(),
                 top: rect.top,
                 bottom: rect.bottom(),
-                x: glance.centre.0 as f32,
-                y: glance.centre.1 as f32,
+                x: (glance.centre.0 - x) as f32,
+                y: (glance.centre.1 - y) as f32,
                 vx: vx as f32,
                 vy: vy as f32,
                 speed_square: glance.speed_square as f32,

@@ -1,7 +1,7 @@
 //! Where a track was over the last seconds, on a grid of time that does not depend on the frame rate.
 
+use crate::ground::GroundBox;
 use std::ops::Range;
-use vokg_engine::geometry::Rect;
 use vokg_engine::time::Micros;
 
 /// Step of the grid.
@@ -34,9 +34,9 @@ impl Trail {
     pub(super) const NONE: &Self = &Self { ring: Vec::new(), steps: 0..0, sighting: None };
 
     /// Adds a sighting later than the one before. A pause longer than `pause_us` begins the trail anew.
-    pub(super) fn push(&mut self, t: Micros, rect: &Rect, pause_us: Micros) {
-        let (x, y) = rect.centre();
-        let now = Point { centre: (x.into(), y.into()), bottom: rect.bottom().into() };
+    pub(super) fn push(&mut self, t: Micros, ground: impl Into<GroundBox>, pause_us: Micros) {
+        let ground = ground.into();
+        let now = Point { centre: ground.centre(), bottom: ground.bottom() };
         let before = self.sighting.replace((t, now)).filter(|(then, _)| then + pause_us >= t);
         let Some((then, before)) = before else {
             let next = t.div_ceil(STEP_US);
@@ -86,6 +86,7 @@ impl Trail {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use vokg_engine::geometry::Rect;
 
     fn trail(period_us: Micros, to_us: Micros) -> Trail {
         let mut trail = Trail::default();
