@@ -4,7 +4,7 @@
 //! somebody is close to what was left, is taken out of it; so who put it down may leave the picture, or break into several
 //! tracks, and what counts is when the object was not beside it.
 
-use super::config::Hold;
+use super::config::{Hold, MeasureConfig};
 use super::pair::{End, Pair};
 use super::relation::{Judgement, Reach, Relation};
 use schemars::JsonSchema;
@@ -52,7 +52,7 @@ impl Relation for Abandoned {
         RelationKind::ABANDONED
     }
 
-    fn rule(&self) -> IntervalRule {
+    fn rule(&self, _measure: &MeasureConfig) -> IntervalRule {
         IntervalRule { without: Some(BESIDE), ..self.bounds.hold.rule(false) }
     }
 
@@ -77,7 +77,7 @@ impl Relation for Beside {
         BESIDE
     }
 
-    fn rule(&self) -> IntervalRule {
+    fn rule(&self, _measure: &MeasureConfig) -> IntervalRule {
         IntervalRule { internal: true, ..IntervalRule::PLAIN }
     }
 
@@ -188,8 +188,9 @@ mod tests {
 
     #[test]
     fn it_must_last_ten_seconds_without_anybody_beside() {
-        let rule = Abandoned::new(&RelateConfig::default().abandoned).rule();
+        let (bounds, measure) = (RelateConfig::default().abandoned, MeasureConfig::default());
+        let rule = Abandoned::new(&bounds).rule(&measure);
         assert_eq!((rule.hold_on_us, rule.hold_off_us, rule.without), (10 * SECOND_US, SECOND_US, Some(BESIDE)));
-        assert!(Beside::new(&RelateConfig::default().abandoned).rule().internal);
+        assert!(Beside::new(&bounds).rule(&measure).internal);
     }
 }

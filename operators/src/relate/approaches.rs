@@ -1,6 +1,6 @@
 //! APPROACHES: a thing moves towards another that does not run away.
 
-use super::config::Hold;
+use super::config::{Hold, MeasureConfig};
 use super::pair::{End, Pair};
 use super::relation::{Judgement, Reach, Relation, confidence};
 use schemars::JsonSchema;
@@ -28,8 +28,8 @@ impl Relation for Approaches {
         RelationKind::APPROACHES
     }
 
-    fn rule(&self) -> IntervalRule {
-        IntervalRule { delay_us: Pair::DELAY_US, ..self.bounds.hold.rule(false) }
+    fn rule(&self, measure: &MeasureConfig) -> IntervalRule {
+        IntervalRule { delay_us: measure.delay_us(), ..self.bounds.hold.rule(false) }
     }
 
     fn reach(&self) -> Reach {

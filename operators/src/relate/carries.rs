@@ -1,6 +1,6 @@
 //! CARRIES: a thing takes a smaller one along.
 
-use super::config::Hold;
+use super::config::{Hold, MeasureConfig};
 use super::pair::Pair;
 use super::relation::{Judgement, Reach, Relation, confidence};
 use schemars::JsonSchema;
@@ -24,8 +24,8 @@ impl Relation for Carries {
         RelationKind::CARRIES
     }
 
-    fn rule(&self) -> IntervalRule {
-        IntervalRule { delay_us: Pair::STEADY_DELAY_US, ..self.bounds.hold.rule(false) }
+    fn rule(&self, measure: &MeasureConfig) -> IntervalRule {
+        IntervalRule { delay_us: measure.steady_delay_us(), ..self.bounds.hold.rule(false) }
     }
 
     fn reach(&self) -> Reach {

@@ -1,6 +1,6 @@
 //! CHASES: a thing runs after another that runs away.
 
-use super::config::Hold;
+use super::config::{Hold, MeasureConfig};
 use super::pair::{End, Pair};
 use super::relation::{Judgement, Reach, Relation};
 use super::trail::STEP_US;
@@ -56,7 +56,7 @@ impl Relation for Chases {
         RelationKind::CHASES
     }
 
-    fn rule(&self) -> IntervalRule {
+    fn rule(&self, _measure: &MeasureConfig) -> IntervalRule {
         IntervalRule { delay_us: (self.window / 2 + HALF) * STEP_US, ..self.bounds.hold.rule(false) }
     }
 

@@ -25,7 +25,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use vokg_engine::evidence::{IntervalRule, RelationKind};
 use vokg_engine::id::ZoneId;
-use vokg_engine::time::micros_from_secs;
+use vokg_engine::time::{Micros, micros_from_secs};
 
 /// How relations are judged. The defaults are the definitions of the documentation.
 #[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
@@ -75,7 +75,7 @@ impl RelateConfig {
 
     /// The rules of any relations, and of the zones and INFLUENCES of this configuration.
     pub fn rules_of(&self, registry: &Registry) -> Rules {
-        let mut rules = Rules::from(registry.rules());
+        let mut rules = Rules::from(registry.rules(&self.measure));
         let hold = Hold::new(self.zone_hold.on_secs, self.zone_hold.off_secs).rule(false);
         for kind in [RelationKind::IN, RelationKind::LOITERS, RelationKind::COUNT] {
             rules.insert(kind, hold);
@@ -147,6 +147,18 @@ pub struct MeasureConfig {
     /// What is this close to another, in sizes, may be hidden by it.
     #[schemars(range(min = 0.0, max = 100.0))]
     pub crowd_gap: f64,
+}
+
+impl MeasureConfig {
+    /// How far back velocities and mean boxes speak of, in microseconds: half of their window.
+    pub fn delay_us(&self) -> Micros {
+        micros_from_secs(self.velocity_secs) / 2
+    }
+
+    /// How far back the steady velocities speak of, in microseconds: half of their window.
+    pub fn steady_delay_us(&self) -> Micros {
+        micros_from_secs(self.steady_secs) / 2
+    }
 }
 
 impl Default for MeasureConfig {

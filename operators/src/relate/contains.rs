@@ -3,7 +3,7 @@
 //! The container counts with its box, not its mask: the masks of two things share no pixels, so a basket's mask has a
 //! hole where its contents are.
 
-use super::config::Hold;
+use super::config::{Hold, MeasureConfig};
 use super::pair::{End, Pair};
 use super::relation::{Judgement, Reach, Relation, confidence};
 use schemars::JsonSchema;
@@ -46,7 +46,7 @@ impl View {
     fn mean(pair: &Pair<'_>) -> Self {
         let area_ratio = pair.mean_area_px(End::B) / pair.mean_area_px(End::A).max(1.0);
         Self {
-            t_us: pair.t().saturating_sub(Pair::DELAY_US),
+            t_us: pair.t().saturating_sub(pair.delay_us()),
             share: pair.mean_share_inside(),
             area_ratio,
             noise: pair.mean_share_noise(),
@@ -59,8 +59,8 @@ impl Relation for Contains {
         RelationKind::CONTAINS
     }
 
-    fn rule(&self) -> IntervalRule {
-        IntervalRule { delay_us: Pair::DELAY_US, ..self.bounds.hold.rule(false) }
+    fn rule(&self, measure: &MeasureConfig) -> IntervalRule {
+        IntervalRule { delay_us: measure.delay_us(), ..self.bounds.hold.rule(false) }
     }
 
     fn reach(&self) -> Reach {

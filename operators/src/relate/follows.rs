@@ -4,7 +4,7 @@
 //! movement data", ICDM 2013, section 3): the mean distance between the way of the one and that of the other a lag before,
 //! at the best of the possible lags.
 
-use super::config::Hold;
+use super::config::{Hold, MeasureConfig};
 use super::pair::{End, Pair};
 use super::relation::{Judgement, Reach, Relation, confidence};
 use super::trail::{STEP_US, Trail};
@@ -88,7 +88,7 @@ impl Relation for Follows {
         RelationKind::FOLLOWS
     }
 
-    fn rule(&self) -> IntervalRule {
+    fn rule(&self, _measure: &MeasureConfig) -> IntervalRule {
         let delay_us = micros_from_secs(self.bounds.window_secs) / 2;
         IntervalRule { delay_us, ..self.bounds.hold.rule(false) }
     }

@@ -3,6 +3,7 @@
 //! Most pairs of a crowd call for none or for APPROACHES alone, so that each reach is tested once per pair for all
 //! relations that have it, without roots.
 
+use super::config::MeasureConfig;
 use super::pose::Pose;
 use super::relation::{Reach, Registry, Relation};
 use super::sieve::Bounds;
@@ -101,9 +102,9 @@ const GENEROUS: f64 = 1.0 - 1e-6;
 const BEHIND_COS_SQUARE: f64 = 0.04;
 
 impl Judges {
-    pub(super) fn new(registry: Registry) -> Self {
+    pub(super) fn new(registry: Registry, measure: &MeasureConfig) -> Self {
         let judged = |relation: Box<dyn Relation>| {
-            let (kind, rule, reach) = (relation.kind(), relation.rule(), relation.reach());
+            let (kind, rule, reach) = (relation.kind(), relation.rule(measure), relation.reach());
             Judged { relation, kind, rule, reach }
         };
         let all: Vec<Judged> = registry.into_relations().into_iter().map(judged).collect();
@@ -211,7 +212,7 @@ impl Judges {
 
 #[cfg(test)]
 mod tests {
-    use super::super::config::{MeasureConfig, RelateConfig};
+    use super::super::config::RelateConfig;
     use super::super::pose::{Motion, Windows};
     use super::super::sieve::Sieve;
     use super::super::testing::seen;
@@ -232,7 +233,7 @@ mod tests {
     }
 
     fn asked(a: &Pose, b: &Pose, held: &[(&str, bool, bool)]) -> Vec<(String, bool, bool)> {
-        let judges = Judges::new(Registry::builtin(&RelateConfig::default()));
+        let judges = Judges::new(Registry::builtin(&RelateConfig::default()), &MeasureConfig::default());
         let place = |kind: &str| judges.all.iter().position(|judged| judged.kind.as_str() == kind).unwrap();
         let held = held.iter().map(|(kind, forward, over)| {
             let relation = place(kind);
@@ -266,7 +267,7 @@ mod tests {
             walkers in prop::collection::vec(
                 (0f32..1500.0, 0f32..800.0, -90f32..90.0, -90f32..90.0), 2..12),
         ) {
-            let judges = Judges::new(Registry::builtin(&RelateConfig::default()));
+            let judges = Judges::new(Registry::builtin(&RelateConfig::default()), &MeasureConfig::default());
             let poses = walkers.iter().zip(1..).map(|((x, y, vx, vy), track)| pose(track, (*x, *y), (*vx, *vy)));
             let glances: Vec<Glance> = poses.map(|pose| Glance::from(&pose)).collect();
             let (sieve, mut may, mut asked) = (Sieve::new(&glances), Vec::new(), Vec::new());

@@ -1,6 +1,7 @@
 //! LEAVES: a thing moves away from another it was near.
 
 use super::approaches::{CERTAIN_SPEED, HeadingConfig, is_steady};
+use super::config::MeasureConfig;
 use super::pair::{End, Pair};
 use super::relation::{Judgement, Reach, Relation, confidence};
 use schemars::JsonSchema;
@@ -33,8 +34,8 @@ impl Relation for Leaves {
         RelationKind::LEAVES
     }
 
-    fn rule(&self) -> IntervalRule {
-        IntervalRule { delay_us: Pair::DELAY_US, ..self.bounds.hold.rule(false) }
+    fn rule(&self, measure: &MeasureConfig) -> IntervalRule {
+        IntervalRule { delay_us: measure.delay_us(), ..self.bounds.hold.rule(false) }
     }
 
     fn reach(&self) -> Reach {

@@ -1,6 +1,6 @@
 //! MEETS: two things come together and stay.
 
-use super::config::Hold;
+use super::config::{Hold, MeasureConfig};
 use super::pair::{End, Pair};
 use super::relation::{Judgement, Reach, Relation, confidence};
 use schemars::JsonSchema;
@@ -25,10 +25,10 @@ impl Relation for Meets {
         RelationKind::MEETS
     }
 
-    fn rule(&self) -> IntervalRule {
+    fn rule(&self, measure: &MeasureConfig) -> IntervalRule {
         let within_us = micros_from_secs(self.bounds.approach_within_secs);
         IntervalRule {
-            delay_us: Pair::STEADY_DELAY_US,
+            delay_us: measure.steady_delay_us(),
             after: Some(After { kind: RelationKind::APPROACHES, within_us }),
             ..self.bounds.hold.rule(true)
         }
@@ -111,7 +111,7 @@ mod tests {
 
     #[test]
     fn it_needs_an_approach_before_and_lasts_one_and_a_half_seconds() {
-        let rule = meets().rule();
+        let rule = meets().rule(&MeasureConfig::default());
         assert_eq!(rule.after, Some(After { kind: RelationKind::APPROACHES, within_us: 2 * SECOND_US }));
         assert_eq!((rule.symmetric, rule.hold_on_us, rule.hold_off_us), (true, 1_500_000, 600_000));
     }

@@ -1,6 +1,6 @@
 //! MOVES_WITH: two things move side by side.
 
-use super::config::Hold;
+use super::config::{Hold, MeasureConfig};
 use super::pair::{End, Pair};
 use super::relation::{Judgement, Reach, Relation, confidence};
 use schemars::JsonSchema;
@@ -24,8 +24,8 @@ impl Relation for MovesWith {
         RelationKind::MOVES_WITH
     }
 
-    fn rule(&self) -> IntervalRule {
-        IntervalRule { delay_us: Pair::STEADY_DELAY_US, ..self.bounds.hold.rule(true) }
+    fn rule(&self, measure: &MeasureConfig) -> IntervalRule {
+        IntervalRule { delay_us: measure.steady_delay_us(), ..self.bounds.hold.rule(true) }
     }
 
     fn reach(&self) -> Reach {

@@ -1,6 +1,6 @@
 //! NEAR: two things are close together, measured in their own sizes.
 
-use super::config::Hold;
+use super::config::{Hold, MeasureConfig};
 use super::pair::Pair;
 use super::relation::{Judgement, Reach, Relation, confidence};
 use schemars::JsonSchema;
@@ -24,8 +24,8 @@ impl Relation for Near {
         RelationKind::NEAR
     }
 
-    fn rule(&self) -> IntervalRule {
-        IntervalRule { delay_us: Pair::DELAY_US, ..self.bounds.hold.rule(true) }
+    fn rule(&self, measure: &MeasureConfig) -> IntervalRule {
+        IntervalRule { delay_us: measure.delay_us(), ..self.bounds.hold.rule(true) }
     }
 
     fn reach(&self) -> Reach {

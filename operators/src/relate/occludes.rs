@@ -1,6 +1,6 @@
 //! OCCLUDES: a thing hides part of another.
 
-use super::config::Hold;
+use super::config::{Hold, MeasureConfig};
 use super::pair::{End, Pair};
 use super::relation::{Judgement, Reach, Relation, confidence};
 use schemars::JsonSchema;
@@ -55,7 +55,7 @@ impl Relation for Occludes {
         RelationKind::OCCLUDES
     }
 
-    fn rule(&self) -> IntervalRule {
+    fn rule(&self, _measure: &MeasureConfig) -> IntervalRule {
         self.bounds.hold.rule(false)
     }
 

@@ -2,10 +2,11 @@
 
 use super::SpanChange;
 use super::candidates::Reaches;
+use super::config::MeasureConfig;
 use super::evidence::Evidence;
 use super::hidden::Hidden;
 use super::judges::{Ask, Glance, Judges};
-use super::pair::{Held, Pair, Shared};
+use super::pair::{Delays, Held, Pair, Shared};
 use super::pose::{Motion, Pose};
 use super::relation::{Judgement, Registry};
 use super::sieve::Sieve;
@@ -103,6 +104,7 @@ pub(super) struct Moment<'a> {
     pub(super) motions: &'a BTreeMap<TrackId, Motion>,
     /// The trails have grown since the frame before.
     pub(super) new_step: bool,
+    pub(super) delays: Delays,
 }
 
 impl Moment<'_> {
@@ -112,9 +114,9 @@ impl Moment<'_> {
 }
 
 impl Pairs {
-    pub(super) fn new(registry: Registry) -> Self {
+    pub(super) fn new(registry: Registry, measure: &MeasureConfig) -> Self {
         Self {
-            relations: Judges::new(registry),
+            relations: Judges::new(registry, measure),
             evidence: BTreeMap::new(),
             last_number: 0,
             lone: BTreeSet::new(),
@@ -360,7 +362,7 @@ fn judge_pair(
     moment: Moment<'_>,
     changes: &mut Changes,
 ) {
-    let shared = Shared::new(a, b, moment.t, moment.frame, held, moment.motions, moment.new_step);
+    let shared = Shared::new(a, b, held, &moment);
     for &Ask { relation: index, forward, reached } in asked {
         let judged = &relations.all[index];
         let (from, to) = if forward { (a, b) } else { (b, a) };

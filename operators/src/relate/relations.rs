@@ -4,6 +4,7 @@ use super::SpanChange;
 use super::candidates::Candidates;
 use super::config::RelateConfig;
 use super::hidden::{Before, Hidden, first_sightings};
+use super::pair::Delays;
 use super::pairs::{Changes, Moment, Pairs};
 use super::pose::{Motion, Pose, Windows};
 use super::relation::Registry;
@@ -27,6 +28,7 @@ const RECENT_MAX: usize = 240;
 /// the recent frames, and what began then is stated now, with its true beginning.
 pub struct Relations {
     windows: Windows,
+    delays: Delays,
     interpolate_us: Micros,
     replay_us: Micros,
     crowd_gap: f64,
@@ -66,12 +68,13 @@ impl Relations {
     pub fn with_registry(config: RelateConfig, registry: Registry) -> Self {
         Self {
             windows: Windows::new(&config.measure),
+            delays: Delays::new(&config.measure),
             interpolate_us: micros_from_secs(config.measure.interpolate_secs),
             replay_us: micros_from_secs(config.measure.replay_secs),
             crowd_gap: config.measure.crowd_gap,
             ground: Ground::default(),
             tracks: BTreeMap::new(),
-            pairs: Pairs::new(registry),
+            pairs: Pairs::new(registry, &config.measure),
             recent: VecDeque::new(),
             rhythm: Rhythm::default(),
             zones: Zones::new(&config),
@@ -91,6 +94,8 @@ impl Relations {
         let mut changes = Changes::default();
         self.ground.on_frame(frame);
         if frame.end {
+            self.hidden.tell_appeared(frame.t);
+            self.pairs.number(&mut self.hidden, &mut changes);
             self.pairs.end(frame.t, &mut changes);
             self.zones.on_frame(frame, 0, changes.stated());
             self.hidden.end(frame.t, changes.stated());
@@ -178,7 +183,7 @@ impl Relations {
             .iter()
             .map(|seen| {
                 let ground = self.ground.under(seen.t, &seen.rect);
-                self.tracks.entry(seen.track).or_default().observe(seen, &ground, frame.size, &self.windows)
+                self.tracks.entry(seen.track).or_default().observe(seen, ground, frame.size, &self.windows)
             })
             .collect();
 
@@ -197,7 +202,15 @@ impl Relations {
             }
         }
         let new_step = self.rhythm.last_us.is_none_or(|last| last / STEP_US != frame.t / STEP_US);
-        let moment = Moment { t: frame.t, frame: frame.size, poses: &poses, pause_us, motions: &self.tracks, new_step };
+        let moment = Moment {
+            t: frame.t,
+            frame: frame.size,
+            poses: &poses,
+            pause_us,
+            motions: &self.tracks,
+            new_step,
+            delays: self.delays,
+        };
         if self.tracks.len() > poses.len() || self.pairs.has_lone() {
             self.pairs.pause_unseen(moment, |_, _| true, changes);
         }
@@ -227,7 +240,7 @@ impl Relations {
             while let Some(seen) = earlier.next_if(|seen| seen.t <= past.t) {
                 let motion = self.tracks.entry(seen.track).or_default();
                 let ground = self.ground.under(seen.t, &seen.rect);
-                let mut pose = motion.observe(seen, &ground, past.frame, &self.windows);
+                let mut pose = motion.observe(seen, ground, past.frame, &self.windows);
                 let crowded = past.poses.iter().any(|other| is_crowd(&pose, other, self.crowd_gap));
                 motion.look(&mut pose, seen.t, past.frame, crowded);
                 // What is older than the recent frames fills the windows only.
@@ -236,8 +249,15 @@ impl Relations {
                     past.poses.insert(at, pose);
                 }
             }
-            let moment =
-                Moment { t: past.t, frame: past.frame, poses: &past.poses, pause_us, motions: &self.tracks, new_step };
+            let moment = Moment {
+                t: past.t,
+                frame: past.frame,
+                poses: &past.poses,
+                pause_us,
+                motions: &self.tracks,
+                new_step,
+                delays: self.delays,
+            };
             let involved = |a: TrackId, b: TrackId| is_new(a) || is_new(b);
             if let Some(before) = before.filter(|before| before.t + pause_us >= past.t) {
                 let pairs = &self.pairs;
