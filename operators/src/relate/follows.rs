@@ -53,9 +53,10 @@ impl Follows {
     }
 
     /// Mean distance between the ways at a lag, in pixels, over every `stride`th step of the window: of the centres or of
-    /// the feet, whichever fits better, since things of unlike heights share the ground.
-    fn error(&self, a: &Trail, b: &Trail, now: u64, lag: u64, stride: usize) -> Option<f64> {
-        let (mut centres, mut feet, mut count) = (0.0, 0.0, 0.0);
+    /// the feet, whichever fits better, since things of unlike heights share the ground. `None` also if it is more than `most`.
+    fn error(&self, (a, b): (&Trail, &Trail), now: u64, lag: u64, stride: usize, most: f64) -> Option<f64> {
+        let (mut centres, mut feet) = (0.0f64, 0.0f64);
+        let count = (self.window as usize / stride + 1) as f64;
         let (from, then) = (now.checked_sub(self.window)?, now.checked_sub(lag)?);
         let ways = a.back(from, now, stride)?.zip(b.back(then.checked_sub(self.window)?, then, stride)?);
         for (p, q) in ways {
@@ -63,7 +64,9 @@ impl Follows {
             let apart = |dy: f64| (dx * dx + dy * dy).sqrt();
             centres += apart(p.centre.1 - q.centre.1);
             feet += apart(p.bottom - q.bottom);
-            count += 1.0;
+            if centres.min(feet) / count > most {
+                return None;
+            }
         }
         Some(centres.min(feet) / count)
     }
@@ -71,15 +74,15 @@ impl Follows {
     /// The least error and its lag. A coarse look at all lags finds the neighbourhood, or that nothing is near `most`.
     fn best(&self, a: &Trail, b: &Trail, now: u64, most: f64) -> Option<(f64, u64)> {
         let coarse = (self.window / 2).max(1) as usize;
-        let least = |lags: std::ops::RangeInclusive<u64>, stride: usize| {
-            let errors = lags.filter_map(|lag| Some((self.error(a, b, now, lag, stride)?, lag)));
-            errors.min_by(|x, y| x.0.total_cmp(&y.0).then(x.1.cmp(&y.1)))
+        let least = |lags: std::ops::RangeInclusive<u64>, stride: usize, most: f64| {
+            lags.fold(None, |best: Option<(f64, u64)>, lag| {
+                let most = best.map_or(most, |(error, _)| error);
+                let error = self.error((a, b), now, lag, stride, most);
+                error.filter(|error| best.is_none_or(|best| *error < best.0)).map(|error| (error, lag)).or(best)
+            })
         };
-        let (error, about) = least(self.lags.clone(), coarse)?;
-        if error > HOPELESS * most {
-            return None;
-        }
-        least((about - 1).max(*self.lags.start())..=(about + 1).min(*self.lags.end()), 1)
+        let (_, about) = least(self.lags.clone(), coarse, HOPELESS * most)?;
+        least((about - 1).max(*self.lags.start())..=(about + 1).min(*self.lags.end()), 1, f64::INFINITY)
     }
 }
 

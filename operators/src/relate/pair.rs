@@ -58,8 +58,6 @@ pub(super) struct Shared<'a> {
     /// From the one to the other in the middle of the window of the velocity: what moves is compared with where it was then.
     line: (f64, f64),
     line_px: f64,
-    distance_px: f64,
-    box_gap_px: f64,
     gap: OnceCell<f64>,
     held: &'a [Held],
     motions: &'a BTreeMap<TrackId, Motion>,
@@ -87,7 +85,6 @@ impl<'a> Shared<'a> {
     /// `held` tells what held between the two, in either direction.
     pub(super) fn new(a: &Pose, b: &Pose, held: &'a [Held], moment: &Moment<'a>) -> Self {
         let line = between(a.mean.centre(), b.mean.centre());
-        let distance = between(a.centre, b.centre);
         Self {
             t: moment.t,
             frame: moment.frame,
@@ -95,8 +92,6 @@ impl<'a> Shared<'a> {
             size_px: a.pair_size_px(b),
             line,
             line_px: length(line),
-            distance_px: length(distance),
-            box_gap_px: f64::from(a.rect.gap(&b.rect)),
             gap: OnceCell::new(),
             held,
             motions: moment.motions,
@@ -189,7 +184,7 @@ impl<'a> Pair<'a> {
             let masks = self.a.mask.as_deref().zip(self.b.mask.as_deref()).filter(|_| self.measured());
             let between_masks = masks.zip(self.shared.frame).and_then(|((a, b), frame)| mask_gap(a, b, frame));
             // Cells are coarser than boxes: masks may seem closer than their boxes, but are not.
-            between_masks.unwrap_or(0.0).max(self.shared.box_gap_px) / self.shared.size_px
+            between_masks.unwrap_or(0.0).max(f64::from(self.a.rect.gap(&self.b.rect))) / self.shared.size_px
         })
     }
 
@@ -199,9 +194,14 @@ impl<'a> Pair<'a> {
         self.a.mean.gap(&self.b.mean) / self.shared.size_px
     }
 
+    /// The standard error of [`Pair::mean_gap`] in sizes, as measured from how both boxes jitter.
+    pub fn mean_gap_noise(&self) -> f64 {
+        self.a.place_noise_px.hypot(self.b.place_noise_px) / self.shared.size_px
+    }
+
     /// Distance of the centres in sizes.
     pub fn distance(&self) -> f64 {
-        self.shared.distance_px / self.shared.size_px
+        length(between(self.a.centre, self.b.centre)) / self.shared.size_px
     }
 
     /// Velocity of a track in sizes per second, right and down; `None` without enough sightings in the last half

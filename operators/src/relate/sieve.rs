@@ -23,6 +23,24 @@ pub(super) struct Bounds {
     pub(super) towards_cos: f32,
 }
 
+/// What of a pair goes through the sieve: whether it may be within the reach of a gap, one behind the other, or one on its way
+/// towards the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Through {
+    pub(super) near: bool,
+    pub(super) behind: bool,
+    pub(super) towards: bool,
+}
+
+impl Through {
+    /// What was not sifted.
+    pub(super) const ALL: Self = Self { near: true, behind: true, towards: true };
+
+    pub(super) fn any(self) -> bool {
+        self.near | self.behind | self.towards
+    }
+}
+
 /// The tracks of a frame, quantity by quantity.
 #[derive(Default)]
 pub(super) struct Sieve {
@@ -67,8 +85,8 @@ impl Sieve {
         Self { tracks: glances.iter().map(grain).collect() }
     }
 
-    /// For each track after the `i`th, whether both may call for something.
-    pub(super) fn row(&self, i: usize, bounds: &Bounds, may: &mut Vec<bool>) {
+    /// For each track after the `i`th, what both may call for.
+    pub(super) fn row(&self, i: usize, bounds: &Bounds, may: &mut Vec<Through>) {
         let a = self.tracks[i];
         may.clear();
         may.extend(self.tracks[i + 1..].iter().map(|b| {
@@ -92,7 +110,7 @@ impl Sieve {
             let b_towards = (b_comes >= 0.0)
                 & (b_square >= least)
                 & (b_square >= bounds.towards_cos * b.speed_square * distance_square);
-            near | behind | a_towards | b_towards
+            Through { near, behind, towards: a_towards | b_towards }
         }));
     }
 }
