@@ -179,6 +179,35 @@ impl Cell {
     }
 }
 
+impl Cell {
+    /// What was found on traps and is not so, with the best overlap in time with what is.
+    fn tell_false_on_traps(&self) {
+        let names: Vec<&str> = EPISODES.iter().filter(|episode| episode.trap).map(|episode| episode.name).collect();
+        let overlap = |x: &Fact, y: &Fact| {
+            let same = x.kind == y.kind && ((x.a, x.b) == (y.a, y.b) || (x.a, x.b) == (y.b, y.a));
+            let share = || vokg::eval::relations::temporal_iou((x.from_us, x.to_us), (y.from_us, y.to_us));
+            if same { share() } else { 0.0 }
+        };
+        for fact in &self.stated {
+            let best = self.truth.iter().map(|truth| overlap(truth, fact)).fold(0.0, f64::max);
+            if best >= 0.5 {
+                continue;
+            }
+            let clip = fact.a.unwrap_or(0) as usize / 100;
+            let secs = |us: Micros| us.saturating_sub(self.starts[clip]) as f64 / 1e6;
+            println!(
+                "trap {} {clip} {} {:?}-{:?} {:.2}-{:.2}, overlap {best:.2}",
+                names[clip % names.len()],
+                fact.kind,
+                fact.a.map(|a| a % 100),
+                fact.b.map(|b| b % 100),
+                secs(fact.from_us),
+                secs(fact.to_us)
+            );
+        }
+    }
+}
+
 /// What was not found and what is not so, of one relation, at 720p.
 fn tell_misses(cells: &BTreeMap<(usize, usize, usize), Cell>, (noise, rate): (usize, usize), kind: RelationKind) {
     let cell = &cells[&(noise, rate, 1)];
@@ -294,18 +323,7 @@ fn main() {
         let mut which: BTreeMap<String, u32> = BTreeMap::new();
         let lone: Vec<&Fact> = cell.stated.iter().filter(lone).collect();
         if !asked.kinds.is_empty() {
-            let names: Vec<&str> = EPISODES.iter().filter(|episode| episode.trap).map(|episode| episode.name).collect();
-            lone.iter().for_each(|fact| {
-                println!(
-                    "trap {} {} {:?} {:?} {:.2}-{:.2}",
-                    names[fact.a.unwrap_or(0) as usize / 100 % names.len()],
-                    fact.kind,
-                    fact.a.map(|a| a % 100),
-                    fact.b.map(|b| b % 100),
-                    fact.from_us as f64 / 1e6,
-                    fact.to_us as f64 / 1e6
-                );
-            });
+            cell.tell_false_on_traps();
         }
         lone.iter().for_each(|fact| *which.entry(fact.kind.to_string()).or_default() += 1);
         println!(
