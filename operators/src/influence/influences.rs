@@ -320,8 +320,8 @@ mod tests {
             most = most.max(asked(&influences).saturating_sub(before));
         }
         assert_eq!(most, 1, "of six questions, over fifty frames");
-        let decided: Vec<Micros> = told.iter().map(|(t, _)| t / 100_000).collect();
-        assert!(decided.contains(&170) && decided.contains(&220), "{decided:?}");
+        let late = told.iter().filter(|(t, _)| *t < 23_000_000).map(|(t, found)| t - found.to_us);
+        assert!(late.clone().count() > 0 && late.clone().all(|us| us > SPREAD_US / 2 && us <= SPREAD_US), "{told:?}");
         let of_window = |end_us: Micros| -> Vec<Influence> {
             told.iter().map(|(_, found)| *found).filter(|found| found.to_us == end_us).collect()
         };

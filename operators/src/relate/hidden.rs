@@ -262,7 +262,7 @@ impl Hidden {
     }
 
     /// Begins the evidence of those who came into sight in an earlier frame.
-    pub(super) fn tell_appeared(&mut self, t: Micros) {
+    fn tell_appeared(&mut self, t: Micros) {
         let hidings = &self.hidings;
         let is_told = |cover: TrackId, first_us: Micros| {
             let mut older = hidings.iter().filter(|(key, hiding)| key.1 == cover && hiding.since_us < first_us);
@@ -463,12 +463,16 @@ impl Hidden {
         }
     }
 
-    /// Ends everything at `t`, the end of the stream.
+    /// Ends everything at `t`, the end of the stream; what has no number yet is still to be stated.
     pub(super) fn end(&mut self, t: Micros, out: &mut Vec<SpanChange>) {
+        self.tell_appeared(t);
         let hidings = self.hidings.values_mut();
         let held = hidings.flat_map(|hiding| [&mut hiding.occludes, &mut hiding.hidden]).flatten();
         let appeared = self.appeared.values_mut().filter_map(|appeared| appeared.evidence.as_mut());
-        held.chain(appeared).for_each(|evidence| evidence.end(t, out));
+        for evidence in held.chain(appeared) {
+            evidence.end(t, out);
+            self.over.extend(evidence.unstated());
+        }
         (self.hidings, self.appeared) = Default::default();
     }
 

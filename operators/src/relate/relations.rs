@@ -48,6 +48,8 @@ struct Recent {
     t: Micros,
     frame: Option<Size>,
     poses: Vec<Pose>,
+    /// The trails had grown since the frame before.
+    new_step: bool,
 }
 
 /// The times of the last frames.
@@ -94,11 +96,10 @@ impl Relations {
         let mut changes = Changes::default();
         self.ground.on_frame(frame);
         if frame.end {
-            self.hidden.tell_appeared(frame.t);
-            self.pairs.number(&mut self.hidden, &mut changes);
             self.pairs.end(frame.t, &mut changes);
             self.zones.on_frame(frame, 0, changes.stated());
             self.hidden.end(frame.t, changes.stated());
+            self.pairs.number(&mut self.hidden, &mut changes);
             self.influence(frame, &mut changes);
             self.tracks.clear();
             self.recent.clear();
@@ -125,7 +126,8 @@ impl Relations {
             let is_new = |track: TrackId| frame.confirmed.iter().any(|seen| seen.track == track);
             self.lose(frame.t, &seen, pause_us, |a, b| is_new(a) || is_new(b));
         }
-        let poses = self.judge(frame, pause_us, &mut changes);
+        let new_step = self.rhythm.last_us.is_none_or(|last| last / STEP_US != frame.t / STEP_US);
+        let poses = self.judge(frame, pause_us, new_step, &mut changes);
         self.hidden.step(frame.t, &poses, pause_us, |_, _| true, changes.stated());
         for first in newcomers {
             let cover_at =
@@ -136,7 +138,7 @@ impl Relations {
         let pairs = &mut self.pairs;
         self.zones.number(|| pairs.next_number(), changes.stated());
         self.influence(frame, &mut changes);
-        self.remember(Recent { t: frame.t, frame: frame.size, poses });
+        self.remember(Recent { t: frame.t, frame: frame.size, poses, new_step });
         self.rhythm.tick(frame.t);
         changes.into_stated()
     }
@@ -175,7 +177,7 @@ impl Relations {
     }
 
     /// Judges what is seen in this frame.
-    fn judge(&mut self, frame: &TrackedFrame, pause_us: Micros, changes: &mut Changes) -> Vec<Pose> {
+    fn judge(&mut self, frame: &TrackedFrame, pause_us: Micros, new_step: bool, changes: &mut Changes) -> Vec<Pose> {
         let mut seen: Vec<&Observation> = frame.seen.iter().collect();
         seen.sort_by_key(|observation| observation.track);
         seen.dedup_by_key(|observation| observation.track);
@@ -201,7 +203,6 @@ impl Relations {
                 motion.look(pose, frame.t, frame.size, crowded);
             }
         }
-        let new_step = self.rhythm.last_us.is_none_or(|last| last / STEP_US != frame.t / STEP_US);
         let moment = Moment {
             t: frame.t,
             frame: frame.size,
@@ -232,11 +233,8 @@ impl Relations {
         new.dedup();
         let is_new = |track: TrackId| new.binary_search(&track).is_ok();
 
-        let mut last_us = None;
         let mut before: Option<Before<'_>> = None;
         for past in &mut self.recent {
-            let new_step = last_us.is_none_or(|last: Micros| last / STEP_US != past.t / STEP_US);
-            last_us = Some(past.t);
             while let Some(seen) = earlier.next_if(|seen| seen.t <= past.t) {
                 let motion = self.tracks.entry(seen.track).or_default();
                 let ground = self.ground.under(seen.t, &seen.rect);
@@ -255,7 +253,7 @@ impl Relations {
                 poses: &past.poses,
                 pause_us,
                 motions: &self.tracks,
-                new_step,
+                new_step: past.new_step,
                 delays: self.delays,
             };
             let involved = |a: TrackId, b: TrackId| is_new(a) || is_new(b);

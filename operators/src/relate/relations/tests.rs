@@ -45,7 +45,7 @@ fn a_longer_window_is_dated_back_by_half_of_itself() {
         let spans = run(&mut Relations::new(config), &frames);
         let near = spans.iter().find(|span| span.kind == RelationKind::NEAR).unwrap();
         let to_us = near.to_us.unwrap();
-        assert!(to_us.abs_diff(3_250_000) <= 100_000, "{velocity_secs}: {to_us}");
+        assert!(to_us.abs_diff(3_250_000) <= 150_000, "{velocity_secs}: {to_us}");
     }
 }
 
