@@ -42,7 +42,7 @@ impl Relation for Near {
             // refuted stays near, but gains no confidence.
             return if was_on { Judgement::On(0.0) } else { Judgement::Off };
         }
-        if was_on || gap <= self.bounds.on_gap {
+        if was_on || gap + self.bounds.on_sure * pair.mean_gap_noise() <= self.bounds.on_gap {
             return Judgement::On(confidence(gap, self.bounds.on_gap, 0.0));
         }
         Judgement::Off
@@ -59,20 +59,25 @@ pub struct NearConfig {
     /// Ends at a gap of at least this, in sizes.
     #[schemars(range(min = 0.0, max = 100.0))]
     pub off_gap: f64,
+    /// Begins so many standard errors of the gap, as measured from how the boxes jitter, below its bound, for noise not to begin
+    /// what then goes on.
+    #[schemars(range(min = 0.0, max = 10.0))]
+    pub on_sure: f64,
     /// How long.
     pub hold: Hold,
 }
 
 impl Default for NearConfig {
     fn default() -> Self {
-        Self { on_gap: 0.5, off_gap: 0.75, hold: Hold::new(0.4, 0.4) }
+        Self { on_gap: 0.5, off_gap: 0.75, on_sure: 1.0, hold: Hold::new(0.4, 0.4) }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{clip, held, seen};
+    use super::super::testing::{Chance, clip, held, seen};
     use super::*;
+    use std::cell::RefCell;
     use vokg_engine::observation::Observation;
 
     fn near() -> Near {
@@ -95,6 +100,25 @@ mod tests {
         let spans = held(near(), &clip(5.0, |s| at_gap(gap(s))));
         let [(1, 2, from, Some(to))] = spans[..] else { panic!("{spans:?}") };
         assert!((800..950).contains(&from) && (3900..4100).contains(&to), "{spans:?}");
+    }
+
+    #[test]
+    fn noise_does_not_begin_what_is_just_beyond_the_bound() {
+        // Boxes of 20 pixels with 5 % noise, at a gap 2 % of a size beyond the bound; a clear gap is near all the same.
+        let spans = |gap: f64| {
+            let held = |seed| {
+                let chance = RefCell::new(Chance::new(seed));
+                let noisy = |mut sighting: Observation| {
+                    let mut off = || chance.borrow_mut().normal() as f32;
+                    (sighting.rect.left, sighting.rect.top) = (sighting.rect.left + off(), sighting.rect.top + off());
+                    sighting
+                };
+                held(near(), &clip(8.0, |_| at_gap(gap).into_iter().map(noisy).collect())).len()
+            };
+            (0..20).map(held).sum::<usize>()
+        };
+        let (beyond, within) = (spans(0.52 * 20.0), spans(0.40 * 20.0));
+        assert!(beyond <= 12 && within == 20, "{beyond} {within}");
     }
 
     #[test]
