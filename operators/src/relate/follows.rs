@@ -7,7 +7,7 @@
 use super::config::{Hold, MeasureConfig};
 use super::pair::{End, Pair};
 use super::relation::{Judgement, Reach, Relation, confidence};
-use super::trail::{STEP_US, Trail};
+use super::trail::{Known, STEP_US};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use vokg_engine::evidence::{IntervalRule, RelationKind};
@@ -54,7 +54,7 @@ impl Follows {
 
     /// Mean distance between the ways at a lag, in pixels, over every `stride`th step of the window: of the centres or of
     /// the feet, whichever fits better, since things of unlike heights share the ground. `None` also if it is more than `most`.
-    fn error(&self, (a, b): (&Trail, &Trail), now: u64, lag: u64, stride: usize, most: f64) -> Option<f64> {
+    fn error(&self, (a, b): (Known<'_>, Known<'_>), now: u64, lag: u64, stride: usize, most: f64) -> Option<f64> {
         let (mut centres, mut feet) = (0.0f64, 0.0f64);
         let count = (self.window as usize / stride + 1) as f64;
         let (from, then) = (now.checked_sub(self.window)?, now.checked_sub(lag)?);
@@ -72,7 +72,7 @@ impl Follows {
     }
 
     /// The least error and its lag. A coarse look at all lags finds the neighbourhood, or that nothing is near `most`.
-    fn best(&self, a: &Trail, b: &Trail, now: u64, most: f64) -> Option<(f64, u64)> {
+    fn best(&self, a: Known<'_>, b: Known<'_>, now: u64, most: f64) -> Option<(f64, u64)> {
         let coarse = (self.window / 2).max(1) as usize;
         let least = |lags: std::ops::RangeInclusive<u64>, stride: usize, most: f64| {
             lags.fold(None, |best: Option<(f64, u64)>, lag| {

@@ -4,7 +4,7 @@ use super::config::MeasureConfig;
 use super::mask_gap::mask_gap;
 use super::pairs::Moment;
 use super::pose::{Motion, Pose};
-use super::trail::Trail;
+use super::trail::{Known, Trail};
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use vokg_engine::evidence::RelationKind;
@@ -292,8 +292,9 @@ impl<'a> Pair<'a> {
     }
 
     /// Where a track was over the last seconds.
-    pub(super) fn trail(&self, end: End) -> &Trail {
-        self.shared.motions.get(&self.track(end)).map_or(Trail::NONE, Motion::trail)
+    pub(super) fn trail(&self, end: End) -> Known<'_> {
+        let pose = self.pose(end);
+        Known::new(self.shared.motions.get(&pose.track).map_or(Trail::NONE, Motion::trail), pose.trail_end)
     }
 
     /// A track's own size in pixels: the running median of the square root of its area.

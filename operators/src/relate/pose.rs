@@ -42,6 +42,8 @@ pub(super) struct Pose {
     pub(super) since_us: Micros,
     /// When it last stood, by its own size.
     pub(super) stood_us: Option<Micros>,
+    /// The first step its trail does not know yet.
+    pub(super) trail_end: u64,
     /// It lies where another left it.
     pub(super) left: bool,
     pub(super) score: f64,
@@ -173,6 +175,7 @@ impl Motion {
             first_us,
             since_us: self.since_us,
             stood_us: self.stood_us,
+            trail_end: self.trail.end(),
             left: false,
             score: f64::from(seen.score).clamp(0.0, 1.0),
             visible: seen.visible.map(|visible| visible_in_frame(visible, &seen.rect, frame)),

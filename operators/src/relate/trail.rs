@@ -75,11 +75,46 @@ impl Trail {
         known.then(|| (from..=to).rev().step_by(stride).map(|step| &self.ring[step as usize % RING]))
     }
 
+    /// The step after the last that is known.
+    pub(super) fn end(&self) -> u64 {
+        self.steps.end
+    }
+
     /// Mean velocity over so many steps up to `step`, in pixels per second.
     pub(super) fn velocity(&self, step: u64, over: u64) -> Option<(f64, f64)> {
         let (from, to) = (self.at(step.checked_sub(over)?)?, self.at(step)?);
         let secs = over as f64 * STEP_US as f64 / 1e6;
         Some(((to.centre.0 - from.centre.0) / secs, (to.centre.1 - from.centre.1) / secs))
+    }
+}
+
+/// A trail as far as it was known at some moment: who is confirmed late meets trails that have grown since.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Known<'a> {
+    trail: &'a Trail,
+    end: u64,
+}
+
+impl<'a> Known<'a> {
+    /// The trail up to before the step `end`.
+    pub(super) fn new(trail: &'a Trail, end: u64) -> Self {
+        Self { trail, end }
+    }
+
+    /// As [`Trail::at`].
+    pub(super) fn at(&self, step: u64) -> Option<&'a Point> {
+        self.trail.at(step).filter(|_| step < self.end)
+    }
+
+    /// As [`Trail::back`].
+    pub(super) fn back(&self, from: u64, to: u64, stride: usize) -> Option<impl Iterator<Item = &'a Point>> {
+        let trail: &'a Trail = self.trail;
+        trail.back(from, to, stride).filter(|_| to < self.end)
+    }
+
+    /// As [`Trail::velocity`].
+    pub(super) fn velocity(&self, step: u64, over: u64) -> Option<(f64, f64)> {
+        self.trail.velocity(step, over).filter(|_| step < self.end)
     }
 }
 
