@@ -104,7 +104,7 @@ mod tests {
 
     #[test]
     fn noise_does_not_begin_what_is_just_beyond_the_bound() {
-        // Boxes of 20 pixels with 5 % noise, at a gap 2 % of a size beyond the bound; a clear gap is near all the same.
+        // Boxes of 20 pixels with 5 % noise come to a gap 3 % of a size beyond the bound; a clear gap is near all the same.
         let spans = |gap: f64| {
             let held = |seed| {
                 let chance = RefCell::new(Chance::new(seed));
@@ -113,12 +113,13 @@ mod tests {
                     (sighting.rect.left, sighting.rect.top) = (sighting.rect.left + off(), sighting.rect.top + off());
                     sighting
                 };
-                held(near(), &clip(8.0, |_| at_gap(gap).into_iter().map(noisy).collect())).len()
+                held(near(), &clip(8.0, |s| at_gap(gap + 10.0 * (1.0 - s).max(0.0)).into_iter().map(noisy).collect()))
+                    .len()
             };
             (0..20).map(held).sum::<usize>()
         };
-        let (beyond, within) = (spans(0.52 * 20.0), spans(0.40 * 20.0));
-        assert!(beyond <= 12 && within == 20, "{beyond} {within}");
+        let (beyond, within) = (spans(0.53 * 20.0), spans(0.40 * 20.0));
+        assert!(beyond <= 10 && within == 20, "{beyond} {within}");
     }
 
     #[test]
