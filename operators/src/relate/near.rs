@@ -109,7 +109,7 @@ mod tests {
             let held = |seed| {
                 let chance = RefCell::new(Chance::new(seed));
                 let noisy = |mut sighting: Observation| {
-                    let mut off = || chance.borrow_mut().normal() as f32;
+                    let off = || chance.borrow_mut().normal() as f32;
                     (sighting.rect.left, sighting.rect.top) = (sighting.rect.left + off(), sighting.rect.top + off());
                     sighting
                 };
