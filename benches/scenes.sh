@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # What is found in each synthetic scene: F1 of its relations from true boxes, and what is left of it after encoding,
-# decoding, segmentation and tracking.
+# decoding, segmentation and tracking; then the same, in sum, of random scenes that tuned nothing.
+# usage: benches/scenes.sh [SCENE | seed-NUMBER]...
 cd "$(dirname "$0")/.."
 . benches/lib.sh
 dir=$work/scenes
@@ -10,7 +11,9 @@ python3 - "$vokg" "$dir" "$@" <<'PY'
 import json, shutil, subprocess, sys
 vokg, folder, wanted = sys.argv[1], sys.argv[2], sys.argv[3:]
 call = lambda *a: subprocess.run([vokg, *a], check=True, capture_output=True, text=True).stdout
-scenes = wanted or [line.split()[0] for line in call("synth", "--scene", "list").splitlines()]
+named = [line.split()[0] for line in call("synth", "--scene", "list").splitlines()]
+random = [f"seed-{seed}" for seed in range(200, 220)] # they tuned nothing
+groups = {"asked for": wanted} if wanted else {"named scenes": named, "random scenes": random}
 def zones(truth, path): # the zones of the truth as a configuration
     truth, text = json.load(open(truth)), ""
     share = lambda corners: [[round(min(max(v / side, 0), 1), 6) for v, side in zip(c, truth["size"])] for c in corners]
@@ -20,28 +23,48 @@ def zones(truth, path): # the zones of the truth as a configuration
     for l in truth.get("lines", []):
         text += f"[[relate.lines]]\nid = {l['id']}\nends = {share(l['ends'])}\n"
     open(path, "w").write(text)
-total = {group: [0, 0, 0] for group in ("relations", "relations_moved", "relations_unmoved")}
-print(f"{'scene':18} {'objects':>9} {'IDF1':>6}   relation      truth   F1 true boxes   F1 pixels")
-for scene in scenes:
-    clip, truth, mot, facts, data = (f"{folder}/{scene}{end}" for end in (".mp4", ".json", ".txt", ".jsonl", "-data"))
-    call("synth", "--scene", scene, "--out", clip, "--truth", truth, "--mot", mot)
-    config = f"{folder}/{scene}.toml"
-    zones(truth, config)
-    call("relate", "--config", config, "--tracks", mot, "--fps", "25", "--size", "1280x720", "--out", facts)
-    shutil.rmtree(data, ignore_errors=True)
-    call("run", clip, "--config", config, "--data", data, "-q")
-    boxes = json.loads(call("eval", "--facts", facts, "--truth", truth, "--json"))["relations"]["by_kind"]
-    evaluation = json.loads(call("eval", "--data", data, "--truth", truth, "--json"))
-    for group, counts in total.items():
-        for i, name in enumerate(("truth", "predicted", "hits")):
-            counts[i] += evaluation[group]["micro"][name]
-    pixels, who = evaluation["relations"]["by_kind"], evaluation["identity"]
-    head = f"{scene:18} {who['objects']:4}/{who['objects_true']:<4} {who['idf1']:6.2f}"
-    none = {"truth": 0, "f1": 1.0}
-    for kind in sorted(set(boxes) | set(pixels)) or ["-"]:
-        b, p = boxes.get(kind, none), pixels.get(kind, none)
-        print(f"{head:35}   {kind:12} {max(b['truth'], p['truth']):6} {b['f1']:15.2f} {p['f1']:11.2f}")
-        head = ""
-for group, (truth, predicted, hits) in total.items():
-    print(f"{group}: {hits} hits of {truth} true and {predicted} stated, F1 {2 * hits / max(truth + predicted, 1):.3f}")
+def parked(truth): # how many things are never half of their size away from where they were first seen
+    def moved(boxes):
+        places = [(l + w / 2, t + h / 2, (w * h) ** 0.5) for _, l, t, w, h, _ in boxes]
+        x, y, _ = places[0]
+        return any(((a - x) ** 2 + (b - y) ** 2) ** 0.5 >= size / 2 for a, b, size in places)
+    return sum(not moved(o["boxes"]) for o in truth["objects"] if o["boxes"])
+for group, scenes in groups.items():
+    total = {name: [0, 0, 0] for name in ("relations", "relations_moved", "relations_unmoved")}
+    idf1, idf1_moved, exact, unparked = [], [], 0, 0
+    print(f"{group:18} {'objects':>9} {'IDF1':>6}   relation      truth   F1 true boxes   F1 pixels")
+    for scene in scenes:
+        clip, truth, mot, facts, data = (f"{folder}/{scene}{end}" for end in (".mp4", ".json", ".txt", ".jsonl", "-data"))
+        what = ["--seed", scene[5:]] if scene.startswith("seed-") else ["--scene", scene]
+        call("synth", *what, "--out", clip, "--truth", truth, "--mot", mot)
+        config = f"{folder}/{scene}.toml"
+        zones(truth, config)
+        call("relate", "--config", config, "--tracks", mot, "--fps", "25", "--size", "1280x720", "--out", facts)
+        shutil.rmtree(data, ignore_errors=True)
+        call("run", clip, "--config", config, "--data", data, "-q")
+        boxes = json.loads(call("eval", "--facts", facts, "--truth", truth, "--json"))["relations"]["by_kind"]
+        evaluation = json.loads(call("eval", "--data", data, "--truth", truth, "--json"))
+        for name, counts in total.items():
+            for i, key in enumerate(("truth", "predicted", "hits")):
+                counts[i] += evaluation[name]["micro"][key]
+        pixels, who = evaluation["relations"]["by_kind"], evaluation["identity"]
+        idf1.append(who["idf1"])
+        idf1_moved.append(evaluation["identity_moved"]["idf1"])
+        if not parked(json.load(open(truth))):
+            unparked += 1
+            exact += who["objects"] == who["objects_true"]
+        head = f"{scene:18} {who['objects']:4}/{who['objects_true']:<4} {who['idf1']:6.2f}"
+        if group == "random scenes":
+            print(head, flush=True)
+            continue
+        none = {"truth": 0, "f1": 1.0}
+        for kind in sorted(set(boxes) | set(pixels)) or ["-"]:
+            b, p = boxes.get(kind, none), pixels.get(kind, none)
+            print(f"{head:35}   {kind:12} {max(b['truth'], p['truth']):6} {b['f1']:15.2f} {p['f1']:11.2f}", flush=True)
+            head = ""
+    for name, (truth, predicted, hits) in total.items():
+        print(f"{name}: {hits} hits of {truth} true and {predicted} stated, F1 {2 * hits / max(truth + predicted, 1):.3f}")
+    mean = lambda values: sum(values) / max(len(values), 1)
+    print(f"IDF1: mean {mean(idf1):.3f}, of what had moved before {mean(idf1_moved):.3f}")
+    print(f"number of objects exact in {exact} of {unparked} scenes without parked things")
 PY

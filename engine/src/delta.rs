@@ -32,6 +32,9 @@ impl From<ObjectId> for VertexKey {
 }
 
 impl VertexKey {
+    /// Every label a vertex can have.
+    pub const LABELS: [&'static str; 5] = ["Stream", "Object", "Gap", "Correction", "Zone"];
+
     /// The primary label, one and immutable per vertex.
     pub fn label(&self) -> &'static str {
         match self {

@@ -12,6 +12,7 @@ pub struct Size {
 
 impl Size {
     /// Number of pixels.
+    #[inline]
     pub fn area(self) -> u64 {
         u64::from(self.width) * u64::from(self.height)
     }
@@ -32,41 +33,49 @@ pub struct Rect {
 
 impl Rect {
     /// A box from its left top corner and its extent.
+    #[inline]
     pub fn new(left: f32, top: f32, width: f32, height: f32) -> Self {
         Self { left, top, width, height }
     }
 
     /// A box from its centre and its extent.
+    #[inline]
     pub fn from_centre(x: f32, y: f32, width: f32, height: f32) -> Self {
         Self { left: x - width / 2.0, top: y - height / 2.0, width, height }
     }
 
     /// Right edge.
+    #[inline]
     pub fn right(&self) -> f32 {
         self.left + self.width
     }
 
     /// Bottom edge.
+    #[inline]
     pub fn bottom(&self) -> f32 {
         self.top + self.height
     }
 
     /// Centre (x, y).
+    #[inline]
     pub fn centre(&self) -> (f32, f32) {
         (self.left + self.width / 2.0, self.top + self.height / 2.0)
     }
 
     /// Area in square pixels.
+    #[inline]
     pub fn area(&self) -> f32 {
         self.width * self.height
     }
 
     /// The size of a thing: the square root of the area of its box.
+    #[inline]
     pub fn scale(&self) -> f32 {
         self.area().sqrt()
     }
 
     /// Area common to both boxes.
+    #[inline]
     pub fn overlap(&self, other: &Self) -> f32 {
         let width = self.right().min(other.right()) - self.left.max(other.left);
         let height = self.bottom().min(other.bottom()) - self.top.max(other.top);
@@ -74,6 +83,7 @@ impl Rect {
     }
 
     /// Intersection over union, 0 where either box is empty.
+    #[inline]
     pub fn iou(&self, other: &Self) -> f32 {
         let overlap = self.overlap(other);
         let union = self.area() + other.area() - overlap;
@@ -81,12 +91,14 @@ impl Rect {
     }
 
     /// Shortest distance between the boxes in pixels, 0 where they touch or overlap.
+    #[inline]
     pub fn gap(&self, other: &Self) -> f32 {
         let (x, y) = self.apart(other);
         length(x, y)
     }
 
     /// How far the boxes are apart along each axis in pixels, 0 where they touch or overlap along it.
+    #[inline]
     pub fn apart(&self, other: &Self) -> (f32, f32) {
         let x = self.left.max(other.left) - self.right().min(other.right());
         let y = self.top.max(other.top) - self.bottom().min(other.bottom());
@@ -116,7 +128,7 @@ impl Rect {
 
     /// The box on the grid of 1/16 pixel that is stored and related, so that what is read back is what was decided on.
     pub fn quantised(&self) -> Self {
-        let q = |v: f32| (v * 16.0).round() / 16.0;
+        let q = |v: f32| rounded(v * 16.0) / 16.0;
         let (left, top) = (q(self.left), q(self.top));
         Self { left, top, width: q(self.right()) - left, height: q(self.bottom()) - top }
     }
@@ -177,6 +189,18 @@ pub fn length(x: f32, y: f32) -> f32 {
     (x * x + y * y).sqrt()
 }
 
+/// `f32::round`, which calls the system's library for every number on processors it cannot take for granted.
+fn rounded(value: f32) -> f32 {
+    const WHOLE_FROM: f32 = (1 << f32::MANTISSA_DIGITS) as f32;
+    if value.abs() < WHOLE_FROM {
+        let towards_zero = value as i32 as f32;
+        let away = if (value - towards_zero).abs() >= 0.5 { 1.0f32.copysign(value) } else { 0.0 };
+        (towards_zero + away).copysign(value)
+    } else {
+        value
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -195,6 +219,16 @@ mod tests {
         let (x, y) = there_and_back.unwrap_or(Affine::translation(9.0, 9.0)).apply(5.0, 7.0);
         assert!((x - 5.0).abs() < 1e-4 && (y - 7.0).abs() < 1e-4);
         assert!(Affine { m: [1.0, 2.0, 0.0, 2.0, 4.0, 0.0] }.inverse().is_none());
+    }
+
+    #[test]
+    fn numbers_are_rounded_as_the_library_does() {
+        let near = |bits: u32| (bits - 2..bits + 3).flat_map(|bits| [f32::from_bits(bits), -f32::from_bits(bits)]);
+        let halves = (0..4000u32).map(|n| (n as f32 / 2.0).to_bits().max(2));
+        let large = (80..255).map(|exponent| exponent << 23 | 0x55_5555);
+        for value in halves.chain(large).flat_map(near).chain([0.0, -0.0, f32::INFINITY]) {
+            assert_eq!(rounded(value).to_bits(), value.round().to_bits(), "{value}");
+        }
     }
 
     #[test]

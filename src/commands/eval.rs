@@ -58,6 +58,9 @@ fn read_facts(path: &Path) -> Result<Vec<Fact>, Failure> {
 
 fn text(evaluation: &Evaluation) -> String {
     let mut text = evaluation.identity.as_ref().map(identity_text).unwrap_or_default();
+    if let Some(moved) = &evaluation.identity_moved {
+        text.push_str(&format!("of what had moved before: IDF1 {:.3}, HOTA {:.3}\n", moved.idf1, moved.hota));
+    }
     text.push_str(&table("relation", &evaluation.relations));
     for (head, scores) in
         [("both moved before", &evaluation.relations_moved), ("others", &evaluation.relations_unmoved)]

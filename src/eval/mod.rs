@@ -31,6 +31,8 @@ pub struct Evaluation {
     pub tiou: f64,
     /// Boxes and identities; `None` where facts alone were compared.
     pub identity: Option<IdentityScore>,
+    /// The same of what had moved before: the true boxes of a thing until then count neither as missed nor as found.
+    pub identity_moved: Option<IdentityScore>,
     /// Relations that this version states.
     pub relations: RelationScores,
     /// Of these, the ones between things that had both moved before: both can be known by their motion.
@@ -45,28 +47,30 @@ pub fn evaluate(graph: &Graph, sightings: &[Sighting], truth: &Truth) -> Evaluat
     let frame = |t: Micros| (t as f64 * truth.fps / SECOND_US as f64).round() as u64;
     let stated: Vec<_> =
         sightings.iter().map(|s| identity::Sighting { frame: frame(s.t), id: s.object.0, rect: s.rect }).collect();
-    let true_boxes: Vec<_> = truth
-        .objects
-        .iter()
-        .flat_map(|object| object.boxes.iter().map(move |b| (object.id, b)))
+    let boxes = truth.objects.iter().flat_map(|object| object.boxes.iter().map(move |b| (object.id, b)));
+    let moved = Moved::of(truth);
+    let (had_moved, had_not): (Vec<_>, Vec<_>) = boxes
         .filter(|(_, b)| b.visible >= VISIBLE)
         .map(|(id, b)| {
             let rect = Rect::new(b.left, b.top, b.width, b.height);
-            identity::Sighting { frame: frame(b.t_us), id, rect }
+            (moved.by(id, b.t_us), identity::Sighting { frame: frame(b.t_us), id, rect })
         })
-        .collect();
-    let (identity, true_of) = identity::score(&stated, &true_boxes);
+        .partition(|(moved, _)| *moved);
+    let [had_moved, had_not] = [had_moved, had_not].map(|boxes| boxes.into_iter().map(|(_, b)| b).collect::<Vec<_>>());
+    let (identity, true_of) = identity::score(&stated, &[had_moved.as_slice(), &had_not].concat());
+    let (identity_moved, _) = identity::score(&identity::without_ignored(&stated, &had_moved, &had_not), &had_moved);
     let end_us = sightings.iter().map(|s| s.t).max().unwrap_or(0) + 1;
-    evaluation(&stated_facts(graph, &true_of, end_us), truth, end_us, Some(identity))
+    let facts = evaluation(&stated_facts(graph, &true_of, end_us), truth, end_us);
+    Evaluation { identity: Some(identity), identity_moved: Some(identity_moved), ..facts }
 }
 
 /// Compares facts whose ends are the numbers of the truth, such as those of `vokg relate` from true boxes.
 pub fn evaluate_facts(stated: &[Fact], truth: &Truth) -> Evaluation {
-    evaluation(stated, truth, 0, None)
+    evaluation(stated, truth, 0)
 }
 
 /// Scores facts, for the relations this version states, over what the truth covers and at least `end_us`.
-fn evaluation(stated: &[Fact], truth: &Truth, end_us: Micros, identity: Option<IdentityScore>) -> Evaluation {
+fn evaluation(stated: &[Fact], truth: &Truth, end_us: Micros) -> Evaluation {
     let rules = RelateConfig::default().rules();
     let symmetric: BTreeSet<_> = rules.kinds().filter(|(_, rule)| rule.symmetric).map(|(kind, _)| kind).collect();
     // No truth says whose movement foretells whose.
@@ -82,7 +86,8 @@ fn evaluation(stated: &[Fact], truth: &Truth, end_us: Micros, identity: Option<I
     };
     Evaluation {
         tiou: relations::HIT,
-        identity,
+        identity: None,
+        identity_moved: None,
         relations: comparison.scores(),
         relations_moved: comparison.scores_where(both_moved),
         relations_unmoved: comparison.scores_where(|fact| !both_moved(fact)),

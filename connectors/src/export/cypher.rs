@@ -7,7 +7,7 @@ use super::properties::{Properties, Property, decimal, decimal_ppm};
 use super::{ExportError, GraphView};
 use std::fmt;
 use std::io::{self, Write};
-use vokg_engine::delta::Edge;
+use vokg_engine::delta::{Edge, VertexKey};
 
 /// Elements merged by one statement, so that neither the statements nor their number grow without limit.
 const ROWS_PER_STATEMENT: usize = 500;
@@ -18,7 +18,7 @@ const ROWS_PER_STATEMENT: usize = 500;
 /// Those of `out`.
 pub fn write(out: &mut impl Write, view: &GraphView<'_>) -> Result<(), ExportError> {
     let GraphView { stream, graph, .. } = view;
-    for label in ["Stream", "Object", "Gap", "Correction"] {
+    for label in VertexKey::LABELS {
         let name = label.to_lowercase();
         writeln!(out, "CREATE CONSTRAINT {name}_id IF NOT EXISTS FOR (n:{label}) REQUIRE n.vokg_id IS UNIQUE;")?;
     }
@@ -123,6 +123,7 @@ impl fmt::Display for Quoted<'_> {
 mod tests {
     use super::super::delta_json::samples;
     use super::*;
+    use vokg_engine::id::ZoneId;
 
     fn script(view: &GraphView<'_>) -> String {
         let mut bytes = Vec::new();
@@ -135,6 +136,9 @@ mod tests {
         let (stream, graph) = (samples::stream(), samples::fold(&samples::story()));
         let script = script(&GraphView { stream: &stream, at_us: None, known_at: None, graph: &graph });
         assert_eq!(script.matches("\n  {id: ").count(), graph.vertices.len() + graph.edges.len());
+        for key in graph.vertices.keys().chain([&VertexKey::Zone(ZoneId(1))]) {
+            assert!(script.contains(&format!("FOR (n:{}) REQUIRE", key.label())), "{}", key.label());
+        }
         assert!(script.contains("MERGE (n:Object {vokg_id: row.id}) SET n += row.properties;"));
         assert!(script.contains("MERGE (a)-[r:NEAR {vokg_id: row.id}]->(b) SET r += row.properties;"));
         assert!(script.contains("tracks: [1, 3]"), "{script}");

@@ -8,32 +8,8 @@
 
 use super::candidates::Candidate;
 
-/// Matches rows and columns so that the sum of gains is greatest. Answers the column of each row.
-///
-/// `candidates` are ordered by row, name each pair once, and have gains of at least 0.
-pub(super) fn best_matching(rows: usize, columns: usize, candidates: &[Candidate]) -> Vec<Option<usize>> {
-    let mut matching = Matching {
-        candidates,
-        first: first_of_each_row(rows, candidates),
-        row_price: vec![0; rows],
-        column_price: vec![0; columns],
-        column_of: vec![None; rows],
-        row_of: vec![None; columns],
-        reached: Vec::new(),
-        place: vec![None; columns],
-    };
-    for row in 0..rows {
-        matching.add(row);
-    }
-    matching.column_of
-}
-
-fn first_of_each_row(rows: usize, candidates: &[Candidate]) -> Vec<usize> {
-    (0..=rows).map(|row| candidates.partition_point(|candidate| candidate.row < row)).collect()
-}
-
 /// A column that the present search can reach.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 struct Reached {
     column: usize,
     distance: i64,
@@ -41,8 +17,10 @@ struct Reached {
     settled: bool,
 }
 
-struct Matching<'a> {
-    candidates: &'a [Candidate],
+/// Matches rows and columns.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Matcher {
+    /// The first candidate of each row, and the end of them all.
     first: Vec<usize>,
     /// Prices keep every candidate's cost, `-gain - row_price - column_price`, at 0 or more, and 0 where matched.
     row_price: Vec<i64>,
@@ -54,26 +32,57 @@ struct Matching<'a> {
     place: Vec<Option<usize>>,
 }
 
-impl Matching<'_> {
-    fn add(&mut self, start: usize) {
-        let offers = &self.candidates[self.first[start]..self.first[start + 1]];
-        if offers.is_empty() {
+impl Matcher {
+    /// Matches rows and columns so that the sum of gains is greatest. Answers the column of each row.
+    ///
+    /// `candidates` are ordered by row, name each pair once, and have gains of at least 0.
+    pub(super) fn best(&mut self, rows: usize, columns: usize, candidates: &[Candidate]) -> &[Option<usize>] {
+        self.clear(rows, columns, candidates);
+        for row in 0..rows {
+            self.add(row, candidates);
+        }
+        &self.column_of
+    }
+
+    fn clear(&mut self, rows: usize, columns: usize, candidates: &[Candidate]) {
+        self.first.clear();
+        for (at, candidate) in candidates.iter().enumerate() {
+            while self.first.len() <= candidate.row {
+                self.first.push(at);
+            }
+        }
+        self.first.resize(rows + 1, candidates.len());
+        for (prices, len) in [(&mut self.row_price, rows), (&mut self.column_price, columns)] {
+            prices.clear();
+            prices.resize(len, 0);
+        }
+        for (links, len) in [(&mut self.column_of, rows), (&mut self.row_of, columns), (&mut self.place, columns)] {
+            links.clear();
+            links.resize(len, None);
+        }
+    }
+
+    fn add(&mut self, start: usize, candidates: &[Candidate]) {
+        let offers = &candidates[self.first[start]..self.first[start + 1]];
+        let cost = |offer: &Candidate| (-offer.gain - self.column_price[offer.column], offer.column);
+        let Some((price, column)) = offers.iter().map(cost).min().filter(|(price, _)| *price <= 0) else { return };
+        self.row_price[start] = price;
+        if self.row_of[column].is_none() {
+            self.row_of[column] = Some(start);
+            self.column_of[start] = Some(column);
             return;
         }
-        let best = offers.iter().map(|offer| -offer.gain - self.column_price[offer.column]).min();
-        self.row_price[start] = best.map_or(0, |price| price.min(0));
-
-        self.augment_from(start);
+        self.augment_from(start, candidates);
         for reached in self.reached.drain(..) {
             self.place[reached.column] = None;
         }
     }
 
-    fn augment_from(&mut self, start: usize) {
+    fn augment_from(&mut self, start: usize, candidates: &[Candidate]) {
         let (mut row, mut distance) = (start, 0);
         let mut alone = (start, -self.row_price[start]);
         loop {
-            self.reach_from(row, distance);
+            self.reach_from(row, distance, candidates);
             let Some(next) = self.nearest().filter(|&next| self.reached[next].distance <= alone.1) else {
                 self.shift_prices(start, alone.1);
                 self.leave_alone(alone.0);
@@ -94,8 +103,8 @@ impl Matching<'_> {
         }
     }
 
-    fn reach_from(&mut self, row: usize, distance: i64) {
-        for candidate in &self.candidates[self.first[row]..self.first[row + 1]] {
+    fn reach_from(&mut self, row: usize, distance: i64, candidates: &[Candidate]) {
+        for candidate in &candidates[self.first[row]..self.first[row + 1]] {
             let column = candidate.column;
             let distance = distance - candidate.gain - self.row_price[row] - self.column_price[column];
             match self.place[column] {
@@ -178,12 +187,13 @@ mod tests {
                     }
                 }
             }
-            let matching = best_matching(rows, columns, &candidates);
+            let mut matcher = Matcher::default();
+            let matching = matcher.best(rows, columns, &candidates);
             let mut used: Vec<usize> = matching.iter().flatten().copied().collect();
             used.sort_unstable();
             used.dedup();
             prop_assert_eq!(used.len(), matching.iter().flatten().count(), "a column was given twice");
-            prop_assert_eq!(total(&candidates, &matching), best_by_trying_all(rows, &candidates, 0, 0));
+            prop_assert_eq!(total(&candidates, matching), best_by_trying_all(rows, &candidates, 0, 0));
         }
     }
 
@@ -191,6 +201,6 @@ mod tests {
     fn of_equal_matchings_the_first_row_takes_the_first_column() {
         let even = |row, column| Candidate { row, column, gain: 5 };
         let candidates = [even(0, 0), even(0, 1), even(1, 0), even(1, 1)];
-        assert_eq!(best_matching(2, 2, &candidates), [Some(0), Some(1)]);
+        assert_eq!(Matcher::default().best(2, 2, &candidates), [Some(0), Some(1)]);
     }
 }

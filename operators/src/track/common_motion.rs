@@ -9,39 +9,65 @@ const DEVIATION_OF_MEDIAN: f32 = 1.4826;
 /// Standard error of a median of n normal values, in standard deviations over the root of n: √(π/2).
 const ERROR_OF_MEDIAN: f32 = 1.2533;
 
-/// The shift of the picture beyond what the tracks expect, rightwards and downwards in pixels, from how far each box was
-/// found from where it was expected; `None` where that does not tell of one.
-///
-/// An axis counts where its median is `errors` of its standard errors from 0, these being estimated from the median
-/// absolute deviation (Hoaglin, Mosteller and Tukey, "Understanding Robust and Exploratory Data Analysis", 1983,
-/// chapters 11 and 12).
-pub(super) fn common_shift(residuals: &[(f32, f32)], errors: f32) -> Option<(f32, f32)> {
-    let shift_x = significant_median(residuals.iter().map(|away| away.0).collect(), errors)?;
-    let shift_y = significant_median(residuals.iter().map(|away| away.1).collect(), errors)?;
-    (shift_x != 0.0 || shift_y != 0.0).then_some((shift_x, shift_y))
+/// How far boxes were found from where they were expected, rightwards and downwards in pixels.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Residuals {
+    x: Vec<f32>,
+    y: Vec<f32>,
 }
 
-/// The median, or 0 where it may be 0; `None` of nothing.
-fn significant_median(values: Vec<f32>, errors: f32) -> Option<f32> {
-    let root = (values.len() as f32).sqrt();
-    let middle = median(values.clone())?;
-    let deviation = median(values.iter().map(|value| (value - middle).abs()).collect())?;
-    let standard_error = ERROR_OF_MEDIAN * DEVIATION_OF_MEDIAN * deviation / root;
-    Some(if middle.abs() > errors * standard_error { middle } else { 0.0 })
+impl Residuals {
+    /// Forgets all.
+    pub(super) fn clear(&mut self) {
+        self.x.clear();
+        self.y.clear();
+    }
+
+    /// Adds a box.
+    pub(super) fn push(&mut self, away: (f32, f32)) {
+        self.x.push(away.0);
+        self.y.push(away.1);
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.x.len()
+    }
+
+    /// The shift of the picture beyond what the tracks expect; `None` where they do not tell of one. Their order is lost.
+    ///
+    /// An axis counts where its median is `errors` of its standard errors from 0, these being estimated from the median
+    /// absolute deviation (Hoaglin, Mosteller and Tukey, "Understanding Robust and Exploratory Data Analysis", 1983,
+    /// chapters 11 and 12).
+    pub(super) fn common_shift(&mut self, errors: f32) -> Option<(f32, f32)> {
+        let shift_x = significant_median(&mut self.x, errors)?;
+        let shift_y = significant_median(&mut self.y, errors)?;
+        (shift_x != 0.0 || shift_y != 0.0).then_some((shift_x, shift_y))
+    }
 }
 
-/// The upper median.
-fn median(mut values: Vec<f32>) -> Option<f32> {
+/// The upper median, or 0 where it may be 0; `None` of nothing.
+fn significant_median(values: &mut [f32], errors: f32) -> Option<f32> {
+    let (root, half) = ((values.len() as f32).sqrt(), values.len() / 2);
     if values.is_empty() {
         return None;
     }
-    let middle = values.len() / 2;
-    Some(*values.select_nth_unstable_by(middle, f32::total_cmp).1)
+    let middle = *values.select_nth_unstable_by(half, f32::total_cmp).1;
+    // The error grows with the deviation, so the median of the errors is that of the median deviation.
+    let error = |value: f32| errors * (ERROR_OF_MEDIAN * DEVIATION_OF_MEDIAN * (value - middle).abs() / root);
+    let smaller = values.iter().filter(|value| error(**value) < middle.abs()).count();
+    Some(if smaller > half { middle } else { 0.0 })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn common_shift(away: &[(f32, f32)], errors: f32) -> Option<(f32, f32)> {
+        let mut residuals = Residuals::default();
+        away.iter().for_each(|away| residuals.push(*away));
+        residuals.common_shift(errors)
+    }
 
     #[test]
     fn what_most_share_is_found_beside_some_who_go_their_own_way() {

@@ -1,6 +1,6 @@
 //! Where a box is and where it goes: a constant-velocity Kalman filter for each of centre x, centre y, width, height.
 //!
-//! The axes are filtered apart from each other, so there are no matrices. The model is white-noise acceleration plus a
+//! The axes are filtered apart from each other, so there are no matrices, and alike, so one covariance does for all. The model is white-noise acceleration plus a
 //! wandering position (Bar-Shalom, Li and Kirubarajan, "Estimation with Applications to Tracking and Navigation",
 //! 2001, section 6.2.2). All noise is in sizes and seconds: at 30 frames a second it equals the customary per-frame
 //! weights of 1/20 (position, measurement) and 1/160 (velocity) of DeepSORT and ByteTrack.
@@ -18,64 +18,57 @@ const FIRST_VELOCITY: f32 = 2.0;
 /// Extents stay above this, in pixels.
 const MIN_EXTENT_PX: f32 = 1.0;
 
-/// One coordinate: its value, its velocity per second, and the covariance of the two.
+/// How uncertain a coordinate is: the variances of its value and of its velocity, and their covariance.
+///
+/// It follows from sizes and times alone, not from what is measured, so that the four coordinates share one.
 #[derive(Clone, Debug, PartialEq)]
-struct Axis {
+struct Uncertainty {
     value: f32,
-    velocity: f32,
-    var_value: f32,
     covariance: f32,
-    var_velocity: f32,
+    velocity: f32,
 }
 
-impl Axis {
-    fn at(value: f32, size: f32) -> Self {
+impl Uncertainty {
+    /// Of something seen once.
+    fn at_first(size: f32) -> Self {
         let (value_error, velocity_error) = (2.0 * MEASURED * size, FIRST_VELOCITY * size);
-        Self {
-            value,
-            velocity: 0.0,
-            var_value: value_error * value_error,
-            covariance: 0.0,
-            var_velocity: velocity_error * velocity_error,
-        }
+        Self { value: value_error * value_error, covariance: 0.0, velocity: velocity_error * velocity_error }
     }
 
     fn predict(&mut self, secs: f32, size: f32) {
         let (wander, acceleration) = (WANDER * size, ACCELERATION * size);
         let (wander, acceleration) = (wander * wander * secs, acceleration * acceleration * secs);
-        self.value += self.velocity * secs;
-        self.var_value +=
-            secs * (2.0 * self.covariance + secs * self.var_velocity) + wander + acceleration * secs * secs / 3.0;
-        self.covariance += secs * self.var_velocity + acceleration * secs / 2.0;
-        self.var_velocity += acceleration;
+        self.value += secs * (2.0 * self.covariance + secs * self.velocity) + wander + acceleration * secs * secs / 3.0;
+        self.covariance += secs * self.velocity + acceleration * secs / 2.0;
+        self.velocity += acceleration;
     }
 
-    fn update(&mut self, measured: f32, error: f32) {
-        let innovation = measured - self.value;
-        let total = self.var_value + error * error;
-        let (gain, velocity_gain) = (self.var_value / total, self.covariance / total);
-        self.value += gain * innovation;
-        self.velocity += velocity_gain * innovation;
-        self.var_velocity -= velocity_gain * self.covariance;
+    /// Takes a measurement; answers by which share of the innovation the value and the velocity follow it.
+    fn update(&mut self, error: f32) -> (f32, f32) {
+        let total = self.value + error * error;
+        let (gain, velocity_gain) = (self.value / total, self.covariance / total);
+        self.velocity -= velocity_gain * self.covariance;
         self.covariance *= 1.0 - gain;
-        self.var_value *= 1.0 - gain;
+        self.value *= 1.0 - gain;
+        (gain, velocity_gain)
     }
 
     fn scale(&mut self, factor: f32) {
         let square = factor * factor;
-        self.var_value *= square;
+        self.value *= square;
         self.covariance *= square;
-        self.var_velocity *= square;
+        self.velocity *= square;
     }
 }
 
 /// The state of one box.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct BoxFilter {
-    x: Axis,
-    y: Axis,
-    width: Axis,
-    height: Axis,
+    /// Centre x, centre y, width and height, in pixels.
+    values: [f32; 4],
+    /// Their changes, per second.
+    velocities: [f32; 4],
+    uncertainty: Uncertainty,
 }
 
 impl BoxFilter {
@@ -83,64 +76,52 @@ impl BoxFilter {
     pub(super) fn new(rect: &Rect) -> Self {
         let size = rect.scale().max(MIN_EXTENT_PX);
         let (x, y) = rect.centre();
-        Self {
-            x: Axis::at(x, size),
-            y: Axis::at(y, size),
-            width: Axis::at(rect.width, size),
-            height: Axis::at(rect.height, size),
-        }
+        let values = [x, y, rect.width, rect.height];
+        Self { values, velocities: [0.0; 4], uncertainty: Uncertainty::at_first(size) }
     }
 
     /// The box now.
     pub(super) fn rect(&self) -> Rect {
-        self.rect_in(0.0)
+        let [x, y, width, height] = self.values;
+        Rect::from_centre(x, y, width.max(MIN_EXTENT_PX), height.max(MIN_EXTENT_PX))
     }
 
     /// The box expected after so many seconds.
     pub(super) fn rect_in(&self, secs: f32) -> Rect {
-        let after = |axis: &Axis| axis.value + axis.velocity * secs;
-        let (width, height) = (after(&self.width).max(MIN_EXTENT_PX), after(&self.height).max(MIN_EXTENT_PX));
-        Rect::from_centre(after(&self.x), after(&self.y), width, height)
+        let [x, y, width, height] = std::array::from_fn(|i| self.values[i] + self.velocities[i] * secs);
+        Rect::from_centre(x, y, width.max(MIN_EXTENT_PX), height.max(MIN_EXTENT_PX))
     }
 
     /// Lets time pass.
     pub(super) fn predict(&mut self, secs: f32) {
-        let size = self.rect().scale();
-        for axis in [&mut self.x, &mut self.y, &mut self.width, &mut self.height] {
-            axis.predict(secs, size);
-        }
+        self.uncertainty.predict(secs, self.rect().scale());
+        self.values = std::array::from_fn(|i| self.values[i] + self.velocities[i] * secs);
     }
 
     /// Takes a measured box, whose error is `noise` times the usual.
     pub(super) fn update(&mut self, measured: &Rect, noise: f32) {
-        let error = MEASURED * noise * self.rect().scale();
+        let (gain, velocity_gain) = self.uncertainty.update(MEASURED * noise * self.rect().scale());
         let (x, y) = measured.centre();
-        self.x.update(x, error);
-        self.y.update(y, error);
-        self.width.update(measured.width, error);
-        self.height.update(measured.height, error);
+        let measured = [x, y, measured.width, measured.height];
+        let innovations: [f32; 4] = std::array::from_fn(|i| measured[i] - self.values[i]);
+        self.values = std::array::from_fn(|i| self.values[i] + gain * innovations[i]);
+        self.velocities = std::array::from_fn(|i| self.velocities[i] + velocity_gain * innovations[i]);
     }
 
     /// Stops growing and shrinking: an extent that is not measured must not run away.
     pub(super) fn hold_extent(&mut self) {
-        self.width.velocity = 0.0;
-        self.height.velocity = 0.0;
+        self.velocities[2..].fill(0.0);
     }
 
     /// Follows the camera. Errors are scaled, not turned: right for the small rotations between frames.
     pub(super) fn transform(&mut self, map: &Affine) {
         let [a, b, _, d, e, _] = map.m;
         let scale = (a * e - b * d).abs().sqrt();
-        (self.x.value, self.y.value) = map.apply(self.x.value, self.y.value);
-        let (vx, vy) = (self.x.velocity, self.y.velocity);
-        (self.x.velocity, self.y.velocity) = (a * vx + b * vy, d * vx + e * vy);
-        for extent in [&mut self.width, &mut self.height] {
-            extent.value *= scale;
-            extent.velocity *= scale;
-        }
-        for axis in [&mut self.x, &mut self.y, &mut self.width, &mut self.height] {
-            axis.scale(scale);
-        }
+        let ([x, y, width, height], [vx, vy, widening, heightening]) = (self.values, self.velocities);
+        let (x, y) = map.apply(x, y);
+        self.values = [x, y, width * scale, height * scale];
+        self.velocities = [a * vx + b * vy, d * vx + e * vy, widening * scale, heightening * scale];
+        self.uncertainty.scale(scale);
     }
 }
 

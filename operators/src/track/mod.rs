@@ -1,6 +1,7 @@
 //! Gives segments to tracks.
 
 mod assign;
+mod association;
 mod candidates;
 mod common_motion;
 mod config;

@@ -1,12 +1,8 @@
 //! The tracker: predict every track, give each at most one segment, begin and end tracks.
 
-use super::assign::best_matching;
-use super::candidates::{Candidate, mutually_best, overlapping};
-use super::common_motion::common_shift;
+use super::association::Association;
 use super::config::TrackConfig;
-use super::contest::{Contest, own_mask};
 use super::life::Track;
-use std::ops::Range;
 use vokg_engine::geometry::{Affine, Rect};
 use vokg_engine::id::TrackId;
 use vokg_engine::observation::TrackedFrame;
@@ -52,22 +48,16 @@ pub struct Tracker {
     /// Live tracks by number, then those without one in the order in which they began.
     tracks: Vec<Track>,
     numbered: u32,
+    association: Association,
     /// Time of the last frame, and how long after the one before it came.
     last: Option<Micros>,
     step: Micros,
 }
 
-/// Which tracks may be continued by which segments, in one of the rounds of a frame.
-struct Round {
-    takes_part: fn(&Track, Micros) -> bool,
-    scores: Range<f32>,
-    min_iou: f32,
-}
-
 impl Tracker {
     /// A tracker that has seen nothing.
     pub fn new(config: TrackConfig) -> Self {
-        Self { config, tracks: Vec::new(), numbered: 0, last: None, step: 0 }
+        Self { config, tracks: Vec::new(), numbered: 0, association: Association::default(), last: None, step: 0 }
     }
 
     /// Takes the next frame, or the end of the stream, and tells what is known after it.
@@ -91,12 +81,9 @@ impl Tracker {
             tracked.ended = self.drop_tracks(|_, _| true);
         }
         self.advance(&frame.camera);
-        if frame.camera == CameraMotion::Unknown {
-            self.follow_common_motion(previous, frame);
-        }
-        let given = self.associate(previous, frame);
-        self.continue_tracks(frame, previous, &given, &mut tracked);
-        self.begin_tracks(frame, &given);
+        self.associate(previous, frame);
+        self.continue_tracks(frame, previous, &mut tracked);
+        self.begin_tracks(frame);
         self.look_for_hidden(frame.t);
         tracked.ended.extend(self.drop_tracks(|track, config| track.is_lost(frame.t, config) && !track.hidden));
         tracked.ended.sort_unstable();
@@ -131,114 +118,28 @@ impl Tracker {
         }
     }
 
-    /// Moves every track by what the tracks seen in the previous frame have in common beyond their predictions.
-    fn follow_common_motion(&mut self, previous: Micros, frame: &SegmentedFrame) {
-        let config = &self.config;
-        let least = config.common_tracks as usize;
-        let is_seen = |track: &Track| track.id.is_some() && track.last_seen == previous;
-        let tracks: Vec<usize> = (0..self.tracks.len()).filter(|&track| is_seen(&self.tracks[track])).collect();
-        let is_offered = |segment: &Segment| segment.score >= config.high_score && !segment.merged;
-        let offered: Vec<usize> = (0..frame.segments.len()).filter(|&at| is_offered(&frame.segments[at])).collect();
-        if least == 0 || tracks.len().min(offered.len()) < least {
-            return;
-        }
-        let expected: Vec<Rect> = tracks.iter().map(|&track| self.tracks[track].filter.rect()).collect();
-        let found: Vec<Rect> = offered.iter().map(|&segment| frame.segments[segment].rect).collect();
-        let candidates = overlapping(&expected, &found, config.common_min_iou);
-        let pairs = mutually_best(expected.len(), found.len(), &candidates);
-        if pairs.len() < least {
-            return;
-        }
-        let away = |pair: &Candidate| {
-            let (from, to) = (expected[pair.row].centre(), found[pair.column].centre());
-            (to.0 - from.0, to.1 - from.1)
-        };
-        let residuals: Vec<(f32, f32)> = pairs.iter().map(away).collect();
-        if let Some((x, y)) = common_shift(&residuals, config.common_errors) {
-            let map = Affine::translation(x, y);
-            self.tracks.iter_mut().for_each(|track| track.follow_camera(&map));
-        }
-    }
-
-    /// The segment each track is given.
-    fn associate(&self, previous: Micros, frame: &SegmentedFrame) -> Vec<Option<usize>> {
-        let segments = &frame.segments;
-        let config = &self.config;
-        let (high, low) = (config.high_score..f32::INFINITY, config.low_score..config.high_score);
-        let rounds = [
-            Round {
-                takes_part: |track, _| track.id.is_some() && !track.hidden,
-                scores: high.clone(),
-                min_iou: config.min_iou,
-            },
-            Round {
-                takes_part: |track, previous| track.id.is_some() && track.last_seen == previous,
-                scores: low,
-                min_iou: config.min_iou_low,
-            },
-            Round { takes_part: |track, _| track.hidden, scores: high.clone(), min_iou: config.min_iou_hidden },
-            Round { takes_part: |track, _| track.id.is_none(), scores: high, min_iou: config.min_iou },
-        ];
-        let mut given = vec![None; self.tracks.len()];
-        let mut free = vec![true; segments.len()];
-        for round in rounds {
-            let tracks: Vec<usize> = (0..given.len())
-                .filter(|&track| given[track].is_none() && (round.takes_part)(&self.tracks[track], previous))
-                .collect();
-            if tracks.is_empty() {
-                continue;
+    /// Gives segments to tracks: `association` then knows which.
+    fn associate(&mut self, previous: Micros, frame: &SegmentedFrame) {
+        let (config, association) = (&self.config, &mut self.association);
+        let least_iou = config.min_iou.min(config.min_iou_low).min(config.min_iou_hidden);
+        association.begin(frame, config);
+        if frame.camera == CameraMotion::Unknown && config.common_tracks > 0 {
+            association.expect(&self.tracks, least_iou.min(config.common_min_iou));
+            if let Some((x, y)) = association.common_shift(&self.tracks, previous, frame, config) {
+                let map = Affine::translation(x, y);
+                self.tracks.iter_mut().for_each(|track| track.follow_camera(&map));
+                association.expect(&self.tracks, least_iou);
             }
-            let offered: Vec<usize> = (0..segments.len())
-                .filter(|&segment| free[segment] && round.scores.contains(&segments[segment].score))
-                .collect();
-            for (track, segment) in self.match_by_overlap(&tracks, frame, &offered, round.min_iou) {
-                given[track] = Some(segment);
-                free[segment] = false;
-            }
+        } else {
+            association.expect(&self.tracks, least_iou);
         }
-        given
+        association.decide(&self.tracks, previous, frame, config);
     }
 
-    fn match_by_overlap(
-        &self,
-        tracks: &[usize],
-        frame: &SegmentedFrame,
-        offered: &[usize],
-        min_iou: f32,
-    ) -> Vec<(usize, usize)> {
-        let segments = &frame.segments;
-        let expected: Vec<Rect> = tracks.iter().map(|&track| self.tracks[track].filter.rect()).collect();
-        let found: Vec<Rect> = offered.iter().map(|&segment| segments[segment].rect).collect();
-        let mut candidates = overlapping(&expected, &found, min_iou);
-        let weights = self.config.weights();
-        if weights.direction > 0.0 || offered.iter().any(|&segment| segments[segment].mask.is_some()) {
-            let headings: Vec<_> = tracks.iter().map(|&track| &self.tracks[track].heading).collect();
-            let shapes: Vec<_> = tracks.iter().map(|&track| self.tracks[track].shape.as_ref()).collect();
-            let masks: Vec<_> = offered.iter().map(|&segment| own_mask(&segments[segment])).collect();
-            let contest = Contest {
-                expected: &expected,
-                found: &found,
-                headings: &headings,
-                shapes: &shapes,
-                masks: &masks,
-                frame: frame.size,
-            };
-            contest.weigh(&mut candidates, min_iou, weights);
-        }
-        let matching = best_matching(expected.len(), found.len(), &candidates);
-        let pairs = tracks.iter().zip(matching);
-        pairs.filter_map(|(&track, column)| column.map(|column| (track, offered[column]))).collect()
-    }
-
-    fn continue_tracks(
-        &mut self,
-        frame: &SegmentedFrame,
-        previous: Micros,
-        given: &[Option<usize>],
-        tracked: &mut TrackedFrame,
-    ) {
+    fn continue_tracks(&mut self, frame: &SegmentedFrame, previous: Micros, tracked: &mut TrackedFrame) {
         let numbered_before = self.numbered;
-        tracked.seen.reserve(self.tracks.len());
+        let given = self.association.given();
+        tracked.seen.reserve(given.iter().flatten().count());
         for (track, given) in self.tracks.iter_mut().zip(given) {
             let Some(segment) = given.map(|segment| &frame.segments[segment]) else {
                 track.filter.hold_extent();
@@ -260,11 +161,10 @@ impl Tracker {
         }
     }
 
-    fn begin_tracks(&mut self, frame: &SegmentedFrame, given: &[Option<usize>]) {
-        let mut free = vec![true; frame.segments.len()];
-        given.iter().flatten().for_each(|&segment| free[segment] = false);
+    fn begin_tracks(&mut self, frame: &SegmentedFrame) {
         let continued = self.tracks.len();
-        for (segment, _) in frame.segments.iter().zip(free).filter(|(_, free)| *free) {
+        let segments = frame.segments.iter().enumerate();
+        for (_, segment) in segments.filter(|(position, _)| self.association.is_free(*position)) {
             let has_extent = segment.rect.area().is_normal();
             let explained = segment.merged && self.tracks[..continued].iter().any(|track| explains(track, segment));
             if has_extent && segment.score >= self.config.birth_score && !explained {

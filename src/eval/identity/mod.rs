@@ -7,10 +7,12 @@ mod assignment;
 mod clear;
 mod hota;
 mod idf1;
+mod ignored;
 mod sequence;
 
 use clear::Clear;
 use hota::Hota;
+pub use ignored::without_ignored;
 use sequence::Sequence;
 pub use sequence::Sighting;
 use serde::Serialize;

@@ -30,6 +30,8 @@ pub(super) struct Sequence {
 /// Who is seen in a frame.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Frame {
+    /// Its number.
+    pub number: u64,
     /// Number of true boxes.
     pub truth: usize,
     /// Number of stated boxes.
@@ -61,7 +63,7 @@ impl Sequence {
         let frame = |number: &u64| {
             let truth = true_frames.get(number).unwrap_or(&none);
             let stated = stated_frames.get(number).unwrap_or(&none);
-            Frame { truth: truth.len(), stated: stated.len(), overlaps: overlaps(truth, stated) }
+            Frame { number: *number, truth: truth.len(), stated: stated.len(), overlaps: overlaps(truth, stated) }
         };
         Self {
             true_boxes: counts(&true_frames, true_ids.len()),
