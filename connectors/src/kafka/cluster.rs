@@ -4,9 +4,9 @@ use super::config::KafkaConfig;
 use super::records::{KafkaRecord, Topic};
 use super::transaction_log::{Cursor, TransactionError, TransactionLog};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
-use rdkafka::client::{ClientContext, DefaultClientContext};
+use rdkafka::client::ClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, Header, Message, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer};
@@ -46,9 +46,28 @@ impl Reports {
 
 impl ClientContext for Reports {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        tracing::debug!(?level, facility, message, "librdkafka");
+        Quiet.log(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        Quiet.error(error, reason);
     }
 }
+
+/// What librdkafka says of itself is for whoever looks for a defect: what matters comes back as an error of a call.
+struct Quiet;
+
+impl ClientContext for Quiet {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        tracing::debug!(?level, facility, message, "librdkafka");
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::debug!(%error, reason, "librdkafka");
+    }
+}
+
+impl ConsumerContext for Quiet {}
 
 impl ProducerContext for Reports {
     type DeliveryOpaque = Box<usize>;
@@ -94,7 +113,7 @@ impl Cluster {
 
     /// Sees to the topics, and counts the partitions of `deltas`.
     fn find_topics(&self) -> Result<u32, TransactionError> {
-        let admin: AdminClient<DefaultClientContext> = self.client.create().map_err(hopeless)?;
+        let admin: AdminClient<Quiet> = self.client.create_with_context(Quiet).map_err(hopeless)?;
         let mut partitions = 0;
         let mut absent = Vec::new();
         for topic in Topic::ALL.into_iter().filter(|topic| *topic != Topic::State || self.config.state) {
@@ -128,11 +147,7 @@ impl Cluster {
         Ok(if partitions == 0 { self.config.partitions } else { partitions })
     }
 
-    fn create_topics(
-        &self,
-        admin: &AdminClient<DefaultClientContext>,
-        absent: &[Topic],
-    ) -> Result<(), TransactionError> {
+    fn create_topics(&self, admin: &AdminClient<Quiet>, absent: &[Topic]) -> Result<(), TransactionError> {
         let names: Vec<String> = absent.iter().map(|topic| self.config.topic(topic.part())).collect();
         let bytes = MESSAGE_BYTES_MAX.to_string();
         let topics = absent.iter().zip(&names).map(|(topic, name)| {
@@ -171,7 +186,7 @@ impl Cluster {
             .set("enable.auto.commit", "false")
             .set("enable.partition.eof", "true")
             .set("auto.offset.reset", "error");
-        let consumer: BaseConsumer = client.create().map_err(hopeless)?;
+        let consumer: BaseConsumer<Quiet> = client.create_with_context(Quiet).map_err(hopeless)?;
         let topic = self.config.topic(Topic::Progress.part());
         let mut assignment = TopicPartitionList::new();
         assignment.add_partition_offset(&topic, 0, Offset::Beginning).map_err(hopeless)?;
