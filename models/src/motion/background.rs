@@ -3,18 +3,25 @@
 use super::bits::BitPlane;
 use super::light::Light;
 use super::plane::{Lattice, Plane};
+use super::smooth::smoothed_fractions;
 use vokg_engine::geometry::Affine;
 
 /// By how many cells pictures of a camera at rest may be off.
 pub(super) const SLACK_AT_REST: f32 = 0.5;
-/// The same for pictures of a camera that moves.
+/// The same for pictures of a camera that moves, where they fit the background badly.
 pub(super) const SLACK_IN_MOTION: f32 = 1.0;
+/// The same for smoothed pictures that fit it well: twice the error with which those are laid on the background.
+const SLACK_SMOOTHED: f32 = 0.5;
 /// Bounds of a luma variance: no cell is trusted to less than 1.5 or left as vague as more than 12 grey levels.
 pub(super) const LUMA_VARIANCE: (f32, f32) = (2.25, 144.0);
 /// The same for chroma, which is averaged over four times the pixels.
 pub(super) const CHROMA_VARIANCE: (f32, f32) = (1.5, 144.0);
-/// Least variances of luma and chroma while the camera moves: pictures laid on the background are interpolated.
+/// Least variances of luma and chroma for pictures that fit badly: they are interpolated, and depth shifts them.
 const VARIANCE_IN_MOTION: (f32, f32) = (9.0, 4.0);
+/// By what smoothing multiplies a variance. Noise of single cells would keep 9/64; neighbours share some of theirs.
+const SMOOTHED_VARIANCE: f32 = 0.25;
+/// Least variances of luma and chroma that are smoothed, about what a rigid scene keeps while the camera moves.
+const LEAST_SMOOTHED: (f32, f32) = (1.0, 0.7);
 /// Deviation of luma and of chroma where a background rests on one picture.
 const FIRST_DEVIATION: (f32, f32) = (6.0, 4.0);
 
@@ -129,6 +136,21 @@ impl Background {
             self.slack_cells = cells;
             self.refresh();
         }
+    }
+
+    /// The background as smoothed pictures are compared with it.
+    pub fn smoothed(&self) -> Self {
+        let width = self.lattice.width;
+        let smooth = |layer: &Layer, width: usize, least: f32| {
+            let mut variance = smoothed_fractions(&layer.variance, width);
+            variance.iter_mut().for_each(|v| *v = (SMOOTHED_VARIANCE * *v).max(least));
+            Layer { mean: smoothed_fractions(&layer.mean, width), weight: layer.weight.clone(), variance }
+        };
+        let y = smooth(&self.y, width, LEAST_SMOOTHED.0);
+        let (u, v) = (smooth(&self.u, width / 2, LEAST_SMOOTHED.1), smooth(&self.v, width / 2, LEAST_SMOOTHED.1));
+        let mut smoothed = Self::new(self.lattice, y, u, v, SLACK_SMOOTHED);
+        smoothed.unseen = self.unseen.clone();
+        smoothed
     }
 
     /// Learns a picture, except where `frozen`; slowly where `unowned`.

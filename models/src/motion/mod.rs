@@ -42,6 +42,7 @@ mod registration;
 mod scene;
 mod segmenter;
 mod shadow;
+mod smooth;
 mod split;
 mod sprite;
 

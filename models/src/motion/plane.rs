@@ -2,6 +2,7 @@
 //! size and layout of the frame.
 
 use super::reduce::{Source, reduced, reduced_pairs};
+use super::smooth::smoothed;
 use crate::SegmentError;
 use vokg_engine::frame::{CpuFrame, Frame, FrameData, PixelFormat};
 use vokg_engine::geometry::{Affine, Rect, Size};
@@ -91,6 +92,13 @@ impl Plane {
     pub fn colour(&self, x: usize, y: usize) -> [u8; 3] {
         let chroma = y / 2 * (self.lattice.width / 2) + x / 2;
         [self.y[y * self.lattice.width + x], self.u[chroma], self.v[chroma]]
+    }
+
+    /// Luma and chroma less sharp.
+    pub fn smoothed(&self) -> Self {
+        let width = self.lattice.width;
+        let chroma = |cells: &[u8]| smoothed(cells, width / 2);
+        Self { lattice: self.lattice, y: smoothed(&self.y, width), u: chroma(&self.u), v: chroma(&self.v) }
     }
 
     /// Reduces a frame to at most `cells` luma cells per row.

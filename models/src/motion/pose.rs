@@ -11,12 +11,19 @@ use std::borrow::Cow;
 use vokg_engine::geometry::{Affine, Rect, Size};
 use vokg_engine::mask::{CellBounds, Mask};
 use vokg_engine::segment::CameraMotion;
-use vokg_engine::time::{Micros, SECOND_US};
+use vokg_engine::time::{Micros, SECOND_US, secs_from_micros};
 
 /// Cells of the texture around the expected place in which the background is searched.
 const RADIUS: i32 = 2;
 /// How long after its last motion a camera counts as moving.
 const UNREST_US: Micros = SECOND_US;
+/// Time constant of the mean error.
+const ERROR_SECS: f64 = 1.0;
+/// Error of a picture in which the background is not found, in cells.
+const ERROR_UNFOUND: f32 = 1.0;
+/// Greatest mean error of pictures that fit the background well, in cells. The rest is no rigid ground seen from
+/// afar: depth, a rolling shutter or cloth.
+const WELL_LAID: f32 = 0.25;
 
 /// The map from the background's cells to those of the present picture.
 #[derive(Clone, Debug)]
@@ -24,11 +31,13 @@ pub(super) struct Pose {
     /// The map.
     pub picture_from_background: Affine,
     moved_at: Option<Micros>,
+    /// Mean distance of the background's landmarks from where the map has them, in cells, and when it was measured.
+    error: Option<(f32, Micros)>,
 }
 
 impl Default for Pose {
     fn default() -> Self {
-        Self { picture_from_background: Affine::IDENTITY, moved_at: None }
+        Self { picture_from_background: Affine::IDENTITY, moved_at: None, error: None }
     }
 }
 
@@ -42,11 +51,24 @@ impl Pose {
     }
 
     /// Corrects the map by finding the background's texture in the picture: errors do not add up.
-    pub fn refine(&mut self, landmarks: &Landmarks, texture: &Texture) {
+    pub fn refine(&mut self, t: Micros, landmarks: &Landmarks, texture: &Texture) {
         let guess = stretched(&self.picture_from_background, 0.5, 0.5);
-        if let Some(found) = align(&landmarks.texture, &landmarks.blocks, texture, &guess, RADIUS) {
+        let found = align(&landmarks.texture, &landmarks.blocks, texture, &guess, RADIUS);
+        self.take_error(t, found.as_ref().map_or(ERROR_UNFOUND, |found| 2.0 * found.error));
+        if let Some(found) = found {
             self.picture_from_background = stretched(&found.map, 2.0, 2.0);
         }
+    }
+
+    fn take_error(&mut self, t: Micros, error: f32) {
+        let (mean, at) = self.error.unwrap_or((error, t));
+        let share = 1.0 - (-secs_from_micros(t.saturating_sub(at)) / ERROR_SECS).exp();
+        self.error = Some((mean + share as f32 * (error - mean), t));
+    }
+
+    /// Whether pictures have lately lain on the background as pictures of rigid ground do.
+    pub fn fits_well(&self) -> bool {
+        self.error.is_some_and(|(mean, _)| mean <= WELL_LAID)
     }
 
     /// Whether the picture lies as the background does.
@@ -112,9 +134,20 @@ impl Pose {
         ((x / width - 0.5).abs()).max((y / height - 0.5).abs())
     }
 
-    /// Takes the present picture as where the background lies.
-    pub fn reset(&mut self) {
-        self.picture_from_background = Affine::IDENTITY;
+    /// The shift by whole cells, of luma as of chroma, that brings the middle of the background closest to that of the
+    /// picture: a background moved by it stays as sharp as it was.
+    pub fn whole_shift(&self, lattice: Lattice) -> Affine {
+        let (x, y) = (lattice.width as f32 / 2.0, lattice.height as f32 / 2.0);
+        let (u, v) = self.picture_from_background.apply(x, y);
+        let even = |cells: f32| 2.0 * (cells / 2.0).round();
+        Affine::translation(even(u - x), even(v - y))
+    }
+
+    /// Takes in that the background's places have gone where `moved` takes them.
+    pub fn relocate(&mut self, moved: &Affine) {
+        let still = self.picture_from_background == *moved;
+        let back = moved.inverse().filter(|_| !still);
+        self.picture_from_background = back.map_or(Affine::IDENTITY, |back| self.picture_from_background.after(&back));
     }
 }
 
@@ -145,6 +178,33 @@ impl Landmarks {
 mod tests {
     use super::*;
     use crate::motion::components::Run;
+
+    #[test]
+    fn a_background_that_goes_along_by_whole_cells_leaves_the_rest_to_the_pose() {
+        let lattice = Lattice::over(Size { width: 128, height: 64 }, 384);
+        let mut pose = Pose::default();
+        pose.follow(0, &CameraMotion::Moved(Affine::translation(-7.3, 2.6)), lattice);
+        let moved = pose.whole_shift(lattice);
+        assert_eq!(moved, Affine::translation(-8.0, 2.0));
+        pose.relocate(&moved);
+        let (x, y) = pose.picture_from_background.apply(0.0, 0.0);
+        assert!((x - 0.7).abs() < 1e-5 && (y - 0.6).abs() < 1e-5, "{x} {y}");
+        let whole = pose.picture_from_background;
+        pose.relocate(&whole);
+        assert!(pose.is_identity());
+    }
+
+    #[test]
+    fn a_fit_is_judged_over_a_while() {
+        let mut pose = Pose::default();
+        assert!(!pose.fits_well(), "nothing is known yet");
+        pose.take_error(0, 0.1);
+        assert!(pose.fits_well());
+        pose.take_error(40_000, ERROR_UNFOUND);
+        assert!(pose.fits_well(), "one picture is not enough");
+        (2..20).for_each(|i| pose.take_error(i * 40_000, 0.4));
+        assert!(!pose.fits_well());
+    }
 
     #[test]
     fn a_mask_follows_the_camera() {

@@ -27,6 +27,9 @@ use vokg_engine::time::{Micros, micros_from_secs, secs_from_micros};
 const LEARN_EVERY_US: Micros = 120_000;
 /// Share of its width or height by which a picture may be off the background before that is laid anew.
 const LOST_SHARE: f32 = 0.05;
+/// How far beside a thing that comes in ground never seen before is not believed, as a share of its box: where nothing
+/// is known of the ground, half of it can be hidden.
+const DOUBT_SHARE: f32 = 1.0;
 /// Fewest cells of proof in a thing.
 const FEWEST_PROOF: usize = 4;
 
@@ -37,6 +40,8 @@ pub(super) struct SceneState {
     /// Where the camera looks.
     pub pose: Pose,
     light: Light,
+    /// The background as pictures of a camera that moves are compared with it where they fit.
+    smoothed: Option<Background>,
     /// Foreground of the last picture.
     moving: BitPlane,
     ghosts: Ghosts,
@@ -84,6 +89,7 @@ impl SceneState {
             background,
             pose: Pose::default(),
             light: Light::AS_BEFORE,
+            smoothed: None,
             moving,
             ghosts: Ghosts::default(),
             landmarks: None,
@@ -102,25 +108,34 @@ impl SceneState {
             self.background.set_slack(SLACK_AT_REST);
             return None;
         }
-        self.background.set_slack(SLACK_IN_MOTION);
         if self.pose.moves(t) {
             let background = &self.background;
             let landmarks = self.landmarks.get_or_insert_with(|| Landmarks::of(background));
-            self.pose.refine(landmarks, &reduced.texture);
+            self.pose.refine(t, landmarks, &reduced.texture);
         }
+        self.background.set_slack(if self.pose.fits_well() { SLACK_AT_REST } else { SLACK_IN_MOTION });
         let at_rest = reduced.camera == CameraMotion::Still && !self.pose.is_restless(t);
         let lost = self.pose.shift_share(plane.lattice) > LOST_SHARE;
-        (at_rest || lost).then(|| self.relocate(plane))
+        let moved = if at_rest {
+            self.pose.picture_from_background
+        } else if lost {
+            self.pose.whole_shift(plane.lattice)
+        } else {
+            return None;
+        };
+        self.relocate(&moved, plane);
+        Some(moved)
     }
 
-    fn relocate(&mut self, plane: &Plane) -> Affine {
-        let moved = self.pose.picture_from_background;
-        self.background = self.background.seen_from(&moved, plane, &self.light);
+    /// Lays the background anew: its places go where `moved` takes them.
+    fn relocate(&mut self, moved: &Affine, plane: &Plane) {
+        self.pose.relocate(moved);
+        let (plane, _) = self.pose.lay(plane);
+        self.background = self.background.seen_from(moved, &plane, &self.light);
         self.moving = BitPlane::new(plane.lattice.width, plane.lattice.height);
         self.ghosts = Ghosts::default();
         self.landmarks = None;
-        self.pose.reset();
-        moved
+        self.smoothed = None;
     }
 
     /// What moves, from the top left; the background learns the rest.
@@ -146,16 +161,23 @@ impl SceneState {
         let mut things: Vec<Thing> = things.flat_map(|thing| loads.taken_off(thing)).collect();
         things.iter_mut().for_each(|thing| thing.score = score(&thing.piece, &proof));
         things.sort_by_key(|thing| (thing.piece.rows.start, thing.piece.columns.start, thing.piece.area));
-        self.learn(view, expected, config);
+        self.learn(view, expected, known, config);
         things
     }
 
     /// Finds the foreground, without shadows, specks and thin bridges; answers what is proof in it.
     fn compare(&mut self, view: &View<'_>, config: &MotionConfig) -> BitPlane {
+        let is_smoothed = !self.pose.is_identity() && self.pose.fits_well();
+        let smoothed_plane = is_smoothed.then(|| view.plane.smoothed());
+        let (plane, background) = match &smoothed_plane {
+            Some(plane) => (plane, &*self.smoothed.get_or_insert_with(|| self.background.smoothed())),
+            None => (view.plane, &self.background),
+        };
         let Foreground { mut low, high: mut proof } =
-            foreground(view.plane, &self.background, &self.light, config.low_sigma, config.high_sigma);
+            foreground(plane, background, &self.light, config.low_sigma, config.high_sigma);
         low.subtract(&view.outside);
         let moving = median(&low);
+        // Smoothing takes away the grain by which a thing differs from a shadow.
         let shades = shadows(view.plane, &self.background, &self.light, &moving);
         let gap_radius = view.plane.lattice.span(config.gap_share / 2.0);
         proof.subtract(&shades.even);
@@ -211,32 +233,55 @@ impl SceneState {
             let mut place = blobs[*index].piece.to_bits(width, height).dilated(2);
             place.subtract(&view.outside);
             self.background.copy_in(view.plane, &place, &self.light);
+            self.smoothed = None;
             self.moving.subtract(&place);
         }
         blobs.into_iter().enumerate().filter(|(i, _)| !gone.contains(i)).map(|(_, blob)| blob).collect()
     }
 
+    /// Where the background does not learn: what the picture does not show, what live tracks cover, and ground never
+    /// seen before beside those that are still coming in: the rest of them would be taken for the ground.
+    fn not_learned(&self, view: &View<'_>, expected: &[Expected], known: &KnownTracks, margin_share: f32) -> BitPlane {
+        let Lattice { width, height, .. } = view.plane.lattice;
+        let cells = |from: f32, to: f32, limit: usize| {
+            let end = (to.ceil().max(0.0) as usize).min(limit);
+            (from.max(0.0) as usize).min(end)..end
+        };
+        let cells_of = |rect: Rect| (cells(rect.left, rect.right(), width), cells(rect.top, rect.bottom(), height));
+        let mut frozen = view.outside.clone();
+        for live in expected.iter().filter(|e| !e.settled) {
+            if live.track.is_some() {
+                let (columns, rows) = cells_of(live.rect.grown(margin_share));
+                frozen.fill_rect(columns, rows);
+            }
+            // Where pictures fit badly, many a piece is no thing.
+            if known.has_travelled(live) || !self.pose.fits_well() {
+                continue;
+            }
+            let (columns, rows) = cells_of(live.rect.grown(DOUBT_SHARE));
+            for y in rows {
+                self.background.unseen.for_each_run(y, |xs| {
+                    let end = xs.end.min(columns.end);
+                    frozen.fill_range(y, xs.start.max(columns.start).min(end)..end);
+                });
+            }
+        }
+        frozen
+    }
+
     /// Lets the background learn, except around live tracks that have not settled.
-    fn learn(&mut self, view: &View<'_>, expected: &[Expected], config: &MotionConfig) {
+    fn learn(&mut self, view: &View<'_>, expected: &[Expected], known: &KnownTracks, config: &MotionConfig) {
         let elapsed = self.learned_at.map_or(LEARN_EVERY_US, |at| view.t.saturating_sub(at));
         if elapsed < LEARN_EVERY_US {
             return;
         }
         self.learned_at = Some(view.t);
-        let Lattice { width, height, .. } = view.plane.lattice;
-        let mut frozen = view.outside.clone();
-        for live in expected.iter().filter(|e| e.track.is_some() && !e.settled) {
-            let rect = live.rect.grown(config.track_margin_share);
-            let cells = |from: f32, to: f32, limit: usize| {
-                let end = (to.ceil().max(0.0) as usize).min(limit);
-                (from.max(0.0) as usize).min(end)..end
-            };
-            frozen.fill_rect(cells(rect.left, rect.right(), width), cells(rect.top, rect.bottom(), height));
-        }
+        let frozen = self.not_learned(view, expected, known, config.track_margin_share);
         let share = |time_constant: f64| (1.0 - (-secs_from_micros(elapsed) / time_constant).exp()) as f32;
         let rates = LearningRates { free: share(config.learn_secs), unowned: share(config.unowned_learn_secs) };
         self.background.learn(view.plane, &self.light, rates, &frozen, &self.moving);
         self.landmarks = None;
+        self.smoothed = None;
     }
 }
 

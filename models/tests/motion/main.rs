@@ -217,6 +217,25 @@ fn a_slow_pan_finds_what_a_camera_at_rest_does() -> Result<(), SegmentError> {
 }
 
 #[test]
+fn what_looks_like_paved_ground_is_found_while_the_camera_shakes() -> Result<(), SegmentError> {
+    let mut world = World::new(11);
+    world.pave();
+    world.things.push(block((118.0, 124.0, 131.0), |secs| {
+        (secs >= 1.0).then(|| Rect::new(-60.0 + 100.0 * (secs - 1.0) as f32, 120.0, 60.0, 110.0))
+    }));
+    let swing = 0.01 * SIZE.width as f64;
+    world.camera = Box::new(move |secs| {
+        let (x, y) = ((secs * 2.3 * std::f64::consts::TAU).sin(), (secs * 1.7 * std::f64::consts::TAU).cos() - 1.0);
+        ((swing * x) as f32, (0.6 * swing * y) as f32)
+    });
+    let found = run(&world, 7.0, f64::INFINITY)?;
+    let agreement = found.agreement(&world, 2.0, 7.0, 0.6);
+    assert!(agreement > 0.85, "{agreement}");
+    assert_eq!(found.tracks, 1);
+    Ok(())
+}
+
+#[test]
 fn equal_frames_give_equal_segments() -> Result<(), SegmentError> {
     let world = street(10);
     let (a, b) = (run(&world, 6.0, f64::INFINITY)?, run(&world, 6.0, f64::INFINITY)?);

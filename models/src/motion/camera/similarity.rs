@@ -18,6 +18,8 @@ pub(in crate::motion) struct Agreement {
     pub map: Affine,
     /// Whether each pair agrees.
     pub agrees: Vec<bool>,
+    /// How far half of the pairs that agree are off it at most; infinite where none agrees.
+    pub error: f32,
 }
 
 /// Pairs within this distance of a common shift take part in the first fit.
@@ -39,8 +41,11 @@ pub(in crate::motion) fn common_similarity(pairs: &[Pair]) -> Agreement {
         map = next;
         reach = AGREEING;
     }
-    let agrees = pairs.iter().map(|pair| residual(pair, &map) <= AGREEING).collect();
-    Agreement { map, agrees }
+    let residuals = pairs.iter().map(|pair| residual(pair, &map));
+    let agrees = residuals.clone().map(|r| r <= AGREEING).collect();
+    let mut agreeing: Vec<f32> = residuals.filter(|r| *r <= AGREEING).collect();
+    agreeing.sort_by(f32::total_cmp);
+    Agreement { map, agrees, error: agreeing.get(agreeing.len() / 2).copied().unwrap_or(f32::INFINITY) }
 }
 
 /// How far a pair is off a transform.
@@ -124,7 +129,17 @@ mod tests {
     }
 
     #[test]
+    fn the_error_is_that_of_the_pairs_that_agree() {
+        let mut pairs = pairs(&Affine::translation(2.0, 1.0), 10);
+        assert!(common_similarity(&pairs).error < 0.01);
+        pairs.iter_mut().zip([0.3, -0.3].iter().cycle()).for_each(|(pair, off)| pair.to.0 += off);
+        let error = common_similarity(&pairs).error;
+        assert!((error - 0.3).abs() < 0.1, "{error}");
+    }
+
+    #[test]
     fn nothing_given_moves_nothing() {
-        assert_eq!(common_similarity(&[]).map, Affine::IDENTITY);
+        let nothing = common_similarity(&[]);
+        assert_eq!((nothing.map, nothing.error), (Affine::IDENTITY, f32::INFINITY));
     }
 }
