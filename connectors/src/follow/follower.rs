@@ -97,18 +97,22 @@ impl<T: Target> Follower<T> {
                 self.backoff.reset();
                 step
             }
-            Err(Trouble::Target(TargetError::Again(reason))) => self.again(reason),
-            Err(Trouble::Store(error)) => self.again(error.to_string()),
-            Err(Trouble::Target(error)) => Step::Failed(error.to_string()),
-            Err(Trouble::Letters(error)) => Step::Failed(error.to_string()),
+            Err(trouble) => {
+                // Whether the last portion was taken is unknown: the target is asked again.
+                self.cursors.clear();
+                match trouble {
+                    Trouble::Target(TargetError::Again(reason)) => self.again(reason),
+                    Trouble::Store(error) => self.again(error.to_string()),
+                    Trouble::Target(error) => Step::Failed(error.to_string()),
+                    Trouble::Letters(error) => Step::Failed(error.to_string()),
+                }
+            }
         };
         self.tell(&step, asked);
         step
     }
 
     fn again(&mut self, reason: String) -> Step {
-        // Whether the last portion was taken is unknown: the target is asked again.
-        self.cursors.clear();
         let wait = self.backoff.next();
         tracing::warn!(%reason, tries = self.backoff.tries(), "a sink waits for its target");
         self.control.update(|status| {

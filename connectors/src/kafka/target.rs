@@ -56,13 +56,14 @@ impl<L: TransactionLog> Target for KafkaTarget<L> {
     }
 
     fn apply(&mut self, portion: &Portion<'_>) -> Result<(), TargetError> {
-        let (recorder, _) = self.session()?;
+        // A new session begins by asking for the cursors, so one that is gone is not opened here.
+        let Some((recorder, cursors)) = &mut self.session else {
+            return Err(TargetError::Again("the session is closed".to_owned()));
+        };
         let records = recorder.records(portion);
-        let cursor = recorder.cursor(portion.last());
-        let name = portion.stream.name.to_string();
         match self.log.write(&records) {
             Ok(()) => {
-                self.session()?.1.insert(name, cursor);
+                cursors.insert(portion.stream.name.to_string(), recorder.cursor(portion.last()));
                 Ok(())
             }
             Err(TransactionError::Refused { index, reason }) => Err(match records.get(index) {
