@@ -25,6 +25,7 @@ mod cargo;
 mod colours;
 mod components;
 mod config;
+mod depth;
 mod encoder;
 mod expected;
 mod foreground;

@@ -66,12 +66,16 @@ pub(super) struct Thing {
     pub score: f32,
     /// It could not be told from others.
     pub merged: bool,
+    /// Share of it that nothing else hides, where it was told from what does.
+    pub visible: Option<f32>,
     /// Where it stands, if it was found by its sprite.
     pub anchor: Option<Anchor>,
     /// It stands free of other things.
     pub alone: bool,
     /// Its cells and those of what it carries, where it carries something.
     pub with_cargo: Option<Piece>,
+    /// What it carried has been put down.
+    pub put_down: bool,
     /// Index of the expectation it fits.
     pub owner: Option<usize>,
 }
@@ -143,7 +147,8 @@ impl SceneState {
         let loads = Loads::of(expected, known);
         let shared_out = |blob| shared_out(blob, view.plane, expected, known, &loads, patience_us);
         let things = blobs.into_iter().flat_map(shared_out);
-        let mut things: Vec<Thing> = things.flat_map(|thing| loads.taken_off(thing)).collect();
+        let mut things: Vec<Thing> =
+            things.flat_map(|thing| loads.taken_off(thing, expected, known, view.plane)).collect();
         things.iter_mut().for_each(|thing| thing.score = score(&thing.piece, &proof));
         things.sort_by_key(|thing| (thing.piece.rows.start, thing.piece.columns.start, thing.piece.area));
         self.learn(view, expected, config);
@@ -260,6 +265,7 @@ fn shared_out(
         rect: expected[*i].rect,
         colours: known.colours(&expected[*i]),
         sprite: known.sprite(&expected[*i]),
+        area: known.area(&expected[*i]),
     };
     let claims: Vec<Claim<'_>> = claimants.iter().map(claim).collect();
     let parts = split(&blob.piece, &claims, plane);
@@ -267,8 +273,8 @@ fn shared_out(
         return whole(true, blob.owner);
     }
     let part = |(part, owner): (Option<Part>, usize)| {
-        let Part { piece, rect, anchor, measured } = part?;
-        Some(Thing { rect, anchor, alone: false, ..Thing::of(piece, Some(owner), !measured) })
+        let Part { piece, rect, anchor, measured, visible } = part?;
+        Some(Thing { rect, anchor, visible, alone: false, ..Thing::of(piece, Some(owner), !measured) })
     };
     parts.into_iter().zip(claimants).filter_map(part).collect()
 }
@@ -276,7 +282,18 @@ fn shared_out(
 impl Thing {
     /// A thing of these cells.
     pub fn of(piece: Piece, owner: Option<usize>, merged: bool) -> Self {
-        Self { rect: rect_of(&piece), piece, score: 0.0, merged, owner, anchor: None, alone: !merged, with_cargo: None }
+        Self {
+            rect: rect_of(&piece),
+            piece,
+            score: 0.0,
+            merged,
+            visible: None,
+            owner,
+            anchor: None,
+            alone: !merged,
+            with_cargo: None,
+            put_down: false,
+        }
     }
 }
 
