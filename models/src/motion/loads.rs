@@ -24,6 +24,8 @@ pub(super) struct Loads {
     carried: Vec<Option<Rect>>,
     /// Whether an expectation is the load of another.
     is_load: Vec<bool>,
+    /// The expected boxes.
+    rects: Vec<Rect>,
 }
 
 impl Loads {
@@ -39,7 +41,8 @@ impl Loads {
             let others = places.iter().enumerate().filter(|(carrier, _)| *carrier != i);
             others.filter_map(|(_, place)| *place).any(|place| place.iou(&expected[i].rect) > SAME_LOAD_IOU)
         };
-        Self { is_load: (0..expected.len()).map(is_load).collect(), carried }
+        let rects = expected.iter().map(|live| live.rect).collect();
+        Self { is_load: (0..expected.len()).map(is_load).collect(), carried, rects }
     }
 
     /// Whether an expectation is carried by another.
@@ -52,7 +55,8 @@ impl Loads {
         self.carried[index].is_some()
     }
 
-    /// A thing as itself and its load, where it carries one.
+    /// A thing as itself and its load, where it carries one. A load that no track follows yet is marked as merged, so that
+    /// the track of who carries it stays with him.
     pub fn taken_off(&self, thing: Thing) -> Vec<Thing> {
         let Some(load) = thing.owner.and_then(|owner| self.carried[owner]) else { return vec![thing] };
         let anchor = thing.anchor.unwrap_or_else(|| Anchor::of(&thing.piece));
@@ -63,8 +67,12 @@ impl Loads {
             return vec![thing];
         }
         let load_rect = shared(&place, &trimmed_rect(&load));
-        let load = Thing { rect: load_rect, anchor: None, alone: false, ..Thing::of(load, None, thing.merged) };
-        let rect = trimmed_rect(&body);
+        let others = self.rects.iter().enumerate().filter(|(other, _)| Some(*other) != thing.owner);
+        let followed = others.map(|(_, rect)| rect.iou(&load_rect)).any(|iou| iou > SAME_LOAD_IOU);
+        let merged = thing.merged || !followed;
+        let load = Thing { rect: load_rect, anchor: None, alone: false, ..Thing::of(load, None, merged) };
+        // Who carries reaches from head to ground, whatever his load hides.
+        let rect = Rect { top: thing.rect.top, height: thing.rect.height, ..trimmed_rect(&body) };
         let body = Thing { rect, with_cargo: Some(thing.piece), piece: body, ..thing };
         vec![body, load]
     }
@@ -114,7 +122,11 @@ mod tests {
     }
 
     fn loads() -> Loads {
-        Loads { carried: vec![Some(Rect::new(0.0, 20.0, 14.0, 15.0))], is_load: vec![false] }
+        Loads {
+            carried: vec![Some(Rect::new(0.0, 20.0, 14.0, 15.0))],
+            is_load: vec![false],
+            rects: vec![Rect::new(20.0, 10.0, 18.0, 40.0)],
+        }
     }
 
     #[test]
@@ -124,6 +136,25 @@ mod tests {
         assert_eq!(rects, [Rect::new(20.0, 10.0, 8.0, 40.0), Rect::new(24.0, 30.0, 14.0, 15.0)]);
         assert_eq!(things[0].with_cargo.as_ref().map(|piece| piece.area), Some(walker().area));
         assert_eq!((things[0].owner, things[1].owner), (Some(0), None));
+    }
+
+    #[test]
+    fn who_carries_reaches_from_head_to_ground_where_the_load_hides_his_legs() {
+        let rows = (10..50).map(|y| Run { y, from: 20, to: if y < 34 { 28 } else { 36 } });
+        let things = Loads { carried: vec![Some(Rect::new(-4.0, 24.0, 16.0, 14.0))], ..loads() }.taken_off(Thing::of(
+            Piece::new(rows.collect()),
+            Some(0),
+            false,
+        ));
+        assert_eq!((things.len(), things[0].rect.top, things[0].rect.height), (2, 10.0, 40.0));
+    }
+
+    #[test]
+    fn a_load_that_no_track_follows_yet_is_not_told_apart() {
+        let taken_off = |loads: Loads| loads.taken_off(Thing::of(walker(), Some(0), false))[1].merged;
+        let followed = Rect::new(24.0, 30.0, 14.0, 15.0);
+        assert!(taken_off(loads()));
+        assert!(!taken_off(Loads { rects: vec![Rect::new(20.0, 10.0, 18.0, 40.0), followed], ..loads() }));
     }
 
     #[test]
