@@ -35,6 +35,7 @@ mod light;
 mod loads;
 mod look;
 mod morphology;
+mod newcomers;
 mod plane;
 mod pose;
 mod reduce;
