@@ -60,7 +60,8 @@ impl Loads {
     }
 
     /// A thing as itself and its load, where it carries one. A load that was seen for a while is where it looks so; if
-    /// that is not where it was carried, it has been put down.
+    /// that is not where it was carried, it has been put down. A load that no believed track follows yet is marked as
+    /// merged, so that the track of who carries it stays with him.
     pub fn taken_off(&self, thing: Thing, expected: &[Expected], known: &KnownTracks, plane: &Plane) -> Vec<Thing> {
         let Some(owner) = thing.owner else { return vec![thing] };
         let Some(load) = self.carried[owner] else { return vec![thing] };
@@ -79,9 +80,18 @@ impl Loads {
             return vec![thing];
         }
         let load_rect = shared(&place, &trimmed_rect(&load));
+        let follows = |(i, live): (usize, &Expected)| {
+            i != owner && live.track.is_some() && live.rect.iou(&load_rect) > SAME_LOAD_IOU
+        };
+        let followed = expected.iter().enumerate().any(follows);
+        let alone = thing.alone && !put_down && followed;
+        let load = Thing { rect: load_rect, alone, ..Thing::of(load, track, thing.merged || !followed) };
+        let rect = match put_down {
+            true => trimmed_rect(&body),
+            // Who carries reaches from head to ground, whatever his load hides.
+            false => Rect { top: thing.rect.top, height: thing.rect.height, ..trimmed_rect(&body) },
+        };
         let alone = thing.alone && !put_down;
-        let load = Thing { rect: load_rect, alone, ..Thing::of(load, track, thing.merged) };
-        let rect = trimmed_rect(&body);
         let body = Thing { rect, with_cargo: Some(thing.piece), piece: body, alone, put_down, ..thing };
         vec![body, load]
     }
@@ -138,9 +148,14 @@ mod tests {
     }
 
     fn taken_off(thing: Thing) -> Vec<Thing> {
+        taken_off_by(&loads(), thing, None)
+    }
+
+    fn taken_off_by(loads: &Loads, thing: Thing, follower: Option<Expected>) -> Vec<Thing> {
         let plane = scene(&[]).0;
-        let live = Expected { track: None, rect: rect_of(&thing.piece), settled: false, unseen_us: 0 };
-        loads().taken_off(thing, &[live], &KnownTracks::default(), &plane)
+        let carrier = Expected { track: None, rect: rect_of(&thing.piece), settled: false, unseen_us: 0 };
+        let expected: Vec<Expected> = [carrier].into_iter().chain(follower).collect();
+        loads.taken_off(thing, &expected, &KnownTracks::default(), &plane)
     }
 
     #[test]
@@ -175,6 +190,25 @@ mod tests {
         assert_eq!(rects, [Rect::new(20.0, 10.0, 8.0, 40.0), Rect::new(24.0, 30.0, 14.0, 15.0)]);
         assert_eq!(things[0].with_cargo.as_ref().map(|piece| piece.area), Some(walker().area));
         assert_eq!((things[0].owner, things[1].owner), (Some(0), None));
+    }
+
+    #[test]
+    fn who_carries_reaches_from_head_to_ground_where_the_load_hides_his_legs() {
+        let rows = (10..50).map(|y| Run { y, from: 20, to: if y < 34 { 28 } else { 36 } });
+        let loads = Loads { carried: vec![Some(Rect::new(-4.0, 24.0, 16.0, 14.0))], ..loads() };
+        let things = taken_off_by(&loads, Thing::of(Piece::new(rows.collect()), Some(0), false), None);
+        assert_eq!((things.len(), things[0].rect.top, things[0].rect.height), (2, 10.0, 40.0));
+    }
+
+    #[test]
+    fn a_load_that_no_track_follows_yet_is_not_told_apart() {
+        let merged = |follower: Option<Expected>| {
+            taken_off_by(&loads(), Thing::of(walker(), Some(0), false), follower)[1].merged
+        };
+        let load = |track| Expected { track, rect: Rect::new(24.0, 30.0, 14.0, 15.0), settled: false, unseen_us: 0 };
+        assert!(merged(None));
+        assert!(merged(Some(load(None))), "nobody believes in it");
+        assert!(!merged(Some(load(Some(TrackId(2))))));
     }
 
     #[test]

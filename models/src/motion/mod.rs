@@ -36,6 +36,7 @@ mod light;
 mod loads;
 mod look;
 mod morphology;
+mod newcomers;
 mod plane;
 mod pose;
 mod reduce;

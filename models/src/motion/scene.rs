@@ -14,6 +14,7 @@ use super::known::KnownTracks;
 use super::light::Light;
 use super::loads::Loads;
 use super::morphology::{median, opened};
+use super::newcomers;
 use super::plane::{Lattice, Plane};
 use super::pose::{Landmarks, Pose};
 use super::shadow::shadows;
@@ -145,7 +146,8 @@ impl SceneState {
         let blobs = self.without_ghosts(view, blobs, expected, known, config);
         let patience_us = micros_from_secs(config.claim_secs);
         let loads = Loads::of(expected, known);
-        let shared_out = |blob| shared_out(blob, view.plane, expected, known, &loads, patience_us);
+        let least_area = self.background.lattice.area(config.least_area_share);
+        let shared_out = |blob| shared_out(blob, view.plane, expected, known, &loads, patience_us, least_area);
         let things = blobs.into_iter().flat_map(shared_out);
         let mut things: Vec<Thing> =
             things.flat_map(|thing| loads.taken_off(thing, expected, known, view.plane)).collect();
@@ -253,11 +255,21 @@ fn shared_out(
     known: &KnownTracks,
     loads: &Loads,
     patience_us: Micros,
+    least_area: usize,
 ) -> Vec<Thing> {
-    let mut claimants = covered(&blob.piece, expected, patience_us);
+    let mut claimants = covered(&blob.piece, expected, patience_us, plane.lattice);
     claimants.retain(|claimant| !loads.is_load(*claimant));
     let whole = |merged, owner| vec![Thing::of(blob.piece.clone(), owner, merged)];
     if claimants.len() < 2 {
+        let sole = claimants.first().copied().or(blob.owner).filter(|sole| expected[*sole].track.is_some());
+        let parted = sole.and_then(|sole| {
+            let parted = newcomers::parted(&blob.piece, &expected[sole].rect, plane.lattice, least_area);
+            parted.map(|(own, new)| (own, new, sole))
+        });
+        if let Some((own, new, sole)) = parted {
+            let thing = |piece, owner| Thing { alone: false, ..Thing::of(piece, owner, false) };
+            return vec![thing(own, Some(sole)), thing(new, None)];
+        }
         let carrier = claimants.first().copied().filter(|claimant| loads.carries(*claimant));
         return whole(false, carrier.or(blob.owner));
     }

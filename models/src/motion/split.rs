@@ -10,6 +10,7 @@ use super::colours::{COLOUR_CELLS, Colours, colour_cell};
 use super::components::{Piece, Run};
 use super::depth::{Depth, Shared};
 use super::expected::{Expected, rect_of};
+use super::newcomers::is_at_side;
 use super::plane::{Lattice, Plane};
 use super::sprite::{Anchor, COVERED, Sprite};
 use vokg_engine::geometry::{Rect, length};
@@ -18,6 +19,8 @@ use vokg_engine::geometry::{Rect, length};
 const COVERED_SHARE: f32 = 0.5;
 /// ... and its cells fill more than this share.
 const FILLED_SHARE: f32 = 0.25;
+/// What is not believed yet counts where at most this share of its box lies in those that are.
+const APART_SHARE: f32 = 0.25;
 /// Cost of a cell's distance to a box, for each cell.
 const DISTANCE_COST: f32 = 0.4;
 /// Cost of lying at the rim of a box and not at its centre.
@@ -47,18 +50,28 @@ const TRIMMED_SHARE: f32 = 0.01;
 /// Stands for the owner of a cell that is not in the blob.
 const NOBODY: usize = usize::MAX;
 
-/// Indices of the expected boxes a blob covers, those seen lately only.
-pub(super) fn covered(piece: &Piece, expected: &[Expected], patience_us: u64) -> Vec<usize> {
+/// Indices of the expected boxes a blob covers, those seen lately only. What has just come in through a side of the frame
+/// and is not believed yet counts beside one that is.
+pub(super) fn covered(piece: &Piece, expected: &[Expected], patience_us: u64, lattice: Lattice) -> Vec<usize> {
     let around = rect_of(piece);
-    let covers = |e: &Expected| {
+    let fills = |e: &Expected| {
         let area = e.rect.area().max(1.0);
         let filled = piece.count_inside(e.rect.left, e.rect.top, e.rect.right(), e.rect.bottom()) as f32 / area;
-        e.track.is_some()
-            && e.unseen_us <= patience_us
-            && around.overlap(&e.rect) / area > COVERED_SHARE
-            && filled > FILLED_SHARE
+        around.overlap(&e.rect) / area > COVERED_SHARE && filled > FILLED_SHARE
     };
-    (0..expected.len()).filter(|i| covers(&expected[*i])).collect()
+    let covers = |e: &Expected| e.track.is_some() && e.unseen_us <= patience_us && fills(e);
+    let mut covered: Vec<usize> = (0..expected.len()).filter(|i| covers(&expected[*i])).collect();
+    if !covered.is_empty() {
+        let apart =
+            |e: &Expected| covered.iter().all(|i| expected[*i].rect.overlap(&e.rect) <= APART_SHARE * e.rect.area());
+        let is_new = |e: &Expected| {
+            e.track.is_none() && e.unseen_us == 0 && is_at_side(&e.rect, lattice) && fills(e) && apart(e)
+        };
+        let new: Vec<usize> = (0..expected.len()).filter(|i| is_new(&expected[*i])).collect();
+        covered.extend(new);
+        covered.sort_unstable();
+    }
+    covered
 }
 
 /// One claimant of a blob's cells.
@@ -81,7 +94,7 @@ pub(super) struct Part {
     pub rect: Rect,
     /// Where it stands, if that is known.
     pub anchor: Option<Anchor>,
-    /// The box is a measurement of it.
+    /// The box is a measurement of it: enough of what it looks like can be seen, or it was expected apart from all others.
     pub measured: bool,
     /// Share of it that none of the others hides, where that is known.
     pub visible: Option<f32>,
@@ -118,9 +131,16 @@ pub(super) fn split(piece: &Piece, claims: &[Claim<'_>], plane: &Plane) -> Vec<O
             let owner = field.holds(x, y).then(|| owners[field.index(x as usize, y as usize)]);
             owner.is_some_and(|owner| depth.hides(owner, index))
         };
+        let apart = |other: &Claim<'_>| {
+            std::ptr::eq(other, claim)
+                || other.rect.overlap(&claim.rect) <= APART_SHARE * claim.rect.area().min(other.rect.area())
+        };
         Some(match &laid[index] {
             Some(laid) => Part::of_laid(piece, laid, laid.visible(plane.lattice, hidden)),
-            None => Part::of_unknown(piece, claim.area, depth.is_foremost(index) && others_laid(index)),
+            None => {
+                let part = Part::of_unknown(piece, claim.area, depth.is_foremost(index) && others_laid(index));
+                Part { measured: part.measured || claims.iter().all(apart), ..part }
+            }
         })
     };
     runs.into_iter().zip(claims).enumerate().map(part).collect()
@@ -404,7 +424,31 @@ mod tests {
         let inside = expect(Rect::new(20.0, 10.0, 30.0, 40.0), 0);
         let outside = expect(Rect::new(90.0, 10.0, 30.0, 40.0), 0);
         let long_gone = expect(Rect::new(50.0, 10.0, 30.0, 40.0), 9_000_000);
-        assert_eq!(covered(&blob, &[inside, outside, long_gone], 600_000), [0]);
+        assert_eq!(covered(&blob, &[inside, outside, long_gone], 600_000, plane().lattice), [0]);
+    }
+
+    #[test]
+    fn who_has_just_come_in_counts_beside_one_who_was_there() {
+        let blob = block(98, 10, 30, 50);
+        let there = expect(Rect::new(98.0, 10.0, 20.0, 24.0), 0);
+        let new = |rect| Expected { track: None, ..expect(rect, 0) };
+        let coming_in = new(Rect::new(116.0, 36.0, 12.0, 24.0));
+        let his_legs = new(Rect::new(98.0, 36.0, 12.0, 24.0));
+        let his_arm = new(Rect::new(112.0, 14.0, 16.0, 8.0));
+        let found = covered(&blob, &[there, coming_in.clone(), his_legs, his_arm], 600_000, plane().lattice);
+        assert_eq!(found, [0, 1]);
+        assert!(covered(&blob, &[coming_in], 600_000, plane().lattice).is_empty(), "alone it is the blob");
+    }
+
+    #[test]
+    fn boxes_that_lie_apart_are_measured_by_their_cells() {
+        let claim =
+            |top, height| Claim { rect: Rect::new(20.0, top, 30.0, height), colours: None, sprite: None, area: None };
+        let measured = |claims: &[Claim<'_>]| -> Vec<bool> {
+            split(&block(20, 10, 30, 50), claims, &plane()).iter().flatten().map(|part| part.measured).collect()
+        };
+        assert_eq!(measured(&[claim(10.0, 24.0), claim(35.0, 24.0)]), [true, true]);
+        assert_eq!(measured(&[claim(10.0, 40.0), claim(20.0, 40.0)]), [false, false]);
     }
 
     #[test]

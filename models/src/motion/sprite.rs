@@ -216,11 +216,11 @@ impl Sprite {
         Rect::new(x + self.rect.left, y + self.rect.top, self.rect.width, self.rect.height)
     }
 
-    /// Where the anchor is if the box is here.
+    /// Where the anchor is if the box is here. Where the box is shorter than the thing it is the foot that is missing: what
+    /// hides it stands nearer, and so lower.
     pub fn anchor_in(&self, rect: &Rect) -> Anchor {
-        let (x, y) = rect.centre();
-        let (u, v) = self.rect.centre();
-        Anchor { x: (x - u).round() as i32, y: (y - v).round() as i32 }
+        let ((x, _), (u, _)) = (rect.centre(), self.rect.centre());
+        Anchor { x: (x - u).round() as i32, y: (rect.top - self.rect.top).round() as i32 }
     }
 
     /// The same on a plane whose border may cut the box: what is cut lies beyond, so the edge that is seen tells the place.
@@ -339,6 +339,7 @@ pub(super) mod tests {
         let anchor = Anchor { x: 60, y: 12 };
         assert_eq!(sprite.rect_at(anchor), Rect::new(55.0, 12.0, 10.0, 40.0));
         assert_eq!(sprite.anchor_in(&sprite.rect_at(anchor)), anchor);
+        assert_eq!(sprite.anchor_in(&Rect::new(55.0, 12.0, 10.0, 20.0)), anchor, "what is hidden is at the foot");
         assert_eq!(sprite.area(COVERED), 400);
     }
 
