@@ -1,12 +1,14 @@
 //! How well relations are found in noisy boxes of made-up happenings, on seeds that tuned nothing.
 //!
-//! Prints Markdown: F1 per relation, over frame rates, resolutions and noise, and false intervals on traps. Arguments: the
-//! first seed and how many of each happening (defaults 1000 and 110); then, to be told of single misses, the place of a noise
-//! and of a frame rate in the lists below, and names of relations.
+//! Prints Markdown: F1 per relation, over frame rates, resolutions and noise, and false intervals on traps. Without arguments
+//! that is of the reported seeds, of which nothing else is ever told. To tune something, give it the first of the tuning seeds
+//! and how many of each happening; and, to be told of single misses and of what was found on traps, the place of a noise and
+//! of a frame rate in the lists below and names of relations: `cargo bench --bench relations -- 1 60 0 2 LEAVES NEAR`.
 
 #![allow(clippy::unwrap_used, reason = "a benchmark that cannot go on has failed")]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use vokg::eval::relations::{Comparison, Fact};
 use vokg::eval::zones::with_zones_of;
 use vokg_connectors::source::synthetic::{EPISODES, Episode, SynthConfig, Truth, episode_scene};
@@ -25,6 +27,45 @@ const SIZES: [(&str, Size); 3] =
 const RATES: [f64; 3] = [5.0, 10.0, 25.0];
 const NOISES: [f64; 2] = [0.02, 0.05];
 const MISSED: f64 = 0.03;
+
+/// Seeds that may be looked at: bounds are tuned on them.
+const TUNING: Range<u64> = 1..61;
+/// Seeds whose scores are reported: nobody looks at what is missed there, so that no bound can be fitted to it.
+const REPORTED: Range<u64> = 1000..1110;
+
+/// What is asked for.
+struct Asked {
+    seeds: Range<u64>,
+    /// Of which noise and frame rate, by their places, misses are told.
+    told: (usize, usize),
+    /// Of which relations.
+    kinds: BTreeSet<RelationKind>,
+}
+
+impl Asked {
+    /// # Errors
+    /// Where the seeds are neither all for tuning nor all reported, or single misses of reported ones are asked for.
+    fn of(arguments: &[String]) -> Result<Self, String> {
+        let numbers: Vec<u64> = arguments.iter().filter_map(|argument| argument.parse().ok()).collect();
+        let seeds = match numbers[..] {
+            [] => REPORTED,
+            [first, count, ..] => first..first + count,
+            [_] => return Err("after the first seed comes how many there are".into()),
+        };
+        let within = |all: Range<u64>| all.start <= seeds.start && seeds.end <= all.end;
+        let place = |at: usize, default: usize| numbers.get(at).map_or(default, |place| *place as usize);
+        let kinds = arguments.iter().filter_map(|argument| RelationKind::parse(argument)).collect();
+        let asked = Self { seeds: seeds.clone(), told: (place(2, 0), place(3, RATES.len() - 1)), kinds };
+        match (within(TUNING), within(REPORTED)) {
+            (true, _) => Ok(asked),
+            (_, true) if asked.kinds.is_empty() => Ok(asked),
+            (_, true) => {
+                Err(format!("misses are told of the seeds {TUNING:?} alone: those of {REPORTED:?} tune nothing"))
+            }
+            _ => Err(format!("seeds are all of {TUNING:?}, to tune, or all of {REPORTED:?}, to report")),
+        }
+    }
+}
 
 /// Random numbers that repeat: the generator of Steele, Lea, Flood, "Fast splittable pseudorandom number generators"
 /// (OOPSLA 2014, section 4).
@@ -138,10 +179,38 @@ impl Cell {
     }
 }
 
+impl Cell {
+    /// What was found on traps and is not so, with the best overlap in time with what is.
+    fn tell_false_on_traps(&self) {
+        let names: Vec<&str> = EPISODES.iter().filter(|episode| episode.trap).map(|episode| episode.name).collect();
+        let overlap = |x: &Fact, y: &Fact| {
+            let same = x.kind == y.kind && ((x.a, x.b) == (y.a, y.b) || (x.a, x.b) == (y.b, y.a));
+            let share = || vokg::eval::relations::temporal_iou((x.from_us, x.to_us), (y.from_us, y.to_us));
+            if same { share() } else { 0.0 }
+        };
+        for fact in &self.stated {
+            let best = self.truth.iter().map(|truth| overlap(truth, fact)).fold(0.0, f64::max);
+            if best >= 0.5 {
+                continue;
+            }
+            let clip = fact.a.unwrap_or(0) as usize / 100;
+            let secs = |us: Micros| us.saturating_sub(self.starts[clip]) as f64 / 1e6;
+            println!(
+                "trap {} {clip} {} {:?}-{:?} {:.2}-{:.2}, overlap {best:.2}",
+                names[clip % names.len()],
+                fact.kind,
+                fact.a.map(|a| a % 100),
+                fact.b.map(|b| b % 100),
+                secs(fact.from_us),
+                secs(fact.to_us)
+            );
+        }
+    }
+}
+
 /// What was not found and what is not so, of one relation, at 720p.
-fn tell_misses(cells: &BTreeMap<(usize, usize, usize), Cell>, kind: RelationKind) {
-    let place = |n: usize| std::env::args().skip(1).filter_map(|argument| argument.parse::<usize>().ok()).nth(n);
-    let cell = &cells[&(place(2).unwrap_or(0), place(3).unwrap_or(RATES.len() - 1), 1)];
+fn tell_misses(cells: &BTreeMap<(usize, usize, usize), Cell>, (noise, rate): (usize, usize), kind: RelationKind) {
+    let cell = &cells[&(noise, rate, 1)];
     let of = |facts: &[Fact]| -> Vec<Fact> { facts.iter().filter(|fact| fact.kind == kind).copied().collect() };
     let (stated, truth) = (of(&cell.stated), of(&cell.truth));
     let moment = [RelationKind::CROSSES, RelationKind::PICK_UP, RelationKind::PUT_DOWN].contains(&kind);
@@ -176,10 +245,9 @@ fn length_us(truth: &Truth) -> Micros {
     last + SECOND_US
 }
 
-fn truths(rate: f64, first: u64, count: u64, wanted: impl Fn(&Episode) -> bool) -> Vec<Truth> {
+fn truths(rate: f64, seeds: Range<u64>, wanted: impl Fn(&Episode) -> bool) -> Vec<Truth> {
     let config = SynthConfig { size: PLAN, fps: rate, seconds: None, seed: 1 };
     let episodes: Vec<&Episode> = EPISODES.iter().filter(|episode| wanted(episode)).collect();
-    let seeds = first..first + count;
     seeds
         .flat_map(|seed| episodes.iter().map(move |episode| (seed, *episode)))
         .map(|(seed, episode)| episode_scene(episode, seed, &config).unwrap().truth())
@@ -187,11 +255,15 @@ fn truths(rate: f64, first: u64, count: u64, wanted: impl Fn(&Episode) -> bool) 
 }
 
 fn main() {
-    let mut arguments = std::env::args().skip(1).filter_map(|argument| argument.parse::<u64>().ok());
-    let (first, count) = (arguments.next().unwrap_or(1000), arguments.next().unwrap_or(110));
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let asked = Asked::of(&arguments).unwrap_or_else(|refusal| {
+        eprintln!("{refusal}");
+        std::process::exit(2)
+    });
+    let first = asked.seeds.start;
     let mut cells: BTreeMap<(usize, usize, usize), Cell> = BTreeMap::new();
     for (r, rate) in RATES.into_iter().enumerate() {
-        for (clip, truth) in truths(rate, first, count, |episode| !episode.trap).iter().enumerate() {
+        for (clip, truth) in truths(rate, asked.seeds.clone(), |episode| !episode.trap).iter().enumerate() {
             for (s, (_, size)) in SIZES.into_iter().enumerate() {
                 for (n, noise) in NOISES.into_iter().enumerate() {
                     let stated = facts(truth, size, noise, first + clip as u64);
@@ -221,9 +293,9 @@ fn main() {
             row.join(" | ")
         );
     }
-    std::env::args().skip(1).filter_map(|argument| RelationKind::parse(&argument)).for_each(|kind| {
+    asked.kinds.iter().for_each(|kind| {
         println!("{kind}");
-        tell_misses(&cells, kind);
+        tell_misses(&cells, asked.told, *kind);
     });
     let all = cells.values().next().unwrap();
     let truth = |kind: &String| all.truth.iter().filter(|fact| fact.kind.to_string() == *kind).count().to_string();
@@ -234,7 +306,7 @@ fn main() {
     );
     for noise in NOISES {
         let mut cell = Cell::default();
-        for (clip, truth) in truths(25.0, first, count, |episode| episode.trap).iter().enumerate() {
+        for (clip, truth) in truths(25.0, asked.seeds.clone(), |episode| episode.trap).iter().enumerate() {
             cell.add(facts(truth, PLAN, noise, first + clip as u64), true_facts(truth), length_us(truth));
         }
         let scores = cell.comparison().scores();
@@ -250,19 +322,8 @@ fn main() {
         let minutes = cell.length_us as f64 / 60e6;
         let mut which: BTreeMap<String, u32> = BTreeMap::new();
         let lone: Vec<&Fact> = cell.stated.iter().filter(lone).collect();
-        if std::env::args().len() > 4 {
-            let names: Vec<&str> = EPISODES.iter().filter(|episode| episode.trap).map(|episode| episode.name).collect();
-            lone.iter().for_each(|fact| {
-                println!(
-                    "trap {} {} {:?} {:?} {:.2}-{:.2}",
-                    names[fact.a.unwrap_or(0) as usize / 100 % names.len()],
-                    fact.kind,
-                    fact.a.map(|a| a % 100),
-                    fact.b.map(|b| b % 100),
-                    fact.from_us as f64 / 1e6,
-                    fact.to_us as f64 / 1e6
-                );
-            });
+        if !asked.kinds.is_empty() {
+            cell.tell_false_on_traps();
         }
         lone.iter().for_each(|fact| *which.entry(fact.kind.to_string()).or_default() += 1);
         println!(

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# How well relations are found in noisy boxes, written into docs/performance.md. Arguments: the first seed and how many of
-# each happening; the defaults tuned nothing.
+# How well relations are found in noisy boxes, written into docs/performance.md: of seeds that tuned nothing, and of which
+# benches/relations.rs tells no more than this.
 cd "$(dirname "$0")/.."
 . benches/lib.sh
 machine
-table=$(cargo bench --quiet --locked --bench relations -- "${1:-1000}" "${2:-110}")
+table=$(cargo bench --quiet --locked --bench relations)
 echo "$table"
 TABLE=$table python3 - <<'PYTHON'
 import os, re

@@ -8,7 +8,9 @@ use vokg_engine::time::SECOND_US;
 use vokg_operators::mot::{FrameRate, MotError};
 use vokg_operators::relate::facts::facts_by;
 use vokg_operators::relate::mot::sightings;
-use vokg_operators::relate::{End, Judgement, Pair, Reach, Registry, RelateConfig, Relation, confidence};
+use vokg_operators::relate::{
+    End, Judgement, MeasureConfig, Pair, Reach, Registry, RelateConfig, Relation, confidence,
+};
 
 /// The first track's bottom edge is at the top of the second. Directed.
 struct Overtops;
@@ -18,7 +20,7 @@ impl Relation for Overtops {
         RelationKind::literal("OVERTOPS")
     }
 
-    fn rule(&self) -> IntervalRule {
+    fn rule(&self, _measure: &MeasureConfig) -> IntervalRule {
         IntervalRule { hold_on_us: 2 * SECOND_US / 5, hold_off_us: 2 * SECOND_US / 5, ..IntervalRule::PLAIN }
     }
 

@@ -12,6 +12,7 @@ pub struct Size {
 
 impl Size {
     /// Number of pixels.
+    #[inline]
     pub fn area(self) -> u64 {
         u64::from(self.width) * u64::from(self.height)
     }
@@ -32,41 +33,49 @@ pub struct Rect {
 
 impl Rect {
     /// A box from its left top corner and its extent.
+    #[inline]
     pub fn new(left: f32, top: f32, width: f32, height: f32) -> Self {
         Self { left, top, width, height }
     }
 
     /// A box from its centre and its extent.
+    #[inline]
     pub fn from_centre(x: f32, y: f32, width: f32, height: f32) -> Self {
         Self { left: x - width / 2.0, top: y - height / 2.0, width, height }
     }
 
     /// Right edge.
+    #[inline]
     pub fn right(&self) -> f32 {
         self.left + self.width
     }
 
     /// Bottom edge.
+    #[inline]
     pub fn bottom(&self) -> f32 {
         self.top + self.height
     }
 
     /// Centre (x, y).
+    #[inline]
     pub fn centre(&self) -> (f32, f32) {
         (self.left + self.width / 2.0, self.top + self.height / 2.0)
     }
 
     /// Area in square pixels.
+    #[inline]
     pub fn area(&self) -> f32 {
         self.width * self.height
     }
 
     /// The size of a thing: the square root of the area of its box.
+    #[inline]
     pub fn scale(&self) -> f32 {
         self.area().sqrt()
     }
 
     /// Area common to both boxes.
+    #[inline]
     pub fn overlap(&self, other: &Self) -> f32 {
         let width = self.right().min(other.right()) - self.left.max(other.left);
         let height = self.bottom().min(other.bottom()) - self.top.max(other.top);
@@ -74,6 +83,7 @@ impl Rect {
     }
 
     /// Intersection over union, 0 where either box is empty.
+    #[inline]
     pub fn iou(&self, other: &Self) -> f32 {
         let overlap = self.overlap(other);
         let union = self.area() + other.area() - overlap;
@@ -81,12 +91,14 @@ impl Rect {
     }
 
     /// Shortest distance between the boxes in pixels, 0 where they touch or overlap.
+    #[inline]
     pub fn gap(&self, other: &Self) -> f32 {
         let (x, y) = self.apart(other);
         length(x, y)
     }
 
     /// How far the boxes are apart along each axis in pixels, 0 where they touch or overlap along it.
+    #[inline]
     pub fn apart(&self, other: &Self) -> (f32, f32) {
         let x = self.left.max(other.left) - self.right().min(other.right());
         let y = self.top.max(other.top) - self.bottom().min(other.bottom());

@@ -14,6 +14,7 @@ pub fn micros_from_secs(secs: f64) -> Micros {
 }
 
 /// Microseconds in seconds, for people and for ratios.
+#[inline]
 pub fn secs_from_micros(us: Micros) -> f64 {
     us as f64 / SECOND_US as f64
 }

@@ -9,6 +9,16 @@ use vokg_engine::time::Micros;
 /// Most moved frames that are remembered.
 const FRAMES_MAX: usize = 240;
 
+/// A box on the ground, in pixels of the first picture. A camera that turns all day is millions of pixels away from that, so
+/// the place is in double precision.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct GroundBox {
+    pub(crate) left: f64,
+    pub(crate) top: f64,
+    pub(crate) width: f32,
+    pub(crate) height: f32,
+}
+
 /// How far the camera has moved the picture since the begin of the stream, in pixels.
 ///
 /// It is the shift of the middle of the picture, summed. Turning and zooming move what is far from the middle by more or
@@ -34,13 +44,35 @@ impl Ground {
     }
 
     /// Where a box seen at `t` lies on the ground, in pixels of the first picture.
-    pub(crate) fn under(&self, t: Micros, rect: &Rect) -> Rect {
+    pub(crate) fn under(&self, t: Micros, rect: &Rect) -> GroundBox {
         let after = self.shifts.partition_point(|(from, _)| *from <= t);
         let before_all = if self.shifts.len() < FRAMES_MAX { None } else { self.shifts.front() };
         let known = after.checked_sub(1).and_then(|at| self.shifts.get(at)).or(before_all);
-        let Some((_, (x, y))) = known else { return *rect };
-        let place = |along: f32, shift: f64| (f64::from(along) - shift) as f32;
-        Rect::new(place(rect.left, *x), place(rect.top, *y), rect.width, rect.height)
+        let here = GroundBox::from(rect);
+        known.map_or(here, |(_, (x, y))| GroundBox { left: here.left - x, top: here.top - y, ..here })
+    }
+}
+
+impl From<&Rect> for GroundBox {
+    fn from(rect: &Rect) -> Self {
+        Self { left: rect.left.into(), top: rect.top.into(), width: rect.width, height: rect.height }
+    }
+}
+
+impl GroundBox {
+    /// Centre (x, y).
+    pub(crate) fn centre(&self) -> (f64, f64) {
+        (self.left + f64::from(self.width) / 2.0, self.top + f64::from(self.height) / 2.0)
+    }
+
+    /// The bottom edge, from above.
+    pub(crate) fn bottom(&self) -> f64 {
+        self.top + f64::from(self.height)
+    }
+
+    /// The square root of its area.
+    pub(crate) fn scale(&self) -> f32 {
+        (self.width * self.height).sqrt()
     }
 }
 
@@ -58,14 +90,23 @@ mod tests {
     fn what_stands_stays_where_it_is_while_the_camera_moves() {
         let mut ground = Ground::default();
         let seen = |x: f32, y: f32| Rect::new(x, y, 20.0, 10.0);
-        assert_eq!(ground.under(0, &seen(50.0, 40.0)), seen(50.0, 40.0));
+        let lies = GroundBox::from(&seen(50.0, 40.0));
+        assert_eq!(ground.under(0, &seen(50.0, 40.0)), lies);
         ground.on_frame(&moved(40, Affine::translation(-7.0, 3.0)));
         ground.on_frame(&TrackedFrame { t: 80, ..TrackedFrame::default() });
         ground.on_frame(&moved(120, Affine::translation(-1.0, 0.0)));
         let places = [(0, 50.0, 40.0), (40, 43.0, 43.0), (80, 43.0, 43.0), (120, 42.0, 43.0)];
         for (t, x, y) in places {
-            assert_eq!(ground.under(t, &seen(x, y)), seen(50.0, 40.0), "at {t}");
+            assert_eq!(ground.under(t, &seen(x, y)), lies, "at {t}");
         }
+    }
+
+    #[test]
+    fn after_a_day_of_turning_places_are_as_exact_as_at_first() {
+        let (mut ground, turns) = (Ground::default(), 25 * 86_400);
+        (0..turns).for_each(|i| ground.on_frame(&moved(i * 40, Affine::translation(-40.0, 0.0))));
+        let at = |x: f32| ground.under(turns * 40, &Rect::new(x, 0.0, 20.0, 10.0)).centre().0;
+        assert_eq!(at(1.0625) - at(1.0), 0.0625);
     }
 
     #[test]

@@ -41,7 +41,7 @@ pub(super) struct Answer {
 
 /// Fits both models. `None` where the follower's error or the leader's past is determined by the small model, or the
 /// rows are too few: then nothing can be told.
-pub(super) fn granger(products: &mut Products<'_>, question: &Question) -> Option<Answer> {
+pub(super) fn granger(products: &mut Products, question: &Question) -> Option<Answer> {
     let Question { leader, follower, others, rows } = question;
     let tracks: Vec<usize> = [*follower].into_iter().chain(others.iter().copied()).chain([*leader]).collect();
     products.prepare(&tracks);

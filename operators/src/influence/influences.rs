@@ -21,6 +21,10 @@ pub const TRACKS_MAX: usize = 24;
 /// Most other tracks a test is conditioned on.
 pub const OTHERS_MAX: usize = 3;
 
+/// So long after it closed a window is decided, unless the next closes before that or the stream ends. It bounds the work of
+/// a frame to a small part of that of a window.
+pub const SPREAD_US: Micros = 2_000_000;
+
 /// A box this close to the border of the frame is cut by it and has a false centre, as a share of the frame's extent.
 const BORDER_SHARE: f32 = 0.005;
 
@@ -47,24 +51,28 @@ pub struct Influence {
 
 /// Finds influences in the windows of one stream.
 ///
-/// Windows close at multiples of the hop in media time; the frame at or after that moment states what was found, and the
-/// end of the stream closes one more. Sightings that cover more than their track, or are cut by the border, count as
-/// none. Places are those on the ground: the motion of the camera is no movement of things. Kept are the places of one window and one hop per track, ten a second.
+/// Windows close at multiples of the hop in media time, and the end of the stream closes one more. A crowd has hundreds of
+/// tests: they are answered in the frames of the next [`SPREAD_US`], as many as media time has passed, and the last of these
+/// frames states what was found. Sightings that cover more than their track, or are cut by the border, count as
+/// none. Places are those on the ground: the motion of the camera is no movement of things. Kept are the
+/// places of one window and one hop per track, ten a second.
 #[derive(Clone, Debug)]
 pub struct Influences {
     config: InfluenceConfig,
     ground: Ground,
     ways: BTreeMap<TrackId, Way>,
     closes_us: Option<Micros>,
+    /// The last window that closed, until it is decided.
+    open: Option<Window>,
 }
 
 impl Influences {
     /// Begins with no tracks.
     pub fn new(config: InfluenceConfig) -> Self {
-        Self { config, ground: Ground::default(), ways: BTreeMap::new(), closes_us: None }
+        Self { config, ground: Ground::default(), ways: BTreeMap::new(), closes_us: None, open: None }
     }
 
-    /// Takes the next frame, in order of time; tells what was found in the windows that it closes, by window, leader
+    /// Takes the next frame, in order of time; tells what was found in the windows that it decides, by window, leader
     /// and follower.
     pub fn on_frame(&mut self, frame: &TrackedFrame) -> Vec<Influence> {
         if !self.config.enabled {
@@ -73,8 +81,11 @@ impl Influences {
         let mut found = Vec::new();
         let hop_us = micros_from_secs(self.config.hop_secs).max(1);
         let mut closes_us = self.closes_us.unwrap_or((frame.t / hop_us + 1) * hop_us);
+        let mut closed_us = None;
         while closes_us <= frame.t && !self.ways.is_empty() {
-            found.append(&mut self.close(closes_us));
+            found.append(&mut self.decide());
+            self.close(closes_us);
+            closed_us = Some(closes_us);
             closes_us += hop_us;
         }
         self.closes_us = Some(closes_us.max((frame.t / hop_us + 1) * hop_us));
@@ -82,8 +93,16 @@ impl Influences {
         for sighting in frame.confirmed.iter().chain(&frame.seen) {
             self.see(sighting, frame.size);
         }
+        let spread_us = SPREAD_US.min(hop_us);
+        if self.open.as_mut().is_some_and(|window| window.answer(frame.t, spread_us)) {
+            found.append(&mut self.decide());
+        }
         if frame.end {
-            found.append(&mut self.close(frame.t));
+            found.append(&mut self.decide());
+            if closed_us != Some(frame.t) {
+                self.close(frame.t);
+                found.append(&mut self.decide());
+            }
         }
         found
     }
@@ -93,25 +112,29 @@ impl Influences {
         if *merged || rect.area() <= 0.0 || frame.is_some_and(|size| is_cut(rect, size)) {
             return;
         }
-        let rect = &self.ground.under(*t, rect);
+        let ground = self.ground.under(*t, rect);
         let InfluenceConfig { window_secs, hop_secs, interpolate_secs, .. } = self.config;
         let keep = steps_in(window_secs + hop_secs) + STEPS_PER_SEC;
         let resampling = Resampling { pause_us: micros_from_secs(interpolate_secs), keep };
         match self.ways.get_mut(track) {
-            Some(way) => way.push(*t, rect, &resampling),
+            Some(way) => way.push(*t, ground, &resampling),
             None => {
-                self.ways.insert(*track, Way::new(*t, rect));
+                self.ways.insert(*track, Way::new(*t, ground));
             }
         }
     }
 
-    /// What is found in the window that ends here, exclusive. Tracks that the next window cannot hold are forgotten.
-    fn close(&mut self, end_us: Micros) -> Vec<Influence> {
+    /// Closes the window that ends here, exclusive. Tracks that the next window cannot hold are forgotten.
+    fn close(&mut self, end_us: Micros) {
         let window_us = micros_from_secs(self.config.window_secs);
         let steps = end_us.saturating_sub(window_us).div_ceil(STEP_US)..end_us.div_ceil(STEP_US);
-        let found = judge(&self.config, &self.ways, steps);
+        self.open = Some(Window::new(&self.config, &self.ways, steps, end_us));
         self.ways.retain(|_, way| way.last_t() + window_us > end_us);
-        found
+    }
+
+    /// What is found in the window that closed last, unless that was told.
+    fn decide(&mut self) -> Vec<Influence> {
+        self.open.take().map_or(Vec::new(), |window| window.found(&self.config))
     }
 }
 
@@ -125,41 +148,72 @@ fn is_cut(rect: &Rect, frame: Size) -> bool {
     rect.left < x || rect.top < y || rect.right() > width - x || rect.bottom() > height - y
 }
 
-/// What is found at these steps of the grid.
-fn judge(config: &InfluenceConfig, ways: &BTreeMap<TrackId, Way>, steps: Range<u64>) -> Vec<Influence> {
-    let least_seen = steps_in(config.shared_secs);
-    let series = ways.iter().map(|(track, way)| Series::new(*track, way, steps.clone()));
-    let mut series: Vec<Series> = series.filter(|s| s.seen() >= least_seen && s.moves(config.still_speed)).collect();
-    series.sort_by_key(|s| (std::cmp::Reverse(s.seen()), s.track));
-    series.truncate(TRACKS_MAX);
-    series.sort_by_key(|s| s.track);
+/// The tests of a window that has closed, answered one after the other.
+#[derive(Clone, Debug)]
+struct Window {
+    closed_us: Micros,
+    steps: Range<u64>,
+    products: Products,
+    questions: Vec<Question>,
+    /// Of how many questions the answer was looked for.
+    asked: usize,
+    /// Those that have an answer.
+    answered: Vec<(Question, Answer)>,
+}
 
-    let mut products = Products::new(&series);
-    let asked = questions(config, &series).into_iter();
-    let answered: Vec<(Question, Answer)> =
-        asked.filter_map(|question| granger(&mut products, &question).map(|answer| (question, answer))).collect();
-    let p_values: Vec<f64> = answered.iter().map(|(_, answer)| answer.p).collect();
-    let Some(bound) = fdr::bound(&p_values, config.false_share) else { return Vec::new() };
-    let believed = answered.iter().filter(|(_, answer)| answer.p <= bound && answer.gain >= config.min_gain);
-    let believed: BTreeMap<Edge, &(Question, Answer)> =
-        believed.map(|both| ((both.0.leader, both.0.follower), both)).collect();
-    let gains: BTreeMap<Edge, f64> = believed.iter().map(|(edge, (_, answer))| (*edge, answer.gain)).collect();
-    let stated = believed.iter().filter(|(edge, _)| !is_second_hand(**edge, &gains));
-    let stated = stated.map(|((leader, follower), (question, answer))| {
-        let first = question.rows.first().map_or(0, |rows| rows.start - LAGS - 1) as u64;
-        let last = question.rows.last().map_or(0, |rows| rows.end) as u64;
-        Influence {
-            leader: series[*leader].track,
-            follower: series[*follower].track,
-            from_us: (steps.start + first) * STEP_US,
-            to_us: (steps.start + last) * STEP_US,
-            gain_milli: (answer.gain * 1000.0).round() as u16,
-            p_ppm: (answer.p * 1e6).ceil() as u32,
-            lag_ms: answer.lag as u32 * (STEP_US / 1000) as u32,
-            mutual: believed.contains_key(&(*follower, *leader)),
+impl Window {
+    /// The tests at these steps of the grid.
+    fn new(config: &InfluenceConfig, ways: &BTreeMap<TrackId, Way>, steps: Range<u64>, closed_us: Micros) -> Self {
+        let least_seen = steps_in(config.shared_secs);
+        let series = ways.iter().map(|(track, way)| Series::new(*track, way, steps.clone()));
+        let mut series: Vec<Series> =
+            series.filter(|s| s.seen() >= least_seen && s.moves(config.still_speed)).collect();
+        series.sort_by_key(|s| (std::cmp::Reverse(s.seen()), s.track));
+        series.truncate(TRACKS_MAX);
+        series.sort_by_key(|s| s.track);
+        let questions = questions(config, &series);
+        Self { closed_us, steps, products: Products::new(series), questions, asked: 0, answered: Vec::new() }
+    }
+
+    /// Answers as many of the questions as of `spread_us` has passed at `t`; tells whether that were the last.
+    fn answer(&mut self, t: Micros, spread_us: Micros) -> bool {
+        let passed_us = t.saturating_sub(self.closed_us).min(spread_us);
+        let due = (self.questions.len() as u64 * passed_us).div_ceil(spread_us) as usize;
+        for question in &self.questions[self.asked.min(due)..due] {
+            let answer = granger(&mut self.products, question);
+            self.answered.extend(answer.map(|answer| (question.clone(), answer)));
         }
-    });
-    stated.collect()
+        self.asked = self.asked.max(due);
+        self.asked == self.questions.len()
+    }
+
+    /// What is found when all questions are answered.
+    fn found(mut self, config: &InfluenceConfig) -> Vec<Influence> {
+        self.answer(Micros::MAX, 1);
+        let p_values: Vec<f64> = self.answered.iter().map(|(_, answer)| answer.p).collect();
+        let Some(bound) = fdr::bound(&p_values, config.false_share) else { return Vec::new() };
+        let believed = self.answered.iter().filter(|(_, answer)| answer.p <= bound && answer.gain >= config.min_gain);
+        let believed: BTreeMap<Edge, &(Question, Answer)> =
+            believed.map(|both| ((both.0.leader, both.0.follower), both)).collect();
+        let gains: BTreeMap<Edge, f64> = believed.iter().map(|(edge, (_, answer))| (*edge, answer.gain)).collect();
+        let stated = believed.iter().filter(|(edge, _)| !is_second_hand(**edge, &gains));
+        let track = |place: &usize| self.products.series()[*place].track;
+        let stated = stated.map(|((leader, follower), (question, answer))| {
+            let first = question.rows.first().map_or(0, |rows| rows.start - LAGS - 1) as u64;
+            let last = question.rows.last().map_or(0, |rows| rows.end) as u64;
+            Influence {
+                leader: track(leader),
+                follower: track(follower),
+                from_us: (self.steps.start + first) * STEP_US,
+                to_us: (self.steps.start + last) * STEP_US,
+                gain_milli: (answer.gain * 1000.0).round() as u16,
+                p_ppm: (answer.p * 1e6).ceil() as u32,
+                lag_ms: answer.lag as u32 * (STEP_US / 1000) as u32,
+                mutual: believed.contains_key(&(*follower, *leader)),
+            }
+        });
+        stated.collect()
+    }
 }
 
 /// Leader and follower, by place in the window's list.
@@ -256,6 +310,31 @@ mod tests {
         let ends: Vec<_> = influences.iter().map(|i| i.to_us / 1_000_000).collect();
         assert_eq!(ends, [15, 20, 25, 30, 35, 40, 45, 47]);
         assert_eq!(influences.last().map(|i| i.from_us), Some(17_000_000));
+    }
+
+    #[test]
+    fn the_tests_of_a_window_are_spread_over_two_seconds_and_find_what_they_find_at_once() {
+        let clip = frames(7, &CAUSE, &View::camera(24.0));
+        let mut influences = Influences::new(InfluenceConfig { reach: 100.0, ..InfluenceConfig::default() });
+        let (mut told, mut most) = (Vec::new(), 0);
+        for frame in &clip {
+            let asked = |influences: &Influences| influences.open.as_ref().map_or(0, |window| window.asked);
+            let before = asked(&influences);
+            told.extend(influences.on_frame(frame).into_iter().map(|found| (frame.t, found)));
+            most = most.max(asked(&influences).saturating_sub(before));
+        }
+        assert_eq!(most, 1, "of six questions, over fifty frames");
+        let late = told.iter().filter(|(t, _)| *t < 23_000_000).map(|(t, found)| t - found.to_us);
+        assert!(late.clone().count() > 0 && late.clone().all(|us| us > SPREAD_US / 2 && us <= SPREAD_US), "{told:?}");
+        let of_window = |end_us: Micros| -> Vec<Influence> {
+            told.iter().map(|(_, found)| *found).filter(|found| found.to_us == end_us).collect()
+        };
+        let cut: Vec<TrackedFrame> = clip.iter().filter(|frame| frame.t < 20_000_000).cloned().collect();
+        let end = TrackedFrame { t: 20_000_000, end: true, ..TrackedFrame::default() };
+        let mut at_once: Vec<Influence> = found(&[cut, vec![end]].concat());
+        at_once.retain(|found| found.to_us == 20_000_000);
+        assert!(!at_once.is_empty());
+        assert_eq!(of_window(20_000_000), at_once);
     }
 
     #[test]

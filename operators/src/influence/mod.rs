@@ -22,4 +22,4 @@ mod walkers;
 mod way;
 
 pub use config::InfluenceConfig;
-pub use influences::{Influence, Influences, OTHERS_MAX, TRACKS_MAX};
+pub use influences::{Influence, Influences, OTHERS_MAX, SPREAD_US, TRACKS_MAX};

@@ -16,8 +16,9 @@ pub(super) struct Lagged {
 }
 
 /// Running sums over one window.
-pub(super) struct Products<'a> {
-    series: &'a [Series],
+#[derive(Clone, Debug)]
+pub(super) struct Products {
+    series: Vec<Series>,
     /// Of pair (i, j) at `i * tracks + j`: for each difference of lags d, the sums of v_i(t)·v_j(t−d) before each step.
     of_pairs: Vec<Option<Vec<f64>>>,
     /// Of each track and axis, the sums of its velocity before each step.
@@ -25,19 +26,25 @@ pub(super) struct Products<'a> {
     steps: usize,
 }
 
-impl<'a> Products<'a> {
+impl Products {
     /// Of these tracks, all of one window.
-    pub(super) fn new(series: &'a [Series]) -> Self {
+    pub(super) fn new(series: Vec<Series>) -> Self {
         let steps = series.first().map_or(0, |s| s.velocity[0].len());
         let of_tracks = series.iter().map(|s| [0, 1].map(|axis| running(s.velocity[axis].iter().copied()).collect()));
-        Self { series, of_pairs: vec![None; series.len() * series.len()], of_tracks: of_tracks.collect(), steps }
+        let (of_tracks, of_pairs) = (of_tracks.collect(), vec![None; series.len() * series.len()]);
+        Self { series, of_pairs, of_tracks, steps }
+    }
+
+    /// The tracks.
+    pub(super) fn series(&self) -> &[Series] {
+        &self.series
     }
 
     /// Sums the products of every two of these tracks, if that was not done yet.
     pub(super) fn prepare(&mut self, tracks: &[usize]) {
         for i in tracks {
             for j in tracks {
-                let series = self.series;
+                let series = &self.series;
                 let place = i * series.len() + j;
                 self.of_pairs[place].get_or_insert_with(|| lagged_products(&series[*i], &series[*j]));
             }
@@ -114,7 +121,7 @@ mod tests {
             let series = [series(1, &of(0)), series(2, &of(7))];
             let rows = shared_rows(&[&series[0], &series[1]]);
             prop_assume!(!rows.is_empty());
-            let mut products = Products::new(&series);
+            let mut products = Products::new(series.to_vec());
             products.prepare(&[0, 1]);
             for (i, j) in [(0, 0), (0, 1), (1, 0)] {
                 let (a, b) = (Lagged { series: i, lag: lags.0 }, Lagged { series: j, lag: lags.1 });

@@ -1,7 +1,7 @@
 //! The way of one track on a fixed grid of media time: ten places a second, whatever the frame rate.
 
+use crate::ground::GroundBox;
 use std::collections::VecDeque;
-use vokg_engine::geometry::Rect;
 use vokg_engine::time::{Micros, secs_from_micros};
 
 /// Media time between two steps of the grid. Step `n` is at `n` times this.
@@ -42,8 +42,8 @@ pub(super) struct Way {
 
 impl Way {
     /// Begins with a sighting.
-    pub(super) fn new(t: Micros, rect: &Rect) -> Self {
-        let last = place(rect);
+    pub(super) fn new(t: Micros, ground: impl Into<GroundBox>) -> Self {
+        let last = place(&ground.into());
         let mut way = Self { first: t.div_ceil(STEP_US), places: VecDeque::new(), last_t: t, last };
         if t.is_multiple_of(STEP_US) {
             way.places.push_back(Some(last));
@@ -52,12 +52,12 @@ impl Way {
     }
 
     /// Adds a sighting; one that is not later than the last is passed by.
-    pub(super) fn push(&mut self, t: Micros, rect: &Rect, resampling: &Resampling) {
+    pub(super) fn push(&mut self, t: Micros, ground: impl Into<GroundBox>, resampling: &Resampling) {
         if t <= self.last_t {
             return;
         }
         let (before, pause_us) = (self.last, t - self.last_t);
-        let mut now = place(rect);
+        let mut now = place(&ground.into());
         let secs = secs_from_micros(pause_us);
         now.size = before.size + (now.size - before.size) * secs / (secs + SIZE_SETTLE_SECS);
         let seen_between = pause_us <= resampling.pause_us;
@@ -99,15 +99,16 @@ impl Way {
     }
 }
 
-fn place(rect: &Rect) -> Place {
-    let (x, y) = rect.centre();
-    Place { x: f64::from(x), y: f64::from(y), size: f64::from(rect.scale()) }
+fn place(ground: &GroundBox) -> Place {
+    let (x, y) = ground.centre();
+    Place { x, y, size: f64::from(ground.scale()) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use vokg_engine::geometry::Rect;
 
     const RESAMPLING: Resampling = Resampling { pause_us: 500_000, keep: 50 };
 

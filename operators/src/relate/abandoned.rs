@@ -4,9 +4,11 @@
 //! somebody is close to what was left, is taken out of it; so who put it down may leave the picture, or break into several
 //! tracks, and what counts is when the object was not beside it.
 
-use super::config::AbandonedConfig;
+use super::config::{Hold, MeasureConfig};
 use super::pair::{End, Pair};
 use super::relation::{Judgement, Reach, Relation};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use vokg_engine::evidence::{IntervalRule, RelationKind};
 use vokg_engine::time::{Micros, micros_from_secs};
 
@@ -50,7 +52,7 @@ impl Relation for Abandoned {
         RelationKind::ABANDONED
     }
 
-    fn rule(&self) -> IntervalRule {
+    fn rule(&self, _measure: &MeasureConfig) -> IntervalRule {
         IntervalRule { without: Some(BESIDE), ..self.bounds.hold.rule(false) }
     }
 
@@ -75,7 +77,7 @@ impl Relation for Beside {
         BESIDE
     }
 
-    fn rule(&self) -> IntervalRule {
+    fn rule(&self, _measure: &MeasureConfig) -> IntervalRule {
         IntervalRule { internal: true, ..IntervalRule::PLAIN }
     }
 
@@ -86,6 +88,38 @@ impl Relation for Beside {
     fn judge(&self, pair: &Pair<'_>, was_on: bool) -> Judgement {
         let bound = if was_on { self.bounds.on_distance } else { self.bounds.off_distance };
         if pair.distance() < bound { Judgement::On(1.0) } else { Judgement::Off }
+    }
+}
+
+/// Bounds of ABANDONED.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct AbandonedConfig {
+    /// Whoever left it is away at this distance of the centres, in sizes, ...
+    #[schemars(range(min = 0.0, max = 100.0))]
+    pub on_distance: f64,
+    /// ... or out of sight, and back within this distance.
+    #[schemars(range(min = 0.0, max = 100.0))]
+    pub off_distance: f64,
+    /// Below this speed a thing lies, in sizes per second.
+    #[schemars(range(min = 0.0, max = 100.0))]
+    pub still_speed: f64,
+    /// It is seen to lie at most this long after it was put down, in seconds.
+    #[schemars(range(min = 0.0, max = 600.0))]
+    pub put_down_within_secs: f64,
+    /// How long.
+    pub hold: Hold,
+}
+
+impl Default for AbandonedConfig {
+    fn default() -> Self {
+        Self {
+            on_distance: 3.0,
+            off_distance: 2.0,
+            still_speed: 0.25,
+            put_down_within_secs: 1.0,
+            hold: Hold::new(10.0, 1.0),
+        }
     }
 }
 
@@ -154,8 +188,9 @@ mod tests {
 
     #[test]
     fn it_must_last_ten_seconds_without_anybody_beside() {
-        let rule = Abandoned::new(&RelateConfig::default().abandoned).rule();
+        let (bounds, measure) = (RelateConfig::default().abandoned, MeasureConfig::default());
+        let rule = Abandoned::new(&bounds).rule(&measure);
         assert_eq!((rule.hold_on_us, rule.hold_off_us, rule.without), (10 * SECOND_US, SECOND_US, Some(BESIDE)));
-        assert!(Beside::new(&RelateConfig::default().abandoned).rule().internal);
+        assert!(Beside::new(&bounds).rule(&measure).internal);
     }
 }

@@ -1,8 +1,10 @@
 //! APPROACHES: a thing moves towards another that does not run away.
 
-use super::config::HeadingConfig;
+use super::config::{Hold, MeasureConfig};
 use super::pair::{End, Pair};
 use super::relation::{Judgement, Reach, Relation, confidence};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use vokg_engine::evidence::{IntervalRule, RelationKind};
 
 /// The first track moves towards the second, which is still or comes towards it. Directed; two that walk up to each
@@ -26,8 +28,8 @@ impl Relation for Approaches {
         RelationKind::APPROACHES
     }
 
-    fn rule(&self) -> IntervalRule {
-        IntervalRule { delay_us: Pair::DELAY_US, ..self.bounds.hold.rule(false) }
+    fn rule(&self, measure: &MeasureConfig) -> IntervalRule {
+        IntervalRule { delay_us: measure.delay_us(), ..self.bounds.hold.rule(false) }
     }
 
     fn reach(&self) -> Reach {
@@ -66,6 +68,43 @@ impl Approaches {
 pub(super) fn is_steady(pair: &Pair<'_>, sense: f64, bounds: &HeadingConfig) -> bool {
     let fast = pair.steady_along(End::A).is_some_and(|speed| sense * speed >= bounds.on_speed);
     fast && pair.steady_heading(End::A).is_some_and(|cos| sense * cos >= bounds.on_cos + bounds.aim_margin)
+}
+
+/// Bounds of a movement along the line between two tracks.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct HeadingConfig {
+    /// Begins at this speed along the line, in sizes per second.
+    #[schemars(range(min = 0.0, max = 100.0))]
+    pub on_speed: f64,
+    /// Ends below this speed along the line, in sizes per second.
+    #[schemars(range(min = 0.0, max = 100.0))]
+    pub off_speed: f64,
+    /// Least cosine between the movement and the line when it begins.
+    #[schemars(range(min = -1.0, max = 1.0))]
+    pub on_cos: f64,
+    /// By how much more than that the steady movement must show the direction when it begins, as a cosine, for noise not to
+    /// begin what then goes on.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub aim_margin: f64,
+    /// Below this speed the other is still, in sizes per second.
+    #[schemars(range(min = 0.0, max = 100.0))]
+    pub still_speed: f64,
+    /// How long.
+    pub hold: Hold,
+}
+
+impl Default for HeadingConfig {
+    fn default() -> Self {
+        Self {
+            on_speed: 0.3,
+            off_speed: 0.15,
+            on_cos: 0.7,
+            aim_margin: 0.02,
+            still_speed: 0.25,
+            hold: Hold::new(0.6, 0.3),
+        }
+    }
 }
 
 #[cfg(test)]

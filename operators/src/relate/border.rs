@@ -30,7 +30,7 @@ impl Edges {
             let Some(limit) = limit.map(f64::from) else {
                 return Extent { low, high, low_free: true, high_free: true };
             };
-            let margin = (limit * border_share).max(1.0);
+            let margin = limit * border_share;
             Extent { low, high, low_free: low.abs() > margin, high_free: (limit - high).abs() > margin }
         };
         Self {
@@ -70,5 +70,7 @@ mod tests {
         assert!(Edges::new(&Rect::new(-20.0, 100.0, 50.0, 100.0), frame, 0.005).whole());
         assert!(!Edges::new(&Rect::new(500.0, 301.0, 50.0, 98.0), frame, 0.005).y.high_free);
         assert!(Edges::new(&Rect::new(0.0, 0.0, 50.0, 50.0), None, 0.005).whole());
+        let small = Some(Size { width: 100, height: 40 });
+        assert!(Edges::new(&Rect::new(0.6, 10.0, 5.0, 10.0), small, 0.005).whole(), "of a small frame a share as well");
     }
 }

@@ -1,8 +1,10 @@
 //! CARRIES: a thing takes a smaller one along.
 
-use super::config::CarriesConfig;
+use super::config::{Hold, MeasureConfig};
 use super::pair::Pair;
 use super::relation::{Judgement, Reach, Relation, confidence};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use vokg_engine::evidence::{IntervalRule, RelationKind};
 
 /// The second track is much smaller, touches the first and moves as it does. Directed.
@@ -22,8 +24,8 @@ impl Relation for Carries {
         RelationKind::CARRIES
     }
 
-    fn rule(&self) -> IntervalRule {
-        IntervalRule { delay_us: Pair::STEADY_DELAY_US, ..self.bounds.hold.rule(false) }
+    fn rule(&self, measure: &MeasureConfig) -> IntervalRule {
+        IntervalRule { delay_us: measure.steady_delay_us(), ..self.bounds.hold.rule(false) }
     }
 
     fn reach(&self) -> Reach {
@@ -44,6 +46,66 @@ impl Relation for Carries {
             && slower * slack >= self.bounds.speed
             && drift <= allowed;
         if holds { Judgement::On(confidence(drift, allowed, 0.0)) } else { Judgement::Off }
+    }
+}
+
+/// Bounds of CARRIES, and of PICK_UP and PUT_DOWN, its beginning and end.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct CarriesConfig {
+    /// What is carried has at most this share of the area.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub area_ratio: f64,
+    /// Greatest gap, in sizes.
+    #[schemars(range(min = 0.0, max = 100.0))]
+    pub gap: f64,
+    /// Both move at least this fast, in sizes per second.
+    #[schemars(range(min = 0.0, max = 100.0))]
+    pub speed: f64,
+    /// The velocities differ by at most this share of the greater speed ...
+    #[schemars(range(min = 0.0, max = 100.0))]
+    pub drift_share: f64,
+    /// ... and this, in sizes per second.
+    #[schemars(range(min = 0.0, max = 100.0))]
+    pub drift_speed: f64,
+    /// All bounds are this much wider once it holds.
+    #[schemars(range(min = 1.0, max = 10.0))]
+    pub slack: f64,
+    /// Below this speed a thing lies, in sizes per second.
+    #[schemars(range(min = 0.0, max = 100.0))]
+    pub still_speed: f64,
+    /// PICK_UP and PUT_DOWN last this long, in seconds. What is picked up lay in the twice as long before.
+    #[schemars(range(min = 0.0, max = 600.0))]
+    pub handling_secs: f64,
+    /// What appears at rest and was put down is at least this old, in seconds, and at most by the handling older, ...
+    #[schemars(range(min = 0.0, max = 600.0))]
+    pub young_secs: f64,
+    /// ... who put it down was there for this much longer, in seconds, ...
+    #[schemars(range(min = 0.0, max = 600.0))]
+    pub before_secs: f64,
+    /// ... and is at most this far from it, in sizes.
+    #[schemars(range(min = 0.0, max = 100.0))]
+    pub beside_gap: f64,
+    /// How long.
+    pub hold: Hold,
+}
+
+impl Default for CarriesConfig {
+    fn default() -> Self {
+        Self {
+            area_ratio: 0.5,
+            gap: 0.1,
+            speed: 0.2,
+            drift_share: 0.25,
+            drift_speed: 0.1,
+            slack: 1.3,
+            still_speed: 0.25,
+            handling_secs: 1.0,
+            young_secs: 0.6,
+            before_secs: 1.0,
+            beside_gap: 0.5,
+            hold: Hold::new(0.5, 0.4),
+        }
     }
 }
 

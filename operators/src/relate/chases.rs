@@ -1,9 +1,11 @@
 //! CHASES: a thing runs after another that runs away.
 
-use super::config::ChasesConfig;
+use super::config::{Hold, MeasureConfig};
 use super::pair::{End, Pair};
 use super::relation::{Judgement, Reach, Relation};
 use super::trail::STEP_US;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use vokg_engine::evidence::{IntervalRule, RelationKind};
 use vokg_engine::time::micros_from_secs;
 
@@ -54,7 +56,7 @@ impl Relation for Chases {
         RelationKind::CHASES
     }
 
-    fn rule(&self) -> IntervalRule {
+    fn rule(&self, _measure: &MeasureConfig) -> IntervalRule {
         IntervalRule { delay_us: (self.window / 2 + HALF) * STEP_US, ..self.bounds.hold.rule(false) }
     }
 
@@ -87,6 +89,58 @@ impl Relation for Chases {
         let share = f64::from(chasing) / f64::from(count);
         let bound = if was_on { self.bounds.off_share } else { self.bounds.on_share };
         if share >= bound { Judgement::On(share) } else { Judgement::Off }
+    }
+}
+
+/// Bounds of CHASES.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ChasesConfig {
+    /// Greatest angle between the movement of the first and the line to the second, in degrees.
+    #[schemars(range(min = 0.0, max = 180.0))]
+    pub angle_degrees: f64,
+    /// Greatest angle between the movement of the second and that line, in degrees.
+    #[schemars(range(min = 0.0, max = 180.0))]
+    pub flight_angle_degrees: f64,
+    /// Both move at least this fast, in sizes per second.
+    #[schemars(range(min = 0.0, max = 100.0))]
+    pub speed: f64,
+    /// Greatest distance of the centres, in sizes.
+    #[schemars(range(min = 0.0, max = 100.0))]
+    pub most_distance: f64,
+    /// A thing of at most this share of the area ...
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub in_hand_area_ratio: f64,
+    /// ... and at most this far from the other, in sizes, may be in its hand and is not chased.
+    #[schemars(range(min = 0.0, max = 100.0))]
+    pub in_hand_gap: f64,
+    /// Judged over this long, in seconds.
+    #[schemars(range(min = 0.1, max = 4.0))]
+    pub window_secs: f64,
+    /// Begins when at least this share of the window shows a chase.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub on_share: f64,
+    /// Ends when less than this share does.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub off_share: f64,
+    /// How long.
+    pub hold: Hold,
+}
+
+impl Default for ChasesConfig {
+    fn default() -> Self {
+        Self {
+            angle_degrees: 30.0,
+            flight_angle_degrees: 75.0,
+            speed: 1.3,
+            most_distance: 6.0,
+            in_hand_area_ratio: 0.5,
+            in_hand_gap: 0.1,
+            window_secs: 0.8,
+            on_share: 0.8,
+            off_share: 0.5,
+            hold: Hold { min_secs: 1.5, bridge_secs: 1.0, ..Hold::new(0.0, 0.3) },
+        }
     }
 }
 

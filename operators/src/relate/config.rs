@@ -4,8 +4,19 @@
 //! A *size* is the square root of the area of a box; between two tracks it is the geometric mean of both. A relation
 //! begins at its `on` bound and ends at its weaker `off` bound, so that noise at one bound does not make it flicker.
 
+use super::abandoned::AbandonedConfig;
+use super::approaches::HeadingConfig;
+use super::carries::CarriesConfig;
+use super::chases::ChasesConfig;
+use super::contains::ContainsConfig;
+use super::follows::FollowsConfig;
 use super::hidden;
 use super::hidden_config::HiddenByConfig;
+use super::leaves::LeavesConfig;
+use super::meets::MeetsConfig;
+use super::moves_with::MovesWithConfig;
+use super::near::NearConfig;
+use super::occludes::OccludesConfig;
 use super::relation::Registry;
 use super::zone_config::{LineConfig, ZoneConfig, ZoneHold};
 use crate::influence::InfluenceConfig;
@@ -14,7 +25,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use vokg_engine::evidence::{IntervalRule, RelationKind};
 use vokg_engine::id::ZoneId;
-use vokg_engine::time::micros_from_secs;
+use vokg_engine::time::{Micros, micros_from_secs};
 
 /// How relations are judged. The defaults are the definitions of the documentation.
 #[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
@@ -64,7 +75,7 @@ impl RelateConfig {
 
     /// The rules of any relations, and of the zones and INFLUENCES of this configuration.
     pub fn rules_of(&self, registry: &Registry) -> Rules {
-        let mut rules = Rules::from(registry.rules());
+        let mut rules = Rules::from(registry.rules(&self.measure));
         let hold = Hold::new(self.zone_hold.on_secs, self.zone_hold.off_secs).rule(false);
         for kind in [RelationKind::IN, RelationKind::LOITERS, RelationKind::COUNT] {
             rules.insert(kind, hold);
@@ -138,6 +149,18 @@ pub struct MeasureConfig {
     pub crowd_gap: f64,
 }
 
+impl MeasureConfig {
+    /// How far back velocities and mean boxes speak of, in microseconds: half of their window.
+    pub fn delay_us(&self) -> Micros {
+        micros_from_secs(self.velocity_secs) / 2
+    }
+
+    /// How far back the steady velocities speak of, in microseconds: half of their window.
+    pub fn steady_delay_us(&self) -> Micros {
+        micros_from_secs(self.steady_secs) / 2
+    }
+}
+
 impl Default for MeasureConfig {
     fn default() -> Self {
         Self {
@@ -187,423 +210,6 @@ impl Hold {
             min_us: micros_from_secs(self.min_secs),
             bridge_us: micros_from_secs(self.bridge_secs),
             ..IntervalRule::PLAIN
-        }
-    }
-}
-
-/// Bounds of NEAR.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct NearConfig {
-    /// Begins at a gap of at most this, in sizes.
-    #[schemars(range(min = 0.0, max = 100.0))]
-    pub on_gap: f64,
-    /// Ends at a gap of at least this, in sizes.
-    #[schemars(range(min = 0.0, max = 100.0))]
-    pub off_gap: f64,
-    /// How long.
-    pub hold: Hold,
-}
-
-impl Default for NearConfig {
-    fn default() -> Self {
-        Self { on_gap: 0.5, off_gap: 0.75, hold: Hold::new(0.4, 0.4) }
-    }
-}
-
-/// Bounds of CONTAINS.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct ContainsConfig {
-    /// Begins when at least this share of the contained thing lies in the container's box.
-    #[schemars(range(min = 0.0, max = 1.0))]
-    pub on_share: f64,
-    /// Ends when at most this share does.
-    #[schemars(range(min = 0.0, max = 1.0))]
-    pub off_share: f64,
-    /// It goes on below that by a standard error of the share, as measured from how the boxes jitter, of at most this.
-    #[schemars(range(min = 0.0, max = 1.0))]
-    pub noise_most: f64,
-    /// Up to this standard error single boxes decide, beyond it their means over half a second.
-    #[schemars(range(min = 0.0, max = 1.0))]
-    pub sure_noise: f64,
-    /// The contained box has at most this share of the container's area when it begins.
-    #[schemars(range(min = 0.0, max = 1.0))]
-    pub area_ratio: f64,
-    /// How long.
-    pub hold: Hold,
-}
-
-impl Default for ContainsConfig {
-    fn default() -> Self {
-        Self {
-            on_share: 0.9,
-            off_share: 0.75,
-            noise_most: 0.1,
-            sure_noise: 0.08,
-            area_ratio: 0.6,
-            hold: Hold::new(0.4, 0.4),
-        }
-    }
-}
-
-/// Bounds of OCCLUDES.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct OccludesConfig {
-    /// Begins when at most this share of the hidden thing is visible.
-    #[schemars(range(min = 0.0, max = 1.0))]
-    pub on_visible: f64,
-    /// Ends when at least this share is.
-    #[schemars(range(min = 0.0, max = 1.0))]
-    pub off_visible: f64,
-    /// The hiding thing is visible by at least this share when it begins.
-    #[schemars(range(min = 0.0, max = 1.0))]
-    pub front_visible: f64,
-    /// Begins at a gap of at most this, in sizes.
-    #[schemars(range(min = 0.0, max = 100.0))]
-    pub on_gap: f64,
-    /// Ends beyond this gap, in sizes: what hides must stay beside what it hides.
-    #[schemars(range(min = 0.0, max = 100.0))]
-    pub off_gap: f64,
-    /// The hiding thing's box covers at least this share of what is hidden when it begins.
-    #[schemars(range(min = 0.0, max = 1.0))]
-    pub cover_share: f64,
-    /// Where only boxes are known, a box of at most this share of the other's area ...
-    #[schemars(range(min = 0.0, max = 1.0))]
-    pub inside_area_ratio: f64,
-    /// ... and with at least this share of its own area inside the other may be in front of it, and nothing begins.
-    #[schemars(range(min = 0.0, max = 1.0))]
-    pub inside_share: f64,
-    /// Where only boxes are known, the lower bottom edge is nearer if it is lower by at least this, in sizes.
-    #[schemars(range(min = 0.0, max = 100.0))]
-    pub depth_margin: f64,
-    /// So long it goes on while the hidden thing is out of sight behind the other, in seconds; longer is HIDDEN_BY.
-    #[schemars(range(min = 0.0, max = 600.0))]
-    pub covered_secs: f64,
-    /// How long.
-    pub hold: Hold,
-}
-
-impl Default for OccludesConfig {
-    fn default() -> Self {
-        Self {
-            on_visible: 0.8,
-            off_visible: 0.9,
-            front_visible: 0.9,
-            on_gap: 0.15,
-            off_gap: 0.3,
-            cover_share: 0.5,
-            inside_area_ratio: 0.6,
-            inside_share: 0.9,
-            depth_margin: 0.05,
-            covered_secs: 3.0,
-            hold: Hold::new(0.2, 0.2),
-        }
-    }
-}
-
-/// Bounds of a movement along the line between two tracks.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct HeadingConfig {
-    /// Begins at this speed along the line, in sizes per second.
-    #[schemars(range(min = 0.0, max = 100.0))]
-    pub on_speed: f64,
-    /// Ends below this speed along the line, in sizes per second.
-    #[schemars(range(min = 0.0, max = 100.0))]
-    pub off_speed: f64,
-    /// Least cosine between the movement and the line when it begins.
-    #[schemars(range(min = -1.0, max = 1.0))]
-    pub on_cos: f64,
-    /// By how much more than that the steady movement must show the direction when it begins, as a cosine, for noise not to
-    /// begin what then goes on.
-    #[schemars(range(min = 0.0, max = 1.0))]
-    pub aim_margin: f64,
-    /// Below this speed the other is still, in sizes per second.
-    #[schemars(range(min = 0.0, max = 100.0))]
-    pub still_speed: f64,
-    /// How long.
-    pub hold: Hold,
-}
-
-impl Default for HeadingConfig {
-    fn default() -> Self {
-        Self {
-            on_speed: 0.3,
-            off_speed: 0.15,
-            on_cos: 0.7,
-            aim_margin: 0.02,
-            still_speed: 0.25,
-            hold: Hold::new(0.6, 0.3),
-        }
-    }
-}
-
-/// Bounds of LEAVES.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct LeavesConfig {
-    /// The movement, away from the other.
-    pub heading: HeadingConfig,
-    /// Both were near each other at most this long before it begins, in seconds.
-    #[schemars(range(min = 0.0, max = 600.0))]
-    pub near_within_secs: f64,
-}
-
-impl Default for LeavesConfig {
-    fn default() -> Self {
-        Self { heading: HeadingConfig::default(), near_within_secs: 2.0 }
-    }
-}
-
-/// Bounds of FOLLOWS.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct FollowsConfig {
-    /// Mean distance between the way of the one and that of the other a lag before, in sizes.
-    #[schemars(range(min = 0.0, max = 100.0))]
-    pub path_error: f64,
-    /// Over this long, in seconds.
-    #[schemars(range(min = 0.1, max = 2.0))]
-    pub window_secs: f64,
-    /// The shortest lag, in seconds.
-    #[schemars(range(min = 0.1, max = 4.0))]
-    pub least_lag_secs: f64,
-    /// The longest lag, in seconds.
-    #[schemars(range(min = 0.1, max = 4.0))]
-    pub most_lag_secs: f64,
-    /// Both move at least this fast, in sizes per second.
-    #[schemars(range(min = 0.0, max = 100.0))]
-    pub speed: f64,
-    /// Least cosine between the movement of either and the line from the one to the other.
-    #[schemars(range(min = -1.0, max = 1.0))]
-    pub cos: f64,
-    /// Least distance of the centres, in sizes.
-    #[schemars(range(min = 0.0, max = 100.0))]
-    pub least_distance: f64,
-    /// Greatest distance of the centres, in sizes.
-    #[schemars(range(min = 0.0, max = 100.0))]
-    pub most_distance: f64,
-    /// How long.
-    pub hold: Hold,
-}
-
-impl Default for FollowsConfig {
-    fn default() -> Self {
-        Self {
-            path_error: 0.35,
-            window_secs: 1.5,
-            least_lag_secs: 0.3,
-            most_lag_secs: 4.0,
-            speed: 0.25,
-            cos: 0.3,
-            least_distance: 0.4,
-            most_distance: 8.0,
-            hold: Hold { min_secs: 1.0, bridge_secs: 1.0, ..Hold::new(0.2, 0.4) },
-        }
-    }
-}
-
-/// Bounds of CHASES.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct ChasesConfig {
-    /// Greatest angle between the movement of the first and the line to the second, in degrees.
-    #[schemars(range(min = 0.0, max = 180.0))]
-    pub angle_degrees: f64,
-    /// Greatest angle between the movement of the second and that line, in degrees.
-    #[schemars(range(min = 0.0, max = 180.0))]
-    pub flight_angle_degrees: f64,
-    /// Both move at least this fast, in sizes per second.
-    #[schemars(range(min = 0.0, max = 100.0))]
-    pub speed: f64,
-    /// Greatest distance of the centres, in sizes.
-    #[schemars(range(min = 0.0, max = 100.0))]
-    pub most_distance: f64,
-    /// A thing of at most this share of the area ...
-    #[schemars(range(min = 0.0, max = 1.0))]
-    pub in_hand_area_ratio: f64,
-    /// ... and at most this far from the other, in sizes, may be in its hand and is not chased.
-    #[schemars(range(min = 0.0, max = 100.0))]
-    pub in_hand_gap: f64,
-    /// Judged over this long, in seconds.
-    #[schemars(range(min = 0.1, max = 4.0))]
-    pub window_secs: f64,
-    /// Begins when at least this share of the window shows a chase.
-    #[schemars(range(min = 0.0, max = 1.0))]
-    pub on_share: f64,
-    /// Ends when less than this share does.
-    #[schemars(range(min = 0.0, max = 1.0))]
-    pub off_share: f64,
-    /// How long.
-    pub hold: Hold,
-}
-
-impl Default for ChasesConfig {
-    fn default() -> Self {
-        Self {
-            angle_degrees: 30.0,
-            flight_angle_degrees: 75.0,
-            speed: 1.3,
-            most_distance: 6.0,
-            in_hand_area_ratio: 0.5,
-            in_hand_gap: 0.1,
-            window_secs: 0.8,
-            on_share: 0.8,
-            off_share: 0.5,
-            hold: Hold { min_secs: 1.5, bridge_secs: 1.0, ..Hold::new(0.0, 0.3) },
-        }
-    }
-}
-
-/// Bounds of MOVES_WITH.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct MovesWithConfig {
-    /// Both move at least this fast, in sizes per second.
-    #[schemars(range(min = 0.0, max = 100.0))]
-    pub speed: f64,
-    /// The velocities differ by at most this share of the greater speed ...
-    #[schemars(range(min = 0.0, max = 100.0))]
-    pub drift_share: f64,
-    /// ... and this, in sizes per second.
-    #[schemars(range(min = 0.0, max = 100.0))]
-    pub drift_speed: f64,
-    /// Greatest distance of the centres, in sizes.
-    #[schemars(range(min = 0.0, max = 100.0))]
-    pub most_distance: f64,
-    /// Greatest cosine, in either sense, between the movement and the line between both.
-    #[schemars(range(min = 0.0, max = 1.0))]
-    pub most_cos: f64,
-    /// How long.
-    pub hold: Hold,
-}
-
-impl Default for MovesWithConfig {
-    fn default() -> Self {
-        Self {
-            speed: 0.25,
-            drift_share: 0.2,
-            drift_speed: 0.1,
-            most_distance: 2.0,
-            most_cos: 0.5,
-            hold: Hold { min_secs: 1.0, ..Hold::new(0.6, 0.4) },
-        }
-    }
-}
-
-/// Bounds of CARRIES, and of PICK_UP and PUT_DOWN, its beginning and end.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct CarriesConfig {
-    /// What is carried has at most this share of the area.
-    #[schemars(range(min = 0.0, max = 1.0))]
-    pub area_ratio: f64,
-    /// Greatest gap, in sizes.
-    #[schemars(range(min = 0.0, max = 100.0))]
-    pub gap: f64,
-    /// Both move at least this fast, in sizes per second.
-    #[schemars(range(min = 0.0, max = 100.0))]
-    pub speed: f64,
-    /// The velocities differ by at most this share of the greater speed ...
-    #[schemars(range(min = 0.0, max = 100.0))]
-    pub drift_share: f64,
-    /// ... and this, in sizes per second.
-    #[schemars(range(min = 0.0, max = 100.0))]
-    pub drift_speed: f64,
-    /// All bounds are this much wider once it holds.
-    #[schemars(range(min = 1.0, max = 10.0))]
-    pub slack: f64,
-    /// Below this speed a thing lies, in sizes per second.
-    #[schemars(range(min = 0.0, max = 100.0))]
-    pub still_speed: f64,
-    /// PICK_UP and PUT_DOWN last this long, in seconds. What is picked up lay in the twice as long before.
-    #[schemars(range(min = 0.0, max = 600.0))]
-    pub handling_secs: f64,
-    /// What appears at rest and was put down is at least this old, in seconds, and at most by the handling older, ...
-    #[schemars(range(min = 0.0, max = 600.0))]
-    pub young_secs: f64,
-    /// ... who put it down was there for this much longer, in seconds, ...
-    #[schemars(range(min = 0.0, max = 600.0))]
-    pub before_secs: f64,
-    /// ... and is at most this far from it, in sizes.
-    #[schemars(range(min = 0.0, max = 100.0))]
-    pub beside_gap: f64,
-    /// How long.
-    pub hold: Hold,
-}
-
-impl Default for CarriesConfig {
-    fn default() -> Self {
-        Self {
-            area_ratio: 0.5,
-            gap: 0.1,
-            speed: 0.2,
-            drift_share: 0.25,
-            drift_speed: 0.1,
-            slack: 1.3,
-            still_speed: 0.25,
-            handling_secs: 1.0,
-            young_secs: 0.6,
-            before_secs: 1.0,
-            beside_gap: 0.5,
-            hold: Hold::new(0.5, 0.4),
-        }
-    }
-}
-
-/// Bounds of MEETS.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct MeetsConfig {
-    /// Greatest gap, in sizes.
-    #[schemars(range(min = 0.0, max = 100.0))]
-    pub gap: f64,
-    /// Both are slower than this, in sizes per second.
-    #[schemars(range(min = 0.0, max = 100.0))]
-    pub still_speed: f64,
-    /// One approached the other at most this long before, in seconds.
-    #[schemars(range(min = 0.0, max = 600.0))]
-    pub approach_within_secs: f64,
-    /// How long.
-    pub hold: Hold,
-}
-
-impl Default for MeetsConfig {
-    fn default() -> Self {
-        Self { gap: 0.75, still_speed: 0.25, approach_within_secs: 2.0, hold: Hold::new(1.5, 0.6) }
-    }
-}
-
-/// Bounds of ABANDONED.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct AbandonedConfig {
-    /// Whoever left it is away at this distance of the centres, in sizes, ...
-    #[schemars(range(min = 0.0, max = 100.0))]
-    pub on_distance: f64,
-    /// ... or out of sight, and back within this distance.
-    #[schemars(range(min = 0.0, max = 100.0))]
-    pub off_distance: f64,
-    /// Below this speed a thing lies, in sizes per second.
-    #[schemars(range(min = 0.0, max = 100.0))]
-    pub still_speed: f64,
-    /// It is seen to lie at most this long after it was put down, in seconds.
-    #[schemars(range(min = 0.0, max = 600.0))]
-    pub put_down_within_secs: f64,
-    /// How long.
-    pub hold: Hold,
-}
-
-impl Default for AbandonedConfig {
-    fn default() -> Self {
-        Self {
-            on_distance: 3.0,
-            off_distance: 2.0,
-            still_speed: 0.25,
-            put_down_within_secs: 1.0,
-            hold: Hold::new(10.0, 1.0),
         }
     }
 }

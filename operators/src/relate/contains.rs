@@ -3,9 +3,11 @@
 //! The container counts with its box, not its mask: the masks of two things share no pixels, so a basket's mask has a
 //! hole where its contents are.
 
-use super::config::ContainsConfig;
+use super::config::{Hold, MeasureConfig};
 use super::pair::{End, Pair};
 use super::relation::{Judgement, Reach, Relation, confidence};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use vokg_engine::evidence::{IntervalRule, RelationKind};
 use vokg_engine::time::Micros;
 
@@ -44,7 +46,7 @@ impl View {
     fn mean(pair: &Pair<'_>) -> Self {
         let area_ratio = pair.mean_area_px(End::B) / pair.mean_area_px(End::A).max(1.0);
         Self {
-            t_us: pair.t().saturating_sub(Pair::DELAY_US),
+            t_us: pair.t().saturating_sub(pair.delay_us()),
             share: pair.mean_share_inside(),
             area_ratio,
             noise: pair.mean_share_noise(),
@@ -57,8 +59,8 @@ impl Relation for Contains {
         RelationKind::CONTAINS
     }
 
-    fn rule(&self) -> IntervalRule {
-        IntervalRule { delay_us: Pair::DELAY_US, ..self.bounds.hold.rule(false) }
+    fn rule(&self, measure: &MeasureConfig) -> IntervalRule {
+        IntervalRule { delay_us: measure.delay_us(), ..self.bounds.hold.rule(false) }
     }
 
     fn reach(&self) -> Reach {
@@ -83,6 +85,42 @@ impl Relation for Contains {
             return Judgement::OffSince(view.t_us);
         }
         Judgement::OnSince(confidence(share, self.bounds.on_share, 1.0), view.t_us)
+    }
+}
+
+/// Bounds of CONTAINS.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ContainsConfig {
+    /// Begins when at least this share of the contained thing lies in the container's box.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub on_share: f64,
+    /// Ends when at most this share does.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub off_share: f64,
+    /// It goes on below that by a standard error of the share, as measured from how the boxes jitter, of at most this.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub noise_most: f64,
+    /// Up to this standard error single boxes decide, beyond it their means over half a second.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub sure_noise: f64,
+    /// The contained box has at most this share of the container's area when it begins.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub area_ratio: f64,
+    /// How long.
+    pub hold: Hold,
+}
+
+impl Default for ContainsConfig {
+    fn default() -> Self {
+        Self {
+            on_share: 0.9,
+            off_share: 0.75,
+            noise_most: 0.1,
+            sure_noise: 0.08,
+            area_ratio: 0.6,
+            hold: Hold::new(0.4, 0.4),
+        }
     }
 }
 

@@ -28,7 +28,15 @@ pub(super) struct Evidence {
     phase: Phase,
     /// Given when it is first stated, at the end of the frame in which it began.
     number: Option<u32>,
-    stated: Option<EvidenceSpan>,
+    stated: Option<Said>,
+}
+
+/// What of a span changes while it is stated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Said {
+    to_us: Option<Micros>,
+    confidence_milli: u16,
+    lag_ms: Option<u32>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -161,7 +169,7 @@ impl Evidence {
 
     /// The span as it is, `None` once it has a number: it is then stated already.
     pub(super) fn unstated(&self) -> Option<EvidenceSpan> {
-        self.number.is_none().then(|| self.span(0))
+        self.number.is_none().then(|| self.span(0, self.said()))
     }
 
     /// Gives the number and states the span for the first time.
@@ -181,30 +189,34 @@ impl Evidence {
         Some(u32::try_from((mean_us + 500) / 1000).unwrap_or(u32::MAX))
     }
 
-    fn span(&self, number: u32) -> EvidenceSpan {
+    fn said(&self) -> Said {
         let mean = self.confidence_sum / f64::from(self.confidence_count);
+        Said { to_us: self.to_us, confidence_milli: (mean * 1000.0).round() as u16, lag_ms: self.lag_ms() }
+    }
+
+    fn span(&self, number: u32, said: Said) -> EvidenceSpan {
         EvidenceSpan {
             kind: self.kind,
             a: self.a,
             b: self.b,
             from_us: self.from_us,
             number,
-            to_us: self.to_us,
-            confidence_milli: (mean * 1000.0).round() as u16,
-            detail: Detail { lag_ms: self.lag_ms(), p_ppm: None, rightwards: None },
+            to_us: said.to_us,
+            confidence_milli: said.confidence_milli,
+            detail: Detail { lag_ms: said.lag_ms, p_ppm: None, rightwards: None },
         }
     }
 
     fn state(&mut self, out: &mut Vec<SpanChange>) {
         let Some(number) = self.number else { return };
-        let span = self.span(number);
-        if self.stated == Some(span) {
+        let said = self.said();
+        if self.stated == Some(said) {
             return;
         }
-        if let Some(before) = self.stated.replace(span) {
-            out.push(SpanChange { span: before, diff: -1 });
+        if let Some(before) = self.stated.replace(said) {
+            out.push(SpanChange { span: self.span(number, before), diff: -1 });
         }
-        out.push(SpanChange { span, diff: 1 });
+        out.push(SpanChange { span: self.span(number, said), diff: 1 });
     }
 }
 

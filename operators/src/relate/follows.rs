@@ -4,10 +4,12 @@
 //! movement data", ICDM 2013, section 3): the mean distance between the way of the one and that of the other a lag before,
 //! at the best of the possible lags.
 
-use super::config::FollowsConfig;
+use super::config::{Hold, MeasureConfig};
 use super::pair::{End, Pair};
 use super::relation::{Judgement, Reach, Relation, confidence};
-use super::trail::{STEP_US, Trail};
+use super::trail::{Known, STEP_US};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use vokg_engine::evidence::{IntervalRule, RelationKind};
 use vokg_engine::time::{Micros, micros_from_secs};
 
@@ -51,9 +53,10 @@ impl Follows {
     }
 
     /// Mean distance between the ways at a lag, in pixels, over every `stride`th step of the window: of the centres or of
-    /// the feet, whichever fits better, since things of unlike heights share the ground.
-    fn error(&self, a: &Trail, b: &Trail, now: u64, lag: u64, stride: usize) -> Option<f64> {
-        let (mut centres, mut feet, mut count) = (0.0, 0.0, 0.0);
+    /// the feet, whichever fits better, since things of unlike heights share the ground. `None` also if it is more than `most`.
+    fn error(&self, (a, b): (Known<'_>, Known<'_>), now: u64, lag: u64, stride: usize, most: f64) -> Option<f64> {
+        let (mut centres, mut feet) = (0.0f64, 0.0f64);
+        let count = (self.window as usize / stride + 1) as f64;
         let (from, then) = (now.checked_sub(self.window)?, now.checked_sub(lag)?);
         let ways = a.back(from, now, stride)?.zip(b.back(then.checked_sub(self.window)?, then, stride)?);
         for (p, q) in ways {
@@ -61,23 +64,25 @@ impl Follows {
             let apart = |dy: f64| (dx * dx + dy * dy).sqrt();
             centres += apart(p.centre.1 - q.centre.1);
             feet += apart(p.bottom - q.bottom);
-            count += 1.0;
+            if centres.min(feet) / count > most {
+                return None;
+            }
         }
         Some(centres.min(feet) / count)
     }
 
     /// The least error and its lag. A coarse look at all lags finds the neighbourhood, or that nothing is near `most`.
-    fn best(&self, a: &Trail, b: &Trail, now: u64, most: f64) -> Option<(f64, u64)> {
+    fn best(&self, a: Known<'_>, b: Known<'_>, now: u64, most: f64) -> Option<(f64, u64)> {
         let coarse = (self.window / 2).max(1) as usize;
-        let least = |lags: std::ops::RangeInclusive<u64>, stride: usize| {
-            let errors = lags.filter_map(|lag| Some((self.error(a, b, now, lag, stride)?, lag)));
-            errors.min_by(|x, y| x.0.total_cmp(&y.0).then(x.1.cmp(&y.1)))
+        let least = |lags: std::ops::RangeInclusive<u64>, stride: usize, most: f64| {
+            lags.fold(None, |best: Option<(f64, u64)>, lag| {
+                let most = best.map_or(most, |(error, _)| error);
+                let error = self.error((a, b), now, lag, stride, most);
+                error.filter(|error| best.is_none_or(|best| *error < best.0)).map(|error| (error, lag)).or(best)
+            })
         };
-        let (error, about) = least(self.lags.clone(), coarse)?;
-        if error > HOPELESS * most {
-            return None;
-        }
-        least((about - 1).max(*self.lags.start())..=(about + 1).min(*self.lags.end()), 1)
+        let (_, about) = least(self.lags.clone(), coarse, HOPELESS * most)?;
+        least((about - 1).max(*self.lags.start())..=(about + 1).min(*self.lags.end()), 1, f64::INFINITY)
     }
 }
 
@@ -86,7 +91,7 @@ impl Relation for Follows {
         RelationKind::FOLLOWS
     }
 
-    fn rule(&self) -> IntervalRule {
+    fn rule(&self, _measure: &MeasureConfig) -> IntervalRule {
         let delay_us = micros_from_secs(self.bounds.window_secs) / 2;
         IntervalRule { delay_us, ..self.bounds.hold.rule(false) }
     }
@@ -117,6 +122,54 @@ impl Relation for Follows {
         }
         let lag_us: Micros = lag * STEP_US;
         Judgement::OnWithLag(confidence(error, self.bounds.path_error, 0.0), lag_us)
+    }
+}
+
+/// Bounds of FOLLOWS.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct FollowsConfig {
+    /// Mean distance between the way of the one and that of the other a lag before, in sizes.
+    #[schemars(range(min = 0.0, max = 100.0))]
+    pub path_error: f64,
+    /// Over this long, in seconds.
+    #[schemars(range(min = 0.1, max = 2.0))]
+    pub window_secs: f64,
+    /// The shortest lag, in seconds.
+    #[schemars(range(min = 0.1, max = 4.0))]
+    pub least_lag_secs: f64,
+    /// The longest lag, in seconds.
+    #[schemars(range(min = 0.1, max = 4.0))]
+    pub most_lag_secs: f64,
+    /// Both move at least this fast, in sizes per second.
+    #[schemars(range(min = 0.0, max = 100.0))]
+    pub speed: f64,
+    /// Least cosine between the movement of either and the line from the one to the other.
+    #[schemars(range(min = -1.0, max = 1.0))]
+    pub cos: f64,
+    /// Least distance of the centres, in sizes.
+    #[schemars(range(min = 0.0, max = 100.0))]
+    pub least_distance: f64,
+    /// Greatest distance of the centres, in sizes.
+    #[schemars(range(min = 0.0, max = 100.0))]
+    pub most_distance: f64,
+    /// How long.
+    pub hold: Hold,
+}
+
+impl Default for FollowsConfig {
+    fn default() -> Self {
+        Self {
+            path_error: 0.35,
+            window_secs: 1.5,
+            least_lag_secs: 0.3,
+            most_lag_secs: 4.0,
+            speed: 0.25,
+            cos: 0.3,
+            least_distance: 0.4,
+            most_distance: 8.0,
+            hold: Hold { min_secs: 1.0, bridge_secs: 1.0, ..Hold::new(0.2, 0.4) },
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! PICK_UP and PUT_DOWN: how carrying begins and ends.
 
-use super::config::CarriesConfig;
+use super::carries::CarriesConfig;
+use super::config::MeasureConfig;
 use super::pair::{End, Pair};
 use super::relation::{Judgement, Reach, Relation};
 use vokg_engine::evidence::{IntervalRule, RelationKind};
@@ -9,8 +10,8 @@ use vokg_engine::time::{Micros, micros_from_secs};
 /// The first track begins to carry the second, which lay until then. Directed; lasts a moment.
 pub struct PickUp {
     handling_us: Micros,
-    /// How long carrying takes to be believed.
-    believed_us: Micros,
+    /// How long carrying must hold.
+    carrying_us: Micros,
 }
 
 /// The first track stops carrying the second and it lies, or it appears at rest beside the first. Directed; lasts a moment.
@@ -22,8 +23,12 @@ pub struct PutDown {
 impl PickUp {
     /// PICK_UP with these bounds.
     pub fn new(bounds: &CarriesConfig) -> Self {
-        let believed_us = micros_from_secs(bounds.hold.on_secs) + Pair::STEADY_DELAY_US;
-        Self { handling_us: micros_from_secs(bounds.handling_secs), believed_us }
+        Self { handling_us: micros_from_secs(bounds.handling_secs), carrying_us: micros_from_secs(bounds.hold.on_secs) }
+    }
+
+    /// How long carrying takes to be believed, where steady velocities speak of this long ago.
+    fn believed_us(&self, steady_delay_us: Micros) -> Micros {
+        self.carrying_us + steady_delay_us
     }
 }
 
@@ -51,8 +56,8 @@ impl Relation for PickUp {
         RelationKind::PICK_UP
     }
 
-    fn rule(&self) -> IntervalRule {
-        IntervalRule { delay_us: self.believed_us, ..IntervalRule::PLAIN }
+    fn rule(&self, measure: &MeasureConfig) -> IntervalRule {
+        IntervalRule { delay_us: self.believed_us(measure.steady_delay_us()), ..IntervalRule::PLAIN }
     }
 
     fn reach(&self) -> Reach {
@@ -60,7 +65,7 @@ impl Relation for PickUp {
     }
 
     fn judge(&self, pair: &Pair<'_>, _was_on: bool) -> Judgement {
-        let recent_us = self.believed_us + 2 * self.handling_us;
+        let recent_us = self.believed_us(pair.steady_delay_us()) + 2 * self.handling_us;
         let lay = pair.still_us_ago(End::B).is_some_and(|ago| ago <= recent_us);
         // Who slows down later with something in hand does not pick it up again.
         let begins = |since_us: Micros| pair.holds(RelationKind::CARRIES) && pair.t() <= since_us + recent_us;
@@ -74,8 +79,8 @@ impl Relation for PutDown {
         RelationKind::PUT_DOWN
     }
 
-    fn rule(&self) -> IntervalRule {
-        IntervalRule { delay_us: Pair::STEADY_DELAY_US, ..IntervalRule::PLAIN }
+    fn rule(&self, measure: &MeasureConfig) -> IntervalRule {
+        IntervalRule { delay_us: measure.steady_delay_us(), ..IntervalRule::PLAIN }
     }
 
     fn reach(&self) -> Reach {
@@ -95,7 +100,7 @@ impl Relation for PutDown {
         let carried = pair.life_of(RelationKind::CARRIES).filter(|_| let_go);
         match carried {
             _ if !lies => Judgement::Off,
-            Some((_, on_us)) => Judgement::OnSince(1.0, on_us.saturating_sub(Pair::STEADY_DELAY_US)),
+            Some((_, on_us)) => Judgement::OnSince(1.0, on_us.saturating_sub(pair.steady_delay_us())),
             None if self.appeared_beside(pair) => Judgement::On(1.0),
             None => Judgement::Off,
         }

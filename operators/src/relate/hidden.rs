@@ -254,6 +254,7 @@ impl Hidden {
             let (thing, cover) = (find(key.0), find(key.1).filter(|cover| self.sees(cover)));
             let is_there = thing.is_some();
             match thing.filter(|thing| self.sees(thing)) {
+                Some(_) if self.is_unwatched(&key, t, pause_us) => self.leave_unwatched(key, out),
                 Some(thing) => self.come_back(key, t, thing, cover, out),
                 None => self.stay(key, t, cover, is_there, pause_us, out),
             }
@@ -271,6 +272,23 @@ impl Hidden {
             if is_told(*cover, appeared.first_us) {
                 appeared.evidence = Some(Evidence::begin(REAPPEARS, (*track, *cover), t, appeared.from_us, 1.0));
             }
+        }
+    }
+
+    /// Whether the cover of what is believed to be hidden was last seen more than `pause_us` before `t`.
+    fn is_unwatched(&self, key: &Key, t: Micros, pause_us: Micros) -> bool {
+        let watched_until = |hiding: &Hiding| hiding.cover_us.saturating_add(pause_us);
+        self.hidings.get(key).is_some_and(|hiding| hiding.is_open() && watched_until(hiding) < t)
+    }
+
+    /// The hidden track is seen again after nobody watched its cover for a while: where it was in between is not known.
+    fn leave_unwatched(&mut self, key: Key, out: &mut Vec<SpanChange>) {
+        if let Some(hiding) = self.hidings.get(&key) {
+            let at_us = hiding.cover_us.min(hiding.since_us.saturating_add(self.most_us));
+            self.give_up(key, at_us, out);
+        }
+        if let Some(hiding) = self.hidings.remove(&key) {
+            self.leave(hiding);
         }
     }
 
@@ -445,12 +463,16 @@ impl Hidden {
         }
     }
 
-    /// Ends everything at `t`, the end of the stream.
+    /// Ends everything at `t`, the end of the stream; what has no number yet is still to be stated.
     pub(super) fn end(&mut self, t: Micros, out: &mut Vec<SpanChange>) {
+        self.tell_appeared(t);
         let hidings = self.hidings.values_mut();
         let held = hidings.flat_map(|hiding| [&mut hiding.occludes, &mut hiding.hidden]).flatten();
         let appeared = self.appeared.values_mut().filter_map(|appeared| appeared.evidence.as_mut());
-        held.chain(appeared).for_each(|evidence| evidence.end(t, out));
+        for evidence in held.chain(appeared) {
+            evidence.end(t, out);
+            self.over.extend(evidence.unstated());
+        }
         (self.hidings, self.appeared) = Default::default();
     }
 

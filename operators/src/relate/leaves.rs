@@ -1,9 +1,11 @@
 //! LEAVES: a thing moves away from another it was near.
 
-use super::approaches::{CERTAIN_SPEED, is_steady};
-use super::config::{HeadingConfig, LeavesConfig};
+use super::approaches::{CERTAIN_SPEED, HeadingConfig, is_steady};
+use super::config::MeasureConfig;
 use super::pair::{End, Pair};
 use super::relation::{Judgement, Reach, Relation, confidence};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use vokg_engine::evidence::{IntervalRule, RelationKind};
 use vokg_engine::time::{Micros, micros_from_secs};
 
@@ -32,8 +34,8 @@ impl Relation for Leaves {
         RelationKind::LEAVES
     }
 
-    fn rule(&self) -> IntervalRule {
-        IntervalRule { delay_us: Pair::DELAY_US, ..self.bounds.hold.rule(false) }
+    fn rule(&self, measure: &MeasureConfig) -> IntervalRule {
+        IntervalRule { delay_us: measure.delay_us(), ..self.bounds.hold.rule(false) }
     }
 
     fn reach(&self) -> Reach {
@@ -59,6 +61,23 @@ impl Relation for Leaves {
             return Judgement::Off;
         }
         Judgement::On(confidence(speed, self.bounds.on_speed, CERTAIN_SPEED))
+    }
+}
+
+/// Bounds of LEAVES.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct LeavesConfig {
+    /// The movement, away from the other.
+    pub heading: HeadingConfig,
+    /// Both were near each other at most this long before it begins, in seconds.
+    #[schemars(range(min = 0.0, max = 600.0))]
+    pub near_within_secs: f64,
+}
+
+impl Default for LeavesConfig {
+    fn default() -> Self {
+        Self { heading: HeadingConfig::default(), near_within_secs: 2.0 }
     }
 }
 

@@ -1,8 +1,10 @@
 //! MEETS: two things come together and stay.
 
-use super::config::MeetsConfig;
+use super::config::{Hold, MeasureConfig};
 use super::pair::{End, Pair};
 use super::relation::{Judgement, Reach, Relation, confidence};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use vokg_engine::evidence::{After, IntervalRule, RelationKind};
 use vokg_engine::time::micros_from_secs;
 
@@ -23,10 +25,10 @@ impl Relation for Meets {
         RelationKind::MEETS
     }
 
-    fn rule(&self) -> IntervalRule {
+    fn rule(&self, measure: &MeasureConfig) -> IntervalRule {
         let within_us = micros_from_secs(self.bounds.approach_within_secs);
         IntervalRule {
-            delay_us: Pair::STEADY_DELAY_US,
+            delay_us: measure.steady_delay_us(),
             after: Some(After { kind: RelationKind::APPROACHES, within_us }),
             ..self.bounds.hold.rule(true)
         }
@@ -48,6 +50,29 @@ impl Relation for Meets {
             true => Judgement::On(confidence(a.max(b), still, 0.0)),
             false => Judgement::Off,
         }
+    }
+}
+
+/// Bounds of MEETS.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct MeetsConfig {
+    /// Greatest gap, in sizes.
+    #[schemars(range(min = 0.0, max = 100.0))]
+    pub gap: f64,
+    /// Both are slower than this, in sizes per second.
+    #[schemars(range(min = 0.0, max = 100.0))]
+    pub still_speed: f64,
+    /// One approached the other at most this long before, in seconds.
+    #[schemars(range(min = 0.0, max = 600.0))]
+    pub approach_within_secs: f64,
+    /// How long.
+    pub hold: Hold,
+}
+
+impl Default for MeetsConfig {
+    fn default() -> Self {
+        Self { gap: 0.75, still_speed: 0.25, approach_within_secs: 2.0, hold: Hold::new(1.5, 0.6) }
     }
 }
 
@@ -86,7 +111,7 @@ mod tests {
 
     #[test]
     fn it_needs_an_approach_before_and_lasts_one_and_a_half_seconds() {
-        let rule = meets().rule();
+        let rule = meets().rule(&MeasureConfig::default());
         assert_eq!(rule.after, Some(After { kind: RelationKind::APPROACHES, within_us: 2 * SECOND_US }));
         assert_eq!((rule.symmetric, rule.hold_on_us, rule.hold_off_us), (true, 1_500_000, 600_000));
     }

@@ -44,11 +44,19 @@ mod trail;
 mod zone_config;
 mod zones;
 
-pub use config::{
-    AbandonedConfig, CarriesConfig, ChasesConfig, ContainsConfig, FollowsConfig, HeadingConfig, Hold, LeavesConfig,
-    MeasureConfig, MeetsConfig, MovesWithConfig, NearConfig, OccludesConfig, RelateConfig,
-};
+pub use abandoned::AbandonedConfig;
+pub use approaches::HeadingConfig;
+pub use carries::CarriesConfig;
+pub use chases::ChasesConfig;
+pub use config::{Hold, MeasureConfig, RelateConfig};
+pub use contains::ContainsConfig;
+pub use follows::FollowsConfig;
 pub use hidden_config::HiddenByConfig;
+pub use leaves::LeavesConfig;
+pub use meets::MeetsConfig;
+pub use moves_with::MovesWithConfig;
+pub use near::NearConfig;
+pub use occludes::OccludesConfig;
 pub use pair::{End, Pair};
 pub use pairs::MEMORY_US;
 pub use relation::{Judgement, Reach, Registry, Relation, confidence};

@@ -1,8 +1,10 @@
 //! MOVES_WITH: two things move side by side.
 
-use super::config::MovesWithConfig;
+use super::config::{Hold, MeasureConfig};
 use super::pair::{End, Pair};
 use super::relation::{Judgement, Reach, Relation, confidence};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use vokg_engine::evidence::{IntervalRule, RelationKind};
 
 /// Both tracks move alike, neither ahead of the other. Symmetric. Not while one carries the other: that says more.
@@ -22,8 +24,8 @@ impl Relation for MovesWith {
         RelationKind::MOVES_WITH
     }
 
-    fn rule(&self) -> IntervalRule {
-        IntervalRule { delay_us: Pair::STEADY_DELAY_US, ..self.bounds.hold.rule(true) }
+    fn rule(&self, measure: &MeasureConfig) -> IntervalRule {
+        IntervalRule { delay_us: measure.steady_delay_us(), ..self.bounds.hold.rule(true) }
     }
 
     fn reach(&self) -> Reach {
@@ -46,6 +48,42 @@ impl Relation for MovesWith {
             && pair.distance() <= self.bounds.most_distance
             && beside;
         if holds { Judgement::On(confidence(drift, allowed, 0.0)) } else { Judgement::Off }
+    }
+}
+
+/// Bounds of MOVES_WITH.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct MovesWithConfig {
+    /// Both move at least this fast, in sizes per second.
+    #[schemars(range(min = 0.0, max = 100.0))]
+    pub speed: f64,
+    /// The velocities differ by at most this share of the greater speed ...
+    #[schemars(range(min = 0.0, max = 100.0))]
+    pub drift_share: f64,
+    /// ... and this, in sizes per second.
+    #[schemars(range(min = 0.0, max = 100.0))]
+    pub drift_speed: f64,
+    /// Greatest distance of the centres, in sizes.
+    #[schemars(range(min = 0.0, max = 100.0))]
+    pub most_distance: f64,
+    /// Greatest cosine, in either sense, between the movement and the line between both.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub most_cos: f64,
+    /// How long.
+    pub hold: Hold,
+}
+
+impl Default for MovesWithConfig {
+    fn default() -> Self {
+        Self {
+            speed: 0.25,
+            drift_share: 0.2,
+            drift_speed: 0.1,
+            most_distance: 2.0,
+            most_cos: 0.5,
+            hold: Hold { min_secs: 1.0, ..Hold::new(0.6, 0.4) },
+        }
     }
 }
 

@@ -1,8 +1,10 @@
 //! NEAR: two things are close together, measured in their own sizes.
 
-use super::config::NearConfig;
+use super::config::{Hold, MeasureConfig};
 use super::pair::Pair;
 use super::relation::{Judgement, Reach, Relation, confidence};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use vokg_engine::evidence::{IntervalRule, RelationKind};
 
 /// The gap between two tracks is small. Symmetric.
@@ -22,8 +24,8 @@ impl Relation for Near {
         RelationKind::NEAR
     }
 
-    fn rule(&self) -> IntervalRule {
-        IntervalRule { delay_us: Pair::DELAY_US, ..self.bounds.hold.rule(true) }
+    fn rule(&self, measure: &MeasureConfig) -> IntervalRule {
+        IntervalRule { delay_us: measure.delay_us(), ..self.bounds.hold.rule(true) }
     }
 
     fn reach(&self) -> Reach {
@@ -40,17 +42,42 @@ impl Relation for Near {
             // refuted stays near, but gains no confidence.
             return if was_on { Judgement::On(0.0) } else { Judgement::Off };
         }
-        if was_on || gap <= self.bounds.on_gap {
+        if was_on || gap + self.bounds.on_sure * pair.mean_gap_noise() <= self.bounds.on_gap {
             return Judgement::On(confidence(gap, self.bounds.on_gap, 0.0));
         }
         Judgement::Off
     }
 }
 
+/// Bounds of NEAR.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct NearConfig {
+    /// Begins at a gap of at most this, in sizes.
+    #[schemars(range(min = 0.0, max = 100.0))]
+    pub on_gap: f64,
+    /// Ends at a gap of at least this, in sizes.
+    #[schemars(range(min = 0.0, max = 100.0))]
+    pub off_gap: f64,
+    /// Begins so many standard errors of the gap, as measured from how the boxes jitter, below its bound, for noise not to begin
+    /// what then goes on.
+    #[schemars(range(min = 0.0, max = 10.0))]
+    pub on_sure: f64,
+    /// How long.
+    pub hold: Hold,
+}
+
+impl Default for NearConfig {
+    fn default() -> Self {
+        Self { on_gap: 0.5, off_gap: 0.75, on_sure: 1.0, hold: Hold::new(0.4, 0.4) }
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{clip, held, seen};
+    use super::super::testing::{Chance, clip, held, seen};
     use super::*;
+    use std::cell::RefCell;
     use vokg_engine::observation::Observation;
 
     fn near() -> Near {
@@ -73,6 +100,26 @@ mod tests {
         let spans = held(near(), &clip(5.0, |s| at_gap(gap(s))));
         let [(1, 2, from, Some(to))] = spans[..] else { panic!("{spans:?}") };
         assert!((800..950).contains(&from) && (3900..4100).contains(&to), "{spans:?}");
+    }
+
+    #[test]
+    fn noise_does_not_begin_what_is_just_beyond_the_bound() {
+        // Boxes of 20 pixels with 5 % noise come to a gap 3 % of a size beyond the bound; a clear gap is near all the same.
+        let spans = |gap: f64| {
+            let held = |seed| {
+                let chance = RefCell::new(Chance::new(seed));
+                let noisy = |mut sighting: Observation| {
+                    let off = || chance.borrow_mut().normal() as f32;
+                    (sighting.rect.left, sighting.rect.top) = (sighting.rect.left + off(), sighting.rect.top + off());
+                    sighting
+                };
+                held(near(), &clip(8.0, |s| at_gap(gap + 10.0 * (1.0 - s).max(0.0)).into_iter().map(noisy).collect()))
+                    .len()
+            };
+            (0..20).map(held).sum::<usize>()
+        };
+        let (beyond, within) = (spans(0.53 * 20.0), spans(0.40 * 20.0));
+        assert!(beyond <= 10 && within == 20, "{beyond} {within}");
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! OCCLUDES: a thing hides part of another.
 
-use super::config::OccludesConfig;
+use super::config::{Hold, MeasureConfig};
 use super::pair::{End, Pair};
 use super::relation::{Judgement, Reach, Relation, confidence};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use vokg_engine::evidence::{IntervalRule, RelationKind};
 
 /// The second track is partly hidden, the first is not, and both touch. Directed, between tracks that are both seen.
@@ -53,7 +55,7 @@ impl Relation for Occludes {
         RelationKind::OCCLUDES
     }
 
-    fn rule(&self) -> IntervalRule {
+    fn rule(&self, _measure: &MeasureConfig) -> IntervalRule {
         self.bounds.hold.rule(false)
     }
 
@@ -80,6 +82,62 @@ impl Relation for Occludes {
             return Judgement::Off;
         }
         Judgement::On(confidence(back, self.bounds.on_visible, 0.0))
+    }
+}
+
+/// Bounds of OCCLUDES.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct OccludesConfig {
+    /// Begins when at most this share of the hidden thing is visible.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub on_visible: f64,
+    /// Ends when at least this share is.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub off_visible: f64,
+    /// The hiding thing is visible by at least this share when it begins.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub front_visible: f64,
+    /// Begins at a gap of at most this, in sizes.
+    #[schemars(range(min = 0.0, max = 100.0))]
+    pub on_gap: f64,
+    /// Ends beyond this gap, in sizes: what hides must stay beside what it hides.
+    #[schemars(range(min = 0.0, max = 100.0))]
+    pub off_gap: f64,
+    /// The hiding thing's box covers at least this share of what is hidden when it begins.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub cover_share: f64,
+    /// Where only boxes are known, a box of at most this share of the other's area ...
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub inside_area_ratio: f64,
+    /// ... and with at least this share of its own area inside the other may be in front of it, and nothing begins.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub inside_share: f64,
+    /// Where only boxes are known, the lower bottom edge is nearer if it is lower by at least this, in sizes.
+    #[schemars(range(min = 0.0, max = 100.0))]
+    pub depth_margin: f64,
+    /// So long it goes on while the hidden thing is out of sight behind the other, in seconds; longer is HIDDEN_BY.
+    #[schemars(range(min = 0.0, max = 600.0))]
+    pub covered_secs: f64,
+    /// How long.
+    pub hold: Hold,
+}
+
+impl Default for OccludesConfig {
+    fn default() -> Self {
+        Self {
+            on_visible: 0.8,
+            off_visible: 0.9,
+            front_visible: 0.9,
+            on_gap: 0.15,
+            off_gap: 0.3,
+            cover_share: 0.5,
+            inside_area_ratio: 0.6,
+            inside_share: 0.9,
+            depth_margin: 0.05,
+            covered_secs: 3.0,
+            hold: Hold::new(0.2, 0.2),
+        }
     }
 }
 

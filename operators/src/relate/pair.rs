@@ -1,8 +1,10 @@
 //! The quantities relations are judged by: two tracks in one frame, in sizes and seconds.
 
+use super::config::MeasureConfig;
 use super::mask_gap::mask_gap;
+use super::pairs::Moment;
 use super::pose::{Motion, Pose};
-use super::trail::Trail;
+use super::trail::{Known, Trail};
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use vokg_engine::evidence::RelationKind;
@@ -34,16 +36,28 @@ pub struct Pair<'a> {
 /// How many standard errors of a speed are taken for noise.
 const NOISE_ALLOWED: f64 = 2.0;
 
+/// How far back what is read from windows of motion speaks of.
+#[derive(Clone, Copy)]
+pub(super) struct Delays {
+    velocity_us: Micros,
+    steady_us: Micros,
+}
+
+impl Delays {
+    pub(super) fn new(measure: &MeasureConfig) -> Self {
+        Self { velocity_us: measure.delay_us(), steady_us: measure.steady_delay_us() }
+    }
+}
+
 /// What does not depend on the direction.
 pub(super) struct Shared<'a> {
     t: Micros,
     frame: Option<Size>,
+    delays: Delays,
     size_px: f64,
     /// From the one to the other in the middle of the window of the velocity: what moves is compared with where it was then.
     line: (f64, f64),
     line_px: f64,
-    distance_px: f64,
-    box_gap_px: f64,
     gap: OnceCell<f64>,
     held: &'a [Held],
     motions: &'a BTreeMap<TrackId, Motion>,
@@ -68,30 +82,20 @@ pub(super) struct Held {
 }
 
 impl<'a> Shared<'a> {
-    /// `held` tells what held between the two, in either direction; `motions` has what is known of every live track.
-    pub(super) fn new(
-        a: &Pose,
-        b: &Pose,
-        t: Micros,
-        frame: Option<Size>,
-        held: &'a [Held],
-        motions: &'a BTreeMap<TrackId, Motion>,
-        new_step: bool,
-    ) -> Self {
+    /// `held` tells what held between the two, in either direction.
+    pub(super) fn new(a: &Pose, b: &Pose, held: &'a [Held], moment: &Moment<'a>) -> Self {
         let line = between(a.mean.centre(), b.mean.centre());
-        let distance = between(a.centre, b.centre);
         Self {
-            t,
-            frame,
+            t: moment.t,
+            frame: moment.frame,
+            delays: moment.delays,
             size_px: a.pair_size_px(b),
             line,
             line_px: length(line),
-            distance_px: length(distance),
-            box_gap_px: f64::from(a.rect.gap(&b.rect)),
             gap: OnceCell::new(),
             held,
-            motions,
-            new_step,
+            motions: moment.motions,
+            new_step: moment.new_step,
         }
     }
 }
@@ -105,11 +109,6 @@ fn length((x, y): (f64, f64)) -> f64 {
 }
 
 impl<'a> Pair<'a> {
-    /// How far back velocities and mean boxes speak of: half of their window.
-    pub const DELAY_US: Micros = 250_000;
-    /// How far back the steady velocities speak of: half of their window.
-    pub const STEADY_DELAY_US: Micros = 500_000;
-
     pub(super) fn new(a: &'a Pose, b: &'a Pose, shared: &'a Shared<'a>) -> Self {
         let sign = if a.track <= b.track { 1.0 } else { -1.0 };
         Self { a, b, shared, sign }
@@ -125,6 +124,16 @@ impl<'a> Pair<'a> {
     /// Time of the frame.
     pub fn t(&self) -> Micros {
         self.shared.t
+    }
+
+    /// How far back velocities and mean boxes speak of: half of their window.
+    pub fn delay_us(&self) -> Micros {
+        self.shared.delays.velocity_us
+    }
+
+    /// How far back the steady velocities speak of: half of their window.
+    pub fn steady_delay_us(&self) -> Micros {
+        self.shared.delays.steady_us
     }
 
     /// Pixels of the frame, where known.
@@ -175,7 +184,7 @@ impl<'a> Pair<'a> {
             let masks = self.a.mask.as_deref().zip(self.b.mask.as_deref()).filter(|_| self.measured());
             let between_masks = masks.zip(self.shared.frame).and_then(|((a, b), frame)| mask_gap(a, b, frame));
             // Cells are coarser than boxes: masks may seem closer than their boxes, but are not.
-            between_masks.unwrap_or(0.0).max(self.shared.box_gap_px) / self.shared.size_px
+            between_masks.unwrap_or(0.0).max(f64::from(self.a.rect.gap(&self.b.rect))) / self.shared.size_px
         })
     }
 
@@ -185,9 +194,14 @@ impl<'a> Pair<'a> {
         self.a.mean.gap(&self.b.mean) / self.shared.size_px
     }
 
+    /// The standard error of [`Pair::mean_gap`] in sizes, as measured from how both boxes jitter.
+    pub fn mean_gap_noise(&self) -> f64 {
+        self.a.place_noise_px.hypot(self.b.place_noise_px) / self.shared.size_px
+    }
+
     /// Distance of the centres in sizes.
     pub fn distance(&self) -> f64 {
-        self.shared.distance_px / self.shared.size_px
+        length(between(self.a.centre, self.b.centre)) / self.shared.size_px
     }
 
     /// Velocity of a track in sizes per second, right and down; `None` without enough sightings in the last half
@@ -278,8 +292,9 @@ impl<'a> Pair<'a> {
     }
 
     /// Where a track was over the last seconds.
-    pub(super) fn trail(&self, end: End) -> &Trail {
-        self.shared.motions.get(&self.track(end)).map_or(Trail::NONE, Motion::trail)
+    pub(super) fn trail(&self, end: End) -> Known<'_> {
+        let pose = self.pose(end);
+        Known::new(self.shared.motions.get(&pose.track).map_or(Trail::NONE, Motion::trail), pose.trail_end)
     }
 
     /// A track's own size in pixels: the running median of the square root of its area.
@@ -403,7 +418,6 @@ impl<'a> Pair<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::config::MeasureConfig;
     use super::super::pose::{Motion, Windows};
     use super::super::testing::seen;
     use super::*;
@@ -419,12 +433,17 @@ mod tests {
         pose.unwrap()
     }
 
+    fn moment(motions: &BTreeMap<TrackId, Motion>) -> Moment<'_> {
+        let delays = Delays::new(&MeasureConfig::default());
+        Moment { t: 1_000_000, frame: None, poses: &[], pause_us: 0, motions, new_step: true, delays }
+    }
+
     #[test]
     fn quantities_are_in_sizes_and_turn_with_the_pair() {
         // Level with each other a quarter of a second ago, in the middle of the window of the velocity.
         let (a, b) = (moving(1, 0.0, 0.0, 40.0, 0.0), moving(2, 100.0, 2.5, 0.0, 10.0));
         let motions = BTreeMap::new();
-        let shared = Shared::new(&a, &b, 1_000_000, None, &[], &motions, true);
+        let shared = Shared::new(&a, &b, &[], &moment(&motions));
         let (there, back) = (Pair::new(&a, &b, &shared), Pair::new(&b, &a, &shared));
         let close = |x: Option<f64>, y: f64| assert!((x.unwrap() - y).abs() < 1e-5, "{x:?} {y}");
         close(Some(there.distance()), 100.0f64.hypot(2.5) / 20.0);
@@ -444,7 +463,7 @@ mod tests {
         let near =
             Held { kind: RelationKind::NEAR, forward: true, from_us: 0, on_us: 400_000, on: false, believed: true };
         let (held, motions) = ([near], BTreeMap::new());
-        let shared = Shared::new(&a, &b, 1_000_000, None, &held, &motions, true);
+        let shared = Shared::new(&a, &b, &held, &moment(&motions));
         let pair = Pair::new(&a, &b, &shared);
         assert!(pair.held_within(RelationKind::NEAR, 600_000));
         assert!(!pair.held_within(RelationKind::NEAR, 599_999));
@@ -458,7 +477,7 @@ mod tests {
     fn coinciding_centres_have_no_direction() {
         let (a, b) = (moving(1, 5.0, 5.0, 9.0, 0.0), moving(2, 5.0, 5.0, 9.0, 0.0));
         let motions = BTreeMap::new();
-        let shared = Shared::new(&a, &b, 1_000_000, None, &[], &motions, true);
+        let shared = Shared::new(&a, &b, &[], &moment(&motions));
         let pair = Pair::new(&a, &b, &shared);
         assert_eq!((pair.along(End::A), pair.heading(End::A)), (None, None));
         assert_eq!((pair.share_inside(), pair.gap()), (1.0, 0.0));

@@ -2,13 +2,14 @@
 
 use super::SpanChange;
 use super::candidates::Reaches;
+use super::config::MeasureConfig;
 use super::evidence::Evidence;
 use super::hidden::Hidden;
 use super::judges::{Ask, Glance, Judges};
-use super::pair::{Held, Pair, Shared};
+use super::pair::{Delays, Held, Pair, Shared};
 use super::pose::{Motion, Pose};
 use super::relation::{Judgement, Registry};
-use super::sieve::Sieve;
+use super::sieve::{Sieve, Through};
 use std::collections::{BTreeMap, BTreeSet};
 use vokg_engine::evidence::{EvidenceSpan, RelationKind};
 use vokg_engine::geometry::Size;
@@ -41,8 +42,8 @@ struct Slot {
 
 impl Slot {
     /// For [`Judges::ask`].
-    fn standing(&self) -> (usize, RelationKind, bool, bool) {
-        (self.relation, self.evidence.kind(), self.forward, self.evidence.is_over())
+    fn standing(&self) -> (usize, bool, bool) {
+        (self.relation, self.forward, self.evidence.is_over())
     }
 
     fn held(&self) -> Held {
@@ -103,6 +104,29 @@ pub(super) struct Moment<'a> {
     pub(super) motions: &'a BTreeMap<TrackId, Motion>,
     /// The trails have grown since the frame before.
     pub(super) new_step: bool,
+    pub(super) delays: Delays,
+}
+
+/// Finds tracks that are asked for in their order, among poses in theirs.
+struct InOrder<'a> {
+    poses: &'a [Pose],
+    at: usize,
+    /// The last that was asked for.
+    track: Option<TrackId>,
+}
+
+impl<'a> InOrder<'a> {
+    fn new(poses: &'a [Pose]) -> Self {
+        Self { poses, at: 0, track: None }
+    }
+
+    fn find(&mut self, track: TrackId) -> Option<usize> {
+        self.track = Some(track);
+        while self.poses.get(self.at).is_some_and(|pose| pose.track < track) {
+            self.at += 1;
+        }
+        self.poses.get(self.at).filter(|pose| pose.track == track).map(|_| self.at)
+    }
 }
 
 impl Moment<'_> {
@@ -112,9 +136,9 @@ impl Moment<'_> {
 }
 
 impl Pairs {
-    pub(super) fn new(registry: Registry) -> Self {
+    pub(super) fn new(registry: Registry, measure: &MeasureConfig) -> Self {
         Self {
-            relations: Judges::new(registry),
+            relations: Judges::new(registry, measure),
             evidence: BTreeMap::new(),
             last_number: 0,
             lone: BTreeSet::new(),
@@ -169,6 +193,7 @@ impl Pairs {
                 row.dedup();
             }
 
+            let through = |j: usize| if sifted { may[j - i - 1] } else { Through::ALL };
             let mut begun = Vec::new();
             let mut emptied = Vec::new();
             let mut known = self.evidence.range_mut(of_a).peekable();
@@ -177,11 +202,15 @@ impl Pairs {
                 let key = (a.track, b.track);
                 while known.next_if(|(other, _)| **other < key).is_some() {}
                 if let Some((_, slots)) = known.next_if(|(other, _)| **other == key) {
-                    self.relations.ask((&glances[i], &glances[j]), slots.iter().map(Slot::standing), &mut asked);
-                    held.clear();
-                    held.extend(slots.iter().map(Slot::held));
+                    let standing = slots.iter().map(Slot::standing);
+                    self.relations.ask((&glances[i], &glances[j]), through(j), standing, &mut asked);
                     let begun_before = changes.begun.len();
-                    judge_pair(&self.relations, &asked, slots, &held, (a, b), moment, changes);
+                    if !asked.is_empty() {
+                        held.clear();
+                        held.extend(slots.iter().map(Slot::held));
+                        judge_pair(&self.relations, &asked, slots, &held, (a, b), moment, changes);
+                    }
+                    forget_old(slots, moment.t);
                     if slots.is_empty() {
                         emptied.push(key);
                     }
@@ -190,15 +219,16 @@ impl Pairs {
                     }
                     continue;
                 }
-                if sifted && !may[j - i - 1] {
+                if !through(j).any() {
                     continue;
                 }
-                self.relations.ask((&glances[i], &glances[j]), std::iter::empty(), &mut asked);
+                self.relations.ask((&glances[i], &glances[j]), through(j), std::iter::empty(), &mut asked);
                 if asked.is_empty() {
                     continue;
                 }
                 let mut slots = Vec::new();
                 judge_pair(&self.relations, &asked, &mut slots, &[], (a, b), moment, changes);
+                forget_old(&mut slots, moment.t);
                 if !slots.is_empty() {
                     begun.push((key, slots));
                 }
@@ -240,8 +270,12 @@ impl Pairs {
         involved: impl Fn(TrackId, TrackId) -> bool,
         changes: &mut Changes,
     ) {
+        let (mut first, mut second) = (InOrder::new(moment.poses), InOrder::new(moment.poses));
         for (key, slots) in &mut self.evidence {
-            let (a, b) = (moment.find(key.0), moment.find(key.1));
+            if first.track != Some(key.0) {
+                second = InOrder::new(moment.poses);
+            }
+            let (a, b) = (first.find(key.0), second.find(key.1));
             if !involved(key.0, key.1) || a.is_some() && b.is_some() {
                 continue;
             }
@@ -360,7 +394,7 @@ fn judge_pair(
     moment: Moment<'_>,
     changes: &mut Changes,
 ) {
-    let shared = Shared::new(a, b, moment.t, moment.frame, held, moment.motions, moment.new_step);
+    let shared = Shared::new(a, b, held, &moment);
     for &Ask { relation: index, forward, reached } in asked {
         let judged = &relations.all[index];
         let (from, to) = if forward { (a, b) } else { (b, a) };
@@ -419,7 +453,14 @@ fn judge_pair(
         };
         lag_us.into_iter().for_each(|lag_us| evidence.measure(lag_us));
     }
-    slots.retain(|slot| !slot.evidence.is_over() || slot.evidence.on_us() + MEMORY_US >= moment.t);
+}
+
+/// Forgets what was over [`MEMORY_US`] ago.
+fn forget_old(slots: &mut Vec<Slot>, t: Micros) {
+    let stays = |slot: &Slot| !slot.evidence.is_over() || slot.evidence.on_us() + MEMORY_US >= t;
+    if !slots.iter().all(stays) {
+        slots.retain(stays);
+    }
 }
 
 /// Ends evidence; what ends within a replay, before it had a number, is kept to be stated.

@@ -4,6 +4,7 @@ use super::border::Edges;
 use super::config::MeasureConfig;
 use super::kinematics::{AmodalArea, MeanBox, SizeMedian, Velocity, VelocityWindow};
 use super::trail::Trail;
+use crate::ground::GroundBox;
 use std::sync::Arc;
 use vokg_engine::geometry::{Rect, Size};
 use vokg_engine::id::TrackId;
@@ -41,6 +42,8 @@ pub(super) struct Pose {
     pub(super) since_us: Micros,
     /// When it last stood, by its own size.
     pub(super) stood_us: Option<Micros>,
+    /// The first step its trail does not know yet.
+    pub(super) trail_end: u64,
     /// It lies where another left it.
     pub(super) left: bool,
     pub(super) score: f64,
@@ -128,11 +131,12 @@ impl Motion {
     pub(super) fn observe(
         &mut self,
         seen: &Observation,
-        ground: &Rect,
+        ground: impl Into<GroundBox>,
         frame: Option<Size>,
         windows: &Windows,
     ) -> Pose {
-        let edges = Edges::new(&seen.rect, frame, windows.border_share).at(ground.left.into(), ground.top.into());
+        let ground = ground.into();
+        let edges = Edges::new(&seen.rect, frame, windows.border_share).at(ground.left, ground.top);
         if !seen.merged {
             self.size.push(seen.t, f64::from(seen.rect.scale()), edges.whole(), windows.size_us);
             self.velocity.push(seen.t, edges, &windows.velocity);
@@ -171,6 +175,7 @@ impl Motion {
             first_us,
             since_us: self.since_us,
             stood_us: self.stood_us,
+            trail_end: self.trail.end(),
             left: false,
             score: f64::from(seen.score).clamp(0.0, 1.0),
             visible: seen.visible.map(|visible| visible_in_frame(visible, &seen.rect, frame)),

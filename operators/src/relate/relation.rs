@@ -7,7 +7,7 @@ use super::abandoned::{Abandoned, Beside};
 use super::approaches::Approaches;
 use super::carries::Carries;
 use super::chases::Chases;
-use super::config::RelateConfig;
+use super::config::{MeasureConfig, RelateConfig};
 use super::contains::Contains;
 use super::follows::Follows;
 use super::handling::{PickUp, PutDown};
@@ -66,8 +66,9 @@ pub trait Relation: Send {
     /// Its name.
     fn kind(&self) -> RelationKind;
 
-    /// How its evidence becomes intervals, and whether (a, b) and (b, a) are the same.
-    fn rule(&self) -> IntervalRule;
+    /// How its evidence becomes intervals, and whether (a, b) and (b, a) are the same. What is judged by the velocity or the
+    /// steady velocity speaks of the middle of their windows: `measure` tells that delay.
+    fn rule(&self, measure: &MeasureConfig) -> IntervalRule;
 
     /// Which pairs it can begin for. It must be true to [`Relation::judge`], since what it leaves out is not judged. A
     /// relation that holds is judged wherever it goes.
@@ -121,8 +122,8 @@ impl Registry {
     }
 
     /// The rules that turn evidence into intervals, by kind.
-    pub fn rules(&self) -> BTreeMap<RelationKind, IntervalRule> {
-        self.relations.iter().map(|relation| (relation.kind(), relation.rule())).collect()
+    pub fn rules(&self, measure: &MeasureConfig) -> BTreeMap<RelationKind, IntervalRule> {
+        self.relations.iter().map(|relation| (relation.kind(), relation.rule(measure))).collect()
     }
 
     pub(super) fn into_relations(self) -> Vec<Box<dyn Relation>> {

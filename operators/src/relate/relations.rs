@@ -4,6 +4,7 @@ use super::SpanChange;
 use super::candidates::Candidates;
 use super::config::RelateConfig;
 use super::hidden::{Before, Hidden, first_sightings};
+use super::pair::Delays;
 use super::pairs::{Changes, Moment, Pairs};
 use super::pose::{Motion, Pose, Windows};
 use super::relation::Registry;
@@ -27,6 +28,7 @@ const RECENT_MAX: usize = 240;
 /// the recent frames, and what began then is stated now, with its true beginning.
 pub struct Relations {
     windows: Windows,
+    delays: Delays,
     interpolate_us: Micros,
     replay_us: Micros,
     crowd_gap: f64,
@@ -46,6 +48,8 @@ struct Recent {
     t: Micros,
     frame: Option<Size>,
     poses: Vec<Pose>,
+    /// The trails had grown since the frame before.
+    new_step: bool,
 }
 
 /// The times of the last frames.
@@ -66,12 +70,13 @@ impl Relations {
     pub fn with_registry(config: RelateConfig, registry: Registry) -> Self {
         Self {
             windows: Windows::new(&config.measure),
+            delays: Delays::new(&config.measure),
             interpolate_us: micros_from_secs(config.measure.interpolate_secs),
             replay_us: micros_from_secs(config.measure.replay_secs),
             crowd_gap: config.measure.crowd_gap,
             ground: Ground::default(),
             tracks: BTreeMap::new(),
-            pairs: Pairs::new(registry),
+            pairs: Pairs::new(registry, &config.measure),
             recent: VecDeque::new(),
             rhythm: Rhythm::default(),
             zones: Zones::new(&config),
@@ -94,6 +99,7 @@ impl Relations {
             self.pairs.end(frame.t, &mut changes);
             self.zones.on_frame(frame, 0, changes.stated());
             self.hidden.end(frame.t, changes.stated());
+            self.pairs.number(&mut self.hidden, &mut changes);
             self.influence(frame, &mut changes);
             self.tracks.clear();
             self.recent.clear();
@@ -120,7 +126,8 @@ impl Relations {
             let is_new = |track: TrackId| frame.confirmed.iter().any(|seen| seen.track == track);
             self.lose(frame.t, &seen, pause_us, |a, b| is_new(a) || is_new(b));
         }
-        let poses = self.judge(frame, pause_us, &mut changes);
+        let new_step = self.rhythm.last_us.is_none_or(|last| last / STEP_US != frame.t / STEP_US);
+        let poses = self.judge(frame, pause_us, new_step, &mut changes);
         self.hidden.step(frame.t, &poses, pause_us, |_, _| true, changes.stated());
         for first in newcomers {
             let cover_at =
@@ -131,7 +138,7 @@ impl Relations {
         let pairs = &mut self.pairs;
         self.zones.number(|| pairs.next_number(), changes.stated());
         self.influence(frame, &mut changes);
-        self.remember(Recent { t: frame.t, frame: frame.size, poses });
+        self.remember(Recent { t: frame.t, frame: frame.size, poses, new_step });
         self.rhythm.tick(frame.t);
         changes.into_stated()
     }
@@ -170,7 +177,7 @@ impl Relations {
     }
 
     /// Judges what is seen in this frame.
-    fn judge(&mut self, frame: &TrackedFrame, pause_us: Micros, changes: &mut Changes) -> Vec<Pose> {
+    fn judge(&mut self, frame: &TrackedFrame, pause_us: Micros, new_step: bool, changes: &mut Changes) -> Vec<Pose> {
         let mut seen: Vec<&Observation> = frame.seen.iter().collect();
         seen.sort_by_key(|observation| observation.track);
         seen.dedup_by_key(|observation| observation.track);
@@ -178,7 +185,7 @@ impl Relations {
             .iter()
             .map(|seen| {
                 let ground = self.ground.under(seen.t, &seen.rect);
-                self.tracks.entry(seen.track).or_default().observe(seen, &ground, frame.size, &self.windows)
+                self.tracks.entry(seen.track).or_default().observe(seen, ground, frame.size, &self.windows)
             })
             .collect();
 
@@ -196,8 +203,15 @@ impl Relations {
                 motion.look(pose, frame.t, frame.size, crowded);
             }
         }
-        let new_step = self.rhythm.last_us.is_none_or(|last| last / STEP_US != frame.t / STEP_US);
-        let moment = Moment { t: frame.t, frame: frame.size, poses: &poses, pause_us, motions: &self.tracks, new_step };
+        let moment = Moment {
+            t: frame.t,
+            frame: frame.size,
+            poses: &poses,
+            pause_us,
+            motions: &self.tracks,
+            new_step,
+            delays: self.delays,
+        };
         if self.tracks.len() > poses.len() || self.pairs.has_lone() {
             self.pairs.pause_unseen(moment, |_, _| true, changes);
         }
@@ -219,15 +233,12 @@ impl Relations {
         new.dedup();
         let is_new = |track: TrackId| new.binary_search(&track).is_ok();
 
-        let mut last_us = None;
         let mut before: Option<Before<'_>> = None;
         for past in &mut self.recent {
-            let new_step = last_us.is_none_or(|last: Micros| last / STEP_US != past.t / STEP_US);
-            last_us = Some(past.t);
             while let Some(seen) = earlier.next_if(|seen| seen.t <= past.t) {
                 let motion = self.tracks.entry(seen.track).or_default();
                 let ground = self.ground.under(seen.t, &seen.rect);
-                let mut pose = motion.observe(seen, &ground, past.frame, &self.windows);
+                let mut pose = motion.observe(seen, ground, past.frame, &self.windows);
                 let crowded = past.poses.iter().any(|other| is_crowd(&pose, other, self.crowd_gap));
                 motion.look(&mut pose, seen.t, past.frame, crowded);
                 // What is older than the recent frames fills the windows only.
@@ -236,8 +247,15 @@ impl Relations {
                     past.poses.insert(at, pose);
                 }
             }
-            let moment =
-                Moment { t: past.t, frame: past.frame, poses: &past.poses, pause_us, motions: &self.tracks, new_step };
+            let moment = Moment {
+                t: past.t,
+                frame: past.frame,
+                poses: &past.poses,
+                pause_us,
+                motions: &self.tracks,
+                new_step: past.new_step,
+                delays: self.delays,
+            };
             let involved = |a: TrackId, b: TrackId| is_new(a) || is_new(b);
             if let Some(before) = before.filter(|before| before.t + pause_us >= past.t) {
                 let pairs = &self.pairs;

@@ -23,13 +23,31 @@ pub(super) struct Bounds {
     pub(super) towards_cos: f32,
 }
 
+/// What of a pair goes through the sieve: whether it may be within the reach of a gap, one behind the other, or one on its way
+/// towards the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Through {
+    pub(super) near: bool,
+    pub(super) behind: bool,
+    pub(super) towards: bool,
+}
+
+impl Through {
+    /// What was not sifted.
+    pub(super) const ALL: Self = Self { near: true, behind: true, towards: true };
+
+    pub(super) fn any(self) -> bool {
+        self.near | self.behind | self.towards
+    }
+}
+
 /// The tracks of a frame, quantity by quantity.
 #[derive(Default)]
 pub(super) struct Sieve {
     tracks: Vec<Grain>,
 }
 
-/// One track, in pixels and pixels per second.
+/// One track, in pixels and pixels per second; centres are told from that of the first, since the ground may be far away.
 #[derive(Clone, Copy)]
 struct Grain {
     left: f32,
@@ -47,6 +65,7 @@ struct Grain {
 impl Sieve {
     /// Of these tracks, in their order.
     pub(super) fn new(glances: &[Glance]) -> Self {
+        let (x, y) = glances.first().map_or((0.0, 0.0), |glance| glance.centre);
         let grain = |glance: &Glance| {
             let (vx, vy) = glance.velocity.unwrap_or((0.0, 0.0));
             let rect = &glance.rect;
@@ -55,8 +74,8 @@ impl Sieve {
                 right: rect.right(),
                 top: rect.top,
                 bottom: rect.bottom(),
-                x: glance.centre.0 as f32,
-                y: glance.centre.1 as f32,
+                x: (glance.centre.0 - x) as f32,
+                y: (glance.centre.1 - y) as f32,
                 vx: vx as f32,
                 vy: vy as f32,
                 speed_square: glance.speed_square as f32,
@@ -66,8 +85,8 @@ impl Sieve {
         Self { tracks: glances.iter().map(grain).collect() }
     }
 
-    /// For each track after the `i`th, whether both may call for something.
-    pub(super) fn row(&self, i: usize, bounds: &Bounds, may: &mut Vec<bool>) {
+    /// For each track after the `i`th, what both may call for.
+    pub(super) fn row(&self, i: usize, bounds: &Bounds, may: &mut Vec<Through>) {
         let a = self.tracks[i];
         may.clear();
         may.extend(self.tracks[i + 1..].iter().map(|b| {
@@ -91,7 +110,7 @@ impl Sieve {
             let b_towards = (b_comes >= 0.0)
                 & (b_square >= least)
                 & (b_square >= bounds.towards_cos * b.speed_square * distance_square);
-            near | behind | a_towards | b_towards
+            Through { near, behind, towards: a_towards | b_towards }
         }));
     }
 }

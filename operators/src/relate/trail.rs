@@ -1,7 +1,7 @@
 //! Where a track was over the last seconds, on a grid of time that does not depend on the frame rate.
 
+use crate::ground::GroundBox;
 use std::ops::Range;
-use vokg_engine::geometry::Rect;
 use vokg_engine::time::Micros;
 
 /// Step of the grid.
@@ -34,9 +34,9 @@ impl Trail {
     pub(super) const NONE: &Self = &Self { ring: Vec::new(), steps: 0..0, sighting: None };
 
     /// Adds a sighting later than the one before. A pause longer than `pause_us` begins the trail anew.
-    pub(super) fn push(&mut self, t: Micros, rect: &Rect, pause_us: Micros) {
-        let (x, y) = rect.centre();
-        let now = Point { centre: (x.into(), y.into()), bottom: rect.bottom().into() };
+    pub(super) fn push(&mut self, t: Micros, ground: impl Into<GroundBox>, pause_us: Micros) {
+        let ground = ground.into();
+        let now = Point { centre: ground.centre(), bottom: ground.bottom() };
         let before = self.sighting.replace((t, now)).filter(|(then, _)| then + pause_us >= t);
         let Some((then, before)) = before else {
             let next = t.div_ceil(STEP_US);
@@ -75,6 +75,11 @@ impl Trail {
         known.then(|| (from..=to).rev().step_by(stride).map(|step| &self.ring[step as usize % RING]))
     }
 
+    /// The step after the last that is known.
+    pub(super) fn end(&self) -> u64 {
+        self.steps.end
+    }
+
     /// Mean velocity over so many steps up to `step`, in pixels per second.
     pub(super) fn velocity(&self, step: u64, over: u64) -> Option<(f64, f64)> {
         let (from, to) = (self.at(step.checked_sub(over)?)?, self.at(step)?);
@@ -83,9 +88,40 @@ impl Trail {
     }
 }
 
+/// A trail as far as it was known at some moment: who is confirmed late meets trails that have grown since.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Known<'a> {
+    trail: &'a Trail,
+    end: u64,
+}
+
+impl<'a> Known<'a> {
+    /// The trail up to before the step `end`.
+    pub(super) fn new(trail: &'a Trail, end: u64) -> Self {
+        Self { trail, end }
+    }
+
+    /// As [`Trail::at`].
+    pub(super) fn at(&self, step: u64) -> Option<&'a Point> {
+        self.trail.at(step).filter(|_| step < self.end)
+    }
+
+    /// As [`Trail::back`].
+    pub(super) fn back(&self, from: u64, to: u64, stride: usize) -> Option<impl Iterator<Item = &'a Point>> {
+        let trail: &'a Trail = self.trail;
+        trail.back(from, to, stride).filter(|_| to < self.end)
+    }
+
+    /// As [`Trail::velocity`].
+    pub(super) fn velocity(&self, step: u64, over: u64) -> Option<(f64, f64)> {
+        self.trail.velocity(step, over).filter(|_| step < self.end)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use vokg_engine::geometry::Rect;
 
     fn trail(period_us: Micros, to_us: Micros) -> Trail {
         let mut trail = Trail::default();

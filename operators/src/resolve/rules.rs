@@ -7,11 +7,15 @@ use vokg_engine::evidence::{IntervalRule, RelationKind};
 use vokg_engine::id::{ObjectId, TrackId, ZoneId};
 use vokg_engine::time::Micros;
 
-/// So many relations that need each other are followed: enough for any that are meant, and an end for those that need
-/// themselves.
-pub(super) const KINDS_IN_A_ROW: usize = 4;
+/// So many relations that are taken out of each other are followed for how far they reach: enough for any that are meant,
+/// and an end for those that are taken out of themselves.
+const KINDS_IN_A_ROW: usize = 4;
 
 /// The rule of each relation, and what zones ask for beside.
+///
+/// # Panics
+/// Building them does, where a relation needs itself: by its [`After`](vokg_engine::evidence::After) or by that of what it
+/// needs. Such a relation could never begin.
 ///
 /// ```
 /// use vokg_engine::evidence::{IntervalRule, RelationKind};
@@ -114,6 +118,7 @@ impl Rules {
     }
 
     fn link(&mut self) {
+        self.by_kind.keys().for_each(|kind| self.refuse_if_it_needs_itself(*kind));
         let links = self.by_kind.keys().map(|kind| {
             let needs = |rule: &IntervalRule| {
                 rule.without == Some(*kind) || rule.after.is_some_and(|after| after.kind == *kind)
@@ -122,6 +127,18 @@ impl Rules {
             (*kind, Links { needed_by, around_us: self.reach_around_us(*kind, KINDS_IN_A_ROW) })
         });
         self.links = links.collect();
+    }
+
+    fn refuse_if_it_needs_itself(&self, kind: RelationKind) {
+        let mut row = vec![kind];
+        while let Some(after) = row.last().and_then(|last| self.by_kind.get(last)?.after) {
+            let told: String = row.iter().map(|kind| format!("{kind} after ")).collect();
+            assert!(after.kind != kind, "{kind} needs itself and would never begin: {told}{kind}");
+            if row.contains(&after.kind) {
+                return;
+            }
+            row.push(after.kind);
+        }
     }
 
     fn reach_around_us(&self, kind: RelationKind, deep: usize) -> Micros {
@@ -169,5 +186,38 @@ impl Rules {
     pub(super) fn counter(&self, key: &PairKey) -> Option<PairKey> {
         let zone = ZoneId::of_object(key.b).filter(|_| key.kind == RelationKind::IN)?;
         self.crowd_of(zone).and_then(|_| self.key(RelationKind::COUNT, key.b, key.b))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use vokg_engine::evidence::After;
+
+    fn after(kind: RelationKind) -> IntervalRule {
+        IntervalRule { after: Some(After { kind, within_us: 10 }), ..IntervalRule::PLAIN }
+    }
+
+    #[test]
+    #[should_panic(expected = "NEAR needs itself and would never begin: NEAR after NEAR")]
+    fn a_relation_that_needs_itself_is_refused() {
+        drop(Rules::from([(RelationKind::NEAR, after(RelationKind::NEAR))]));
+    }
+
+    #[test]
+    #[should_panic(expected = "CHASES needs itself and would never begin: CHASES after NEAR after MEETS after CHASES")]
+    fn relations_that_need_each_other_in_a_circle_are_refused() {
+        let mut rules = Rules::from([(RelationKind::NEAR, after(RelationKind::MEETS))]);
+        rules.insert(RelationKind::MEETS, after(RelationKind::CHASES));
+        rules.insert(RelationKind::IN, after(RelationKind::NEAR));
+        rules.insert(RelationKind::CHASES, after(RelationKind::NEAR));
+    }
+
+    #[test]
+    fn a_relation_may_need_one_that_needs_another() {
+        let mut rules = Rules::from([(RelationKind::NEAR, IntervalRule::PLAIN)]);
+        rules.insert(RelationKind::MEETS, after(RelationKind::NEAR));
+        rules.insert(RelationKind::CHASES, after(RelationKind::MEETS));
+        assert_eq!(rules.kinds().count(), 3);
     }
 }

@@ -4,7 +4,7 @@ use super::crowd::crowded;
 use super::cut::Holes;
 use super::intervals::{Evaluation, Interval, Now, Piece, eval_pieces};
 use super::pair::PairKey;
-use super::rules::{KINDS_IN_A_ROW, Rules};
+use super::rules::Rules;
 use std::collections::BTreeMap;
 use vokg_engine::evidence::{EvidenceSpan, IntervalRule, RelationKind};
 use vokg_engine::id::{ObjectId, ZoneId};
@@ -17,11 +17,6 @@ pub(super) trait Evidence {
 
 /// What the evidence of one pair, and of the others its rule speaks of, adds up to.
 pub(super) fn evaluate(evidence: &impl Evidence, rules: &Rules, key: &PairKey, now: Now) -> Evaluation {
-    evaluate_row(evidence, rules, key, now, KINDS_IN_A_ROW)
-}
-
-/// The same, where so many more relations that need each other are followed; beyond them nothing is known to have been.
-fn evaluate_row(evidence: &impl Evidence, rules: &Rules, key: &PairKey, now: Now, more: usize) -> Evaluation {
     let Some(rule) = rules.of(key.kind, key.b) else { return Evaluation::default() };
     let mut pieces = evidence.pieces(key, rule, now);
     let hole = rule.without.and_then(|kind| rules.key(kind, key.a, key.b));
@@ -31,11 +26,8 @@ fn evaluate_row(evidence: &impl Evidence, rules: &Rules, key: &PairKey, now: Now
     let mut evaluation = eval_pieces(pieces, rule, now);
     if let Some(after) = rule.after.filter(|_| !evaluation.intervals.is_empty()) {
         let needed = rules.providers(key).filter(|provider| provider.kind == after.kind);
-        let intervals = |provider: PairKey| {
-            let more = more.checked_sub(1)?;
-            Some(evaluate_row(evidence, rules, &provider, now, more).intervals)
-        };
-        let before: Vec<Interval> = needed.filter_map(intervals).flatten().collect();
+        let before: Vec<Interval> =
+            needed.flat_map(|provider| evaluate(evidence, rules, &provider, now).intervals).collect();
         let comes_after = |x: &Interval| {
             let leads = |y: &Interval| {
                 let is_recent = y.to_us.is_none_or(|to| to.saturating_add(after.within_us) >= x.from_us);
@@ -83,22 +75,5 @@ struct All(BTreeMap<PairKey, BTreeMap<u32, EvidenceSpan>>);
 impl Evidence for All {
     fn pieces(&self, key: &PairKey, rule: &IntervalRule, now: Now) -> Vec<Piece> {
         self.0.get(key).into_iter().flat_map(BTreeMap::values).map(|span| Piece::new(span, rule, now)).collect()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use vokg_engine::evidence::{After, Detail};
-    use vokg_engine::id::TrackId;
-
-    #[test]
-    fn a_relation_that_needs_itself_never_begins() {
-        let kind = RelationKind::NEAR;
-        let rule = IntervalRule { after: Some(After { kind, within_us: 10 }), ..IntervalRule::PLAIN };
-        let (a, b, detail) = (TrackId(1), TrackId(2), Detail::default());
-        let span = EvidenceSpan { kind, a, b, from_us: 0, number: 1, to_us: Some(9), confidence_milli: 900, detail };
-        let said = interactions([(ObjectId(1), ObjectId(2), span)], &Rules::from([(kind, rule)]), Now::End(20));
-        assert_eq!(said.values().map(Vec::len).collect::<Vec<_>>(), [0]);
     }
 }

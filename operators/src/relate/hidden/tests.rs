@@ -97,6 +97,30 @@ fn who_is_seen_again_elsewhere_was_not_there() {
 }
 
 #[test]
+fn who_comes_back_after_a_hole_in_the_stream_was_hidden_until_the_hole() {
+    let holed = |back: f64| {
+        let mut frames = clip(12.0, |s| two(1, if s < 6.0 { walk(s) } else { back }, 40.0));
+        frames.retain(|frame| !(5_000_000..8_000_000).contains(&frame.t));
+        hidden(&frames)
+    };
+    assert_eq!(holed(61.2), [(1440, 4960)], "at the cover");
+    assert_eq!(holed(150.0), [(1440, 4960)], "elsewhere");
+}
+
+#[test]
+fn who_is_first_seen_in_the_last_frame_is_told_at_the_end() {
+    for (left, from) in [(61.2, 13_960), (150.0, 1440)] {
+        let mut frames = clip(14.0, |s| match s < 13.96 {
+            true => two(1, walk(s.min(7.0)), 40.0),
+            false => two(3, left, 40.0),
+        });
+        frames[60].ended.push((TrackId(1), 1_440_000));
+        let appeared: Vec<Told> = told(&frames).into_iter().filter(|row| row.0 == "REAPPEARS").collect();
+        assert_eq!(appeared, [("REAPPEARS", 3, 9, from, 13_960)]);
+    }
+}
+
+#[test]
 fn who_leaves_the_picture_is_not_hidden() {
     let frames = clip(9.0, |s| two(1, walk(s), 40.0));
     let cut = |frame: TrackedFrame| TrackedFrame { size: Some(Size { width: 59, height: 35 }), ..frame };

@@ -36,6 +36,20 @@ fn evidence_is_stated_when_it_begins_is_believed_and_ends() {
 }
 
 #[test]
+fn a_longer_window_is_dated_back_by_half_of_itself() {
+    // One stands at a gap of 0.25 sizes until 3 s and then goes at 2 sizes a second: three quarters are reached at 3.25 s.
+    let frames = clip(6.0, |s| two((5.0 + 40.0 * (s - 3.0).max(0.0)) as f32));
+    for velocity_secs in [0.3, 0.5, 1.0, 1.5] {
+        let mut config = RelateConfig::default();
+        config.measure.velocity_secs = velocity_secs;
+        let spans = run(&mut Relations::new(config), &frames);
+        let near = spans.iter().find(|span| span.kind == RelationKind::NEAR).unwrap();
+        let to_us = near.to_us.unwrap();
+        assert!(to_us.abs_diff(3_250_000) <= 150_000, "{velocity_secs}: {to_us}");
+    }
+}
+
+#[test]
 fn what_the_camera_does_is_no_movement_of_things() {
     // One walks up to another at a size a second while the camera pans along with it.
     let walks = |s: f64, pan: f32| {
@@ -169,7 +183,7 @@ proptest! {
     }
 
     #[test]
-    fn spans_do_not_depend_on_the_resolution(seed: u64, factor in prop::sample::select(vec![2.0f32, 3.0, 4.0])) {
+    fn spans_do_not_depend_on_the_resolution(seed: u64, factor in prop::sample::select(vec![0.5f32, 2.0, 3.0, 4.0])) {
         let frames = history(seed);
         let mut scaled = frames.clone();
         for frame in &mut scaled {
