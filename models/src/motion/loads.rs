@@ -60,8 +60,8 @@ impl Loads {
     }
 
     /// A thing as itself and its load, where it carries one. A load that was seen for a while is where it looks so; if
-    /// that is not where it was carried, it has been put down. A load that no believed track follows yet is marked as
-    /// merged, so that the track of who carries it stays with him.
+    /// that is not where it was carried, it has been put down. While no believed track follows the load, who carries it
+    /// stays whole beside it: his track would take the load for himself.
     pub fn taken_off(&self, thing: Thing, expected: &[Expected], known: &KnownTracks, plane: &Plane) -> Vec<Thing> {
         let Some(owner) = thing.owner else { return vec![thing] };
         let Some(load) = self.carried[owner] else { return vec![thing] };
@@ -85,7 +85,10 @@ impl Loads {
         };
         let followed = expected.iter().enumerate().any(follows);
         let alone = thing.alone && !put_down && followed;
-        let load = Thing { rect: load_rect, alone, ..Thing::of(load, track, thing.merged || !followed) };
+        let load = Thing { rect: load_rect, alone, ..Thing::of(load, track, thing.merged) };
+        if !followed && !put_down {
+            return vec![Thing { with_cargo: Some(thing.piece.clone()), ..thing }, load];
+        }
         let rect = match put_down {
             true => trimmed_rect(&body),
             // Who carries reaches from head to ground, whatever his load hides.
@@ -147,8 +150,14 @@ mod tests {
         Loads { carried: vec![Some(Rect::new(0.0, 20.0, 14.0, 15.0))], loads: vec![None] }
     }
 
+    /// The track of the walker's load.
+    fn follower(track: Option<u32>) -> Expected {
+        let (track, rect) = (track.map(TrackId), Rect::new(24.0, 30.0, 14.0, 15.0));
+        Expected { track, rect, settled: false, unseen_us: 0 }
+    }
+
     fn taken_off(thing: Thing) -> Vec<Thing> {
-        taken_off_by(&loads(), thing, None)
+        taken_off_by(&loads(), thing, Some(follower(Some(2))))
     }
 
     fn taken_off_by(loads: &Loads, thing: Thing, follower: Option<Expected>) -> Vec<Thing> {
@@ -196,19 +205,22 @@ mod tests {
     fn who_carries_reaches_from_head_to_ground_where_the_load_hides_his_legs() {
         let rows = (10..50).map(|y| Run { y, from: 20, to: if y < 34 { 28 } else { 36 } });
         let loads = Loads { carried: vec![Some(Rect::new(-4.0, 24.0, 16.0, 14.0))], ..loads() };
-        let things = taken_off_by(&loads, Thing::of(Piece::new(rows.collect()), Some(0), false), None);
+        let things =
+            taken_off_by(&loads, Thing::of(Piece::new(rows.collect()), Some(0), false), Some(follower(Some(2))));
         assert_eq!((things.len(), things[0].rect.top, things[0].rect.height), (2, 10.0, 40.0));
     }
 
     #[test]
-    fn a_load_that_no_track_follows_yet_is_not_told_apart() {
-        let merged = |follower: Option<Expected>| {
-            taken_off_by(&loads(), Thing::of(walker(), Some(0), false), follower)[1].merged
+    fn who_carries_stays_whole_until_a_track_follows_his_load() {
+        let things = |follower: Option<Expected>| {
+            let things = taken_off_by(&loads(), Thing::of(walker(), Some(0), false), follower);
+            things.iter().map(|thing| (thing.rect, thing.merged)).collect::<Vec<_>>()
         };
-        let load = |track| Expected { track, rect: Rect::new(24.0, 30.0, 14.0, 15.0), settled: false, unseen_us: 0 };
-        assert!(merged(None));
-        assert!(merged(Some(load(None))), "nobody believes in it");
-        assert!(!merged(Some(load(Some(TrackId(2))))));
+        let load = (Rect::new(24.0, 30.0, 14.0, 15.0), false);
+        let whole = [(rect_of(&walker()), false), load];
+        assert_eq!(things(None), whole);
+        assert_eq!(things(Some(follower(None))), whole, "nobody believes in it");
+        assert_eq!(things(Some(follower(Some(2)))), [(Rect::new(20.0, 10.0, 8.0, 40.0), false), load]);
     }
 
     #[test]

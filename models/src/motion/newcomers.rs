@@ -61,7 +61,8 @@ pub(super) fn parted(blob: &Piece, expected: &Rect, lattice: Lattice, least_area
     None
 }
 
-fn by_row(blob: &Piece, is_part: impl Fn(usize) -> bool) -> (Piece, Piece) {
+/// Cells of a blob in these rows, and the others.
+pub(super) fn by_row(blob: &Piece, is_part: impl Fn(usize) -> bool) -> (Piece, Piece) {
     let (part, own): (Vec<Run>, Vec<Run>) = blob.runs.iter().partition(|run| is_part(run.y));
     (Piece::new(part), Piece::new(own))
 }

@@ -285,10 +285,12 @@ fn shared_out(
         return whole(true, blob.owner);
     }
     let part = |(part, owner): (Option<Part>, usize)| {
-        let Part { piece, rect, anchor, measured, visible } = part?;
-        Some(Thing { rect, anchor, visible, alone: false, ..Thing::of(piece, Some(owner), !measured) })
+        let Part { piece, rect, anchor, measured, visible, beyond } = part?;
+        let beyond = beyond.filter(|beyond| beyond.area >= least_area);
+        let part = Thing { rect, anchor, visible, alone: false, ..Thing::of(piece, Some(owner), !measured) };
+        Some([Some(part), beyond.map(|beyond| Thing { alone: false, ..Thing::of(beyond, None, false) })])
     };
-    parts.into_iter().zip(claimants).filter_map(part).collect()
+    parts.into_iter().zip(claimants).filter_map(part).flatten().flatten().collect()
 }
 
 impl Thing {

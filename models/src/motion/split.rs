@@ -10,7 +10,7 @@ use super::colours::{COLOUR_CELLS, Colours, colour_cell};
 use super::components::{Piece, Run};
 use super::depth::{Depth, Shared};
 use super::expected::{Expected, rect_of};
-use super::newcomers::is_at_side;
+use super::newcomers::{by_row, is_at_side};
 use super::plane::{Lattice, Plane};
 use super::sprite::{Anchor, COVERED, Sprite};
 use vokg_engine::geometry::{Rect, length};
@@ -39,6 +39,8 @@ const STRAY_COST: (f32, f32) = (0.004, 0.012);
 const BARE_MISFIT: f32 = 1.5;
 /// A claimant of which this share can be seen is measured by its own cells.
 const WHOLE_SHARE: f32 = 0.85;
+/// A thing does not grow: rows farther above or below its look than this share of its height are not its own.
+const TALLER_SHARE: f32 = 0.2;
 /// A claimant of which less can be seen is not measured.
 const MEASURED_SHARE: f32 = 0.3;
 /// Rows and columns around a cell that vote with it.
@@ -98,6 +100,8 @@ pub(super) struct Part {
     pub measured: bool,
     /// Share of it that none of the others hides, where that is known.
     pub visible: Option<f32>,
+    /// Cells that came with its own, but far above or below it.
+    pub beyond: Option<Piece>,
 }
 
 /// The part of each claimant; `None` for one whose part is too small to be it.
@@ -156,10 +160,21 @@ pub(super) fn found_at(piece: &Piece, expected: &Rect, sprite: &Sprite, plane: &
 impl Part {
     /// The part of a claimant whose sprite was laid, of which this share can be seen.
     fn of_laid(piece: Piece, laid: &Laid<'_>, visible: f32) -> Self {
+        let looks = laid.sprite.rect_at(laid.anchor);
+        let spare = TALLER_SHARE * looks.height;
+        let is_beyond = |y: usize| (y as f32) < looks.top - spare || y as f32 >= looks.bottom() + spare;
+        let (beyond, piece) = by_row(&piece, is_beyond);
         let filled = piece.area as f32 / laid.sprite.area(COVERED).max(1) as f32;
         let seen = visible.min(filled);
-        let rect = if seen >= WHOLE_SHARE { trimmed_rect(&piece) } else { laid.sprite.rect_at(laid.anchor) };
-        Self { piece, rect, anchor: Some(laid.anchor), measured: seen >= MEASURED_SHARE, visible: Some(visible) }
+        let rect = if seen >= WHOLE_SHARE { trimmed_rect(&piece) } else { looks };
+        Self {
+            piece,
+            rect,
+            anchor: Some(laid.anchor),
+            measured: seen >= MEASURED_SHARE,
+            visible: Some(visible),
+            beyond: Some(beyond).filter(|beyond| beyond.area > 0),
+        }
     }
 
     /// The part of a claimant that has no sprite: it is measured where its cells are all of it. `area`: those it had while
@@ -170,7 +185,7 @@ impl Part {
             false => area.map(|area| (piece.area as f32 / area.max(1.0)).min(1.0)),
         };
         let measured = visible.is_some_and(|visible| visible >= WHOLE_SHARE);
-        Self { rect: trimmed_rect(&piece), piece, anchor: None, measured, visible }
+        Self { rect: trimmed_rect(&piece), piece, anchor: None, measured, visible, beyond: None }
     }
 }
 
@@ -262,16 +277,21 @@ impl<'a> Field<'a> {
     /// Lays a claimant's sprite where it fits best.
     fn laid<'s>(&self, claim: &Claim<'s>, plane: &Plane) -> Option<Laid<'s>> {
         let sprite = claim.sprite?;
-        let expected = sprite.anchor_in_view(&claim.rect, plane.lattice);
+        let from_top = sprite.anchor_in_view(&claim.rect, plane.lattice);
+        // Of a box that is much too short nothing but the picture tells which end of the thing it is.
+        let from_foot = Anchor { y: sprite.anchor_on(&claim.rect).y, ..from_top };
+        let is_short = from_top.y - from_foot.y > 2 * SEARCH.1;
         let mut best: Option<(f32, Anchor)> = None;
-        for dy in -SEARCH.1..=SEARCH.1 {
-            for dx in -SEARCH.0..=SEARCH.0 {
-                let anchor = Anchor { x: expected.x + dx, y: expected.y + dy };
-                let stray = STRAY_COST.0 * (dx * dx) as f32 + STRAY_COST.1 * (dy * dy) as f32;
-                let Some(mean) = self.mean_misfit(sprite, anchor, plane) else { continue };
-                let misfit = stray + mean;
-                if best.is_none_or(|(least, _)| misfit < least) {
-                    best = Some((misfit, anchor));
+        for expected in [from_top].into_iter().chain(is_short.then_some(from_foot)) {
+            for dy in -SEARCH.1..=SEARCH.1 {
+                for dx in -SEARCH.0..=SEARCH.0 {
+                    let anchor = Anchor { x: expected.x + dx, y: expected.y + dy };
+                    let stray = STRAY_COST.0 * (dx * dx) as f32 + STRAY_COST.1 * (dy * dy) as f32;
+                    let Some(mean) = self.mean_misfit(sprite, anchor, plane) else { continue };
+                    let misfit = stray + mean;
+                    if best.is_none_or(|(least, _)| misfit < least) {
+                        best = Some((misfit, anchor));
+                    }
                 }
             }
         }
@@ -485,6 +505,35 @@ mod tests {
         let first = sprite(10, |_| vec![(20..32, 10..50, 40)]);
         let second = sprite(10, |_| vec![(60..72, 12..32, 200), (60..72, 32..52, 160)]);
         (first, second)
+    }
+
+    #[test]
+    fn a_box_of_the_foot_alone_is_laid_by_the_foot() {
+        let (first, second) = two_sprites();
+        let (plane, blob) = scene(&[(46..58, 12..32, 200), (46..58, 32..52, 160), (34..46, 10..50, 40)]);
+        let claim = |rect, sprite| Claim { rect, colours: None, sprite: Some(sprite), area: None };
+        let (whole, foot) = (Rect::new(34.0, 10.0, 12.0, 40.0), Rect::new(46.0, 34.0, 12.0, 18.0));
+        let parts = split(&blob, &[claim(whole, &first), claim(foot, &second)], &plane);
+        let rects: Vec<Rect> = parts.iter().flatten().map(|part| part.rect).collect();
+        assert!(rects.len() == 2 && rects[1].iou(&Rect::new(46.0, 12.0, 12.0, 40.0)) > 0.9, "{rects:?}");
+    }
+
+    #[test]
+    fn what_is_below_the_foot_is_of_nobody() {
+        let first = sprite(10, |_| vec![(20..32, 0..24, 40)]);
+        let second = sprite(10, |_| vec![(60..72, 0..24, 200)]);
+        let (plane, blob) = scene(&[(34..46, 0..24, 40), (46..58, 0..24, 200), (46..58, 24..60, 160)]);
+        let claim = |left, sprite| Claim {
+            rect: Rect::new(left, 0.0, 12.0, 24.0),
+            colours: None,
+            sprite: Some(sprite),
+            area: None,
+        };
+        let parts = split(&blob, &[claim(34.0, &first), claim(46.0, &second)], &plane);
+        let second = parts[1].as_ref().expect("it is there");
+        assert!(second.rect.iou(&Rect::new(46.0, 0.0, 12.0, 24.0)) > 0.8, "{:?}", second.rect);
+        assert!(second.beyond.as_ref().is_some_and(|beyond| beyond.area > 300 && beyond.rows.end == 60));
+        assert!(parts[0].as_ref().is_some_and(|part| part.rect.bottom() <= 30.0));
     }
 
     #[test]

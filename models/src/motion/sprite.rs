@@ -223,6 +223,11 @@ impl Sprite {
         Anchor { x: (x - u).round() as i32, y: (rect.top - self.rect.top).round() as i32 }
     }
 
+    /// Where the anchor is if the foot of the box is that of the thing.
+    pub fn anchor_on(&self, rect: &Rect) -> Anchor {
+        Anchor { y: (rect.bottom() - self.rect.bottom()).round() as i32, ..self.anchor_in(rect) }
+    }
+
     /// The same on a plane whose border may cut the box: what is cut lies beyond, so the edge that is seen tells the place.
     pub fn anchor_in_view(&self, rect: &Rect, lattice: Lattice) -> Anchor {
         let centre = self.anchor_in(rect);
@@ -340,6 +345,7 @@ pub(super) mod tests {
         assert_eq!(sprite.rect_at(anchor), Rect::new(55.0, 12.0, 10.0, 40.0));
         assert_eq!(sprite.anchor_in(&sprite.rect_at(anchor)), anchor);
         assert_eq!(sprite.anchor_in(&Rect::new(55.0, 12.0, 10.0, 20.0)), anchor, "what is hidden is at the foot");
+        assert_eq!(sprite.anchor_on(&Rect::new(55.0, 32.0, 10.0, 20.0)), anchor, "or all but the foot is");
         assert_eq!(sprite.area(COVERED), 400);
     }
 
