@@ -50,6 +50,8 @@ pub struct Segment {
     pub origin: SegmentOrigin,
     /// It covers several things that could not be told apart: its box is a poor measurement of any of them.
     pub merged: bool,
+    /// Share of the thing that nothing else hides, 0 to 1, where the segmenter can tell.
+    pub visible: Option<f32>,
     /// What it looks like, where measured.
     pub look: Option<Look>,
 }

@@ -89,7 +89,15 @@ impl Crowd {
             let (rect, missed) = self.blurred(rect);
             if !missed {
                 let (rect, origin) = (rect.quantised(), SegmentOrigin::Motion);
-                segments.push(Segment { rect, mask: None, score: 0.9, origin, merged: false, look: None });
+                segments.push(Segment {
+                    rect,
+                    mask: None,
+                    score: 0.9,
+                    origin,
+                    merged: false,
+                    visible: None,
+                    look: None,
+                });
             }
         }
         SegmentedFrame { t: index * FRAME_US, size: FRAME, end: false, camera: CameraMotion::Still, segments }

@@ -237,7 +237,7 @@ pub fn segmented_frames<'a>(
 
 fn segment(row: &MotRow) -> Segment {
     let (rect, score) = (row.rect, row.score);
-    Segment { rect, mask: None, score, origin: SegmentOrigin::Grid, merged: false, look: None }
+    Segment { rect, mask: None, score, origin: SegmentOrigin::Grid, merged: false, visible: None, look: None }
 }
 
 /// Tracks as result rows, ordered by frame and track. Its text is the file.

@@ -58,6 +58,7 @@ fn random_scene(seed: u64) -> Vec<SegmentedFrame> {
                 score: random_below(&mut rng, 100) as f32 / 100.0,
                 origin: SegmentOrigin::Motion,
                 merged: random_below(&mut rng, 20) == 0,
+                visible: None,
                 look: None,
             });
             if *hidden > 0 {

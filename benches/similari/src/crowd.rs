@@ -47,7 +47,7 @@ pub fn crowd(people: usize, frames: u64) -> Vec<SegmentedFrame> {
                 let [dx, dy] = [0, 0].map(|_| chance.between(-0.5, 0.5));
                 let rect = Rect::new(rect.left + dx, rect.top + dy, rect.width, rect.height);
                 let origin = SegmentOrigin::Grid;
-                Segment { rect, mask: None, score: 0.9, origin, merged: false, look: None }
+                Segment { rect, mask: None, score: 0.9, origin, merged: false, visible: None, look: None }
             };
             let segments = walkers.iter_mut().map(&mut segment).collect();
             SegmentedFrame { t: index * FRAME_US, size, end: false, camera: CameraMotion::Still, segments }

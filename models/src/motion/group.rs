@@ -2,10 +2,12 @@
 //!
 //! A piece that lies in a live track's box belongs to that track, but joins its largest piece only where it is small
 //! or stands above or below it: letting a predicted box absorb every piece inside it makes a merged box keep itself
-//! alive. Whatever else stands close together is joined by position alone, never across two tracks.
+//! alive. Whatever else stands close together is joined by position alone, never across two tracks, and what comes in
+//! through a side of the frame is no part of a track that is whole without it.
 
 use super::components::{Piece, find, unite};
 use super::expected::{Expected, rect_of, share_inside};
+use super::newcomers::comes_in;
 use super::plane::Lattice;
 use std::collections::BTreeMap;
 use vokg_engine::geometry::{Rect, length};
@@ -35,6 +37,8 @@ const STACKED_SHARE: f32 = 0.5;
 const SIDEWAYS_GAP: f64 = 0.01;
 /// A piece beside another is joined when it is below this share of it.
 const BESIDE_SHARE: f32 = 0.3;
+/// A track's pieces make it up where their box overlaps the expected one so much.
+const COMPLETE_IOU: f32 = 0.6;
 
 /// Groups pieces, in the order of their first pieces.
 pub(super) fn grouped(pieces: Vec<Piece>, expected: &[Expected], lattice: Lattice) -> Vec<Blob> {
@@ -44,7 +48,7 @@ pub(super) fn grouped(pieces: Vec<Piece>, expected: &[Expected], lattice: Lattic
     for track in 0..expected.len() {
         groups.join_own(track, &pieces, &rects);
     }
-    groups.join_close(&pieces, &rects, lattice);
+    groups.join_close(&pieces, &rects, expected, lattice);
     groups.into_blobs(pieces)
 }
 
@@ -77,14 +81,19 @@ impl Groups {
     }
 
     /// Joins pieces that stand close, but never two tracks.
-    fn join_close(&mut self, pieces: &[Piece], rects: &[Rect], lattice: Lattice) {
+    fn join_close(&mut self, pieces: &[Piece], rects: &[Rect], expected: &[Expected], lattice: Lattice) {
+        let complete: Vec<bool> = (0..expected.len()).map(|track| self.is_complete(track, rects, expected)).collect();
         let (vertical, sideways) = (lattice.span(VERTICAL_GAP) as f32, lattice.span(SIDEWAYS_GAP) as f32);
         for a in 0..pieces.len() {
             for b in a + 1..pieces.len() {
                 let (root_a, root_b) = (find(&mut self.parents, a), find(&mut self.parents, b));
                 let (owner_a, owner_b) = (self.owners[root_a], self.owners[root_b]);
                 let rivals = owner_a.is_some() && owner_b.is_some() && owner_a != owner_b;
-                if root_a == root_b || rivals {
+                let is_newcomer = |piece: usize, owner: Option<usize>, other: Option<usize>| {
+                    owner.is_none() && other.is_some_and(|other| complete[other]) && comes_in(&pieces[piece], lattice)
+                };
+                let apart = rivals || is_newcomer(a, owner_a, owner_b) || is_newcomer(b, owner_b, owner_a);
+                if root_a == root_b || apart {
                     continue;
                 }
                 let (small, large) = (pieces[a].area.min(pieces[b].area), pieces[a].area.max(pieces[b].area));
@@ -96,6 +105,18 @@ impl Groups {
                 }
             }
         }
+    }
+
+    /// Whether a track's own pieces already make up what was expected of it.
+    fn is_complete(&mut self, track: usize, rects: &[Rect], expected: &[Expected]) -> bool {
+        let mut own: Option<Rect> = None;
+        for (i, rect) in rects.iter().enumerate() {
+            let root = find(&mut self.parents, i);
+            if self.owners[root] == Some(track) {
+                own = Some(own.map_or(*rect, |own| own.union(rect)));
+            }
+        }
+        own.is_some_and(|own| own.iou(&expected[track].rect) >= COMPLETE_IOU)
     }
 
     fn into_blobs(mut self, pieces: Vec<Piece>) -> Vec<Blob> {
@@ -157,6 +178,15 @@ mod tests {
         let boxes = [expect(Rect::new(90.0, 20.0, 100.0, 60.0))];
         let pieces = vec![block(100, 30, 30, 40), block(140, 30, 6, 6), block(160, 30, 28, 40)];
         assert_eq!(groups(pieces, &boxes), [(1236, Some(0)), (1120, None)]);
+    }
+
+    #[test]
+    fn what_comes_in_joins_nobody_who_is_whole() {
+        let pieces = || vec![block(360, 20, 16, 40), block(366, 64, 18, 30)];
+        let whole = expect(Rect::new(361.0, 20.0, 16.0, 40.0));
+        assert_eq!(groups(pieces(), &[whole]), [(640, Some(0)), (540, None)]);
+        let taller = expect(Rect::new(361.0, 20.0, 18.0, 72.0));
+        assert_eq!(groups(pieces(), &[taller]), [(1180, Some(0))]);
     }
 
     #[test]

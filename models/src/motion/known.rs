@@ -20,6 +20,8 @@ const CARRIED_US: Micros = 400_000;
 const PUT_DOWN_US: Micros = 200_000;
 /// By this share the box of what is carried follows each sight.
 const CARGO_RATE: f32 = 0.2;
+/// By this share the mean number of cells follows each sight.
+const AREA_RATE: f32 = 0.2;
 /// One of so many parts of the remembered colours is renewed by each sight.
 const RENEWED_PART: u32 = 8;
 
@@ -32,6 +34,8 @@ pub(super) struct KnownTracks {
 struct Known {
     colours: Option<Colours>,
     sprite: Option<Sprite>,
+    /// Mean number of cells; of late where the border cuts it.
+    area: Option<f32>,
     cargo: Option<Cargo>,
     born_at: (f32, f32),
     travelled: bool,
@@ -70,14 +74,28 @@ impl KnownTracks {
     pub fn saw(&mut self, expected: &Expected, t: Micros, piece: &Piece, plane: &Plane, whole: bool) {
         let Some(known) = expected.track.and_then(|track| self.tracks.get_mut(&track)) else { return };
         known.take_colours(Colours::of(plane, &piece.runs));
+        known.take_area(piece.area as f32, whole);
         if whole {
             known.take_shape(t, piece, plane);
+        }
+    }
+
+    /// A track has put down what it carried: that is no part of how it looks.
+    pub fn put_down(&mut self, expected: &Expected) {
+        let Some(known) = expected.track.and_then(|track| self.tracks.get_mut(&track)) else { return };
+        if let Some(cargo) = known.cargo.take() {
+            known.sprite = known.sprite.take().map(|sprite| sprite.without(&cargo.rect));
         }
     }
 
     /// How a track looks, once it was seen alone for a while.
     pub fn sprite(&self, expected: &Expected) -> Option<&Sprite> {
         self.of(expected)?.sprite.as_ref().filter(|sprite| sprite.is_known())
+    }
+
+    /// How many cells a track has, once it was seen alone.
+    pub fn area(&self, expected: &Expected) -> Option<f32> {
+        self.of(expected)?.area
     }
 
     /// The box of what a track carries, about the anchor of its sprite.
@@ -103,7 +121,7 @@ impl KnownTracks {
 
 impl Known {
     fn at(born_at: (f32, f32)) -> Self {
-        Self { colours: None, sprite: None, cargo: None, born_at, travelled: false }
+        Self { colours: None, sprite: None, area: None, cargo: None, born_at, travelled: false }
     }
 
     fn take_colours(&mut self, seen: Colours) {
@@ -111,6 +129,12 @@ impl Known {
             Some(colours) => colours.blend(&seen, RENEWED_PART),
             None => self.colours = Some(seen),
         }
+    }
+
+    /// `whole`: the border does not cut it; else it grows or shrinks from picture to picture.
+    fn take_area(&mut self, seen: f32, whole: bool) {
+        let mean = self.area.unwrap_or(seen);
+        self.area = Some(if whole { mean + AREA_RATE * (seen - mean) } else { seen });
     }
 
     fn take_shape(&mut self, t: Micros, piece: &Piece, plane: &Plane) {

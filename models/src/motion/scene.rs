@@ -14,6 +14,7 @@ use super::known::KnownTracks;
 use super::light::Light;
 use super::loads::Loads;
 use super::morphology::{median, opened};
+use super::newcomers;
 use super::plane::{Lattice, Plane};
 use super::pose::{Landmarks, Pose};
 use super::shadow::shadows;
@@ -71,12 +72,16 @@ pub(super) struct Thing {
     pub score: f32,
     /// It could not be told from others.
     pub merged: bool,
+    /// Share of it that nothing else hides, where it was told from what does.
+    pub visible: Option<f32>,
     /// Where it stands, if it was found by its sprite.
     pub anchor: Option<Anchor>,
     /// It stands free of other things.
     pub alone: bool,
     /// Its cells and those of what it carries, where it carries something.
     pub with_cargo: Option<Piece>,
+    /// What it carried has been put down.
+    pub put_down: bool,
     /// Index of the expectation it fits.
     pub owner: Option<usize>,
 }
@@ -156,9 +161,11 @@ impl SceneState {
         let blobs = self.without_ghosts(view, blobs, expected, known, config);
         let patience_us = micros_from_secs(config.claim_secs);
         let loads = Loads::of(expected, known);
-        let shared_out = |blob| shared_out(blob, view.plane, expected, known, &loads, patience_us);
+        let least_area = self.background.lattice.area(config.least_area_share);
+        let shared_out = |blob| shared_out(blob, view.plane, expected, known, &loads, patience_us, least_area);
         let things = blobs.into_iter().flat_map(shared_out);
-        let mut things: Vec<Thing> = things.flat_map(|thing| loads.taken_off(thing)).collect();
+        let mut things: Vec<Thing> =
+            things.flat_map(|thing| loads.taken_off(thing, expected, known, view.plane)).collect();
         things.iter_mut().for_each(|thing| thing.score = score(&thing.piece, &proof));
         things.sort_by_key(|thing| (thing.piece.rows.start, thing.piece.columns.start, thing.piece.area));
         self.learn(view, expected, known, config);
@@ -293,11 +300,21 @@ fn shared_out(
     known: &KnownTracks,
     loads: &Loads,
     patience_us: Micros,
+    least_area: usize,
 ) -> Vec<Thing> {
-    let mut claimants = covered(&blob.piece, expected, patience_us);
+    let mut claimants = covered(&blob.piece, expected, patience_us, plane.lattice);
     claimants.retain(|claimant| !loads.is_load(*claimant));
     let whole = |merged, owner| vec![Thing::of(blob.piece.clone(), owner, merged)];
     if claimants.len() < 2 {
+        let sole = claimants.first().copied().or(blob.owner).filter(|sole| expected[*sole].track.is_some());
+        let parted = sole.and_then(|sole| {
+            let parted = newcomers::parted(&blob.piece, &expected[sole].rect, plane.lattice, least_area);
+            parted.map(|(own, new)| (own, new, sole))
+        });
+        if let Some((own, new, sole)) = parted {
+            let thing = |piece, owner| Thing { alone: false, ..Thing::of(piece, owner, false) };
+            return vec![thing(own, Some(sole)), thing(new, None)];
+        }
         let carrier = claimants.first().copied().filter(|claimant| loads.carries(*claimant));
         return whole(false, carrier.or(blob.owner));
     }
@@ -305,6 +322,7 @@ fn shared_out(
         rect: expected[*i].rect,
         colours: known.colours(&expected[*i]),
         sprite: known.sprite(&expected[*i]),
+        area: known.area(&expected[*i]),
     };
     let claims: Vec<Claim<'_>> = claimants.iter().map(claim).collect();
     let parts = split(&blob.piece, &claims, plane);
@@ -312,16 +330,29 @@ fn shared_out(
         return whole(true, blob.owner);
     }
     let part = |(part, owner): (Option<Part>, usize)| {
-        let Part { piece, rect, anchor, measured } = part?;
-        Some(Thing { rect, anchor, alone: false, ..Thing::of(piece, Some(owner), !measured) })
+        let Part { piece, rect, anchor, measured, visible, beyond } = part?;
+        let beyond = beyond.filter(|beyond| beyond.area >= least_area);
+        let part = Thing { rect, anchor, visible, alone: false, ..Thing::of(piece, Some(owner), !measured) };
+        Some([Some(part), beyond.map(|beyond| Thing { alone: false, ..Thing::of(beyond, None, false) })])
     };
-    parts.into_iter().zip(claimants).filter_map(part).collect()
+    parts.into_iter().zip(claimants).filter_map(part).flatten().flatten().collect()
 }
 
 impl Thing {
     /// A thing of these cells.
     pub fn of(piece: Piece, owner: Option<usize>, merged: bool) -> Self {
-        Self { rect: rect_of(&piece), piece, score: 0.0, merged, owner, anchor: None, alone: !merged, with_cargo: None }
+        Self {
+            rect: rect_of(&piece),
+            piece,
+            score: 0.0,
+            merged,
+            visible: None,
+            owner,
+            anchor: None,
+            alone: !merged,
+            with_cargo: None,
+            put_down: false,
+        }
     }
 }
 

@@ -77,8 +77,12 @@ impl Segmenter for MotionSegmenter {
                 score: thing.score,
                 origin: SegmentOrigin::Motion,
                 merged: thing.merged,
+                visible: thing.visible,
                 look: look_of(&plane, &thing.piece, &exposure),
             });
+            if let Some(owner) = thing.owner.filter(|_| thing.put_down) {
+                self.known.put_down(&expected[owner]);
+            }
             if let Some(owner) = thing.owner.filter(|_| thing.alone) {
                 let body = thing.with_cargo.as_ref().unwrap_or(&thing.piece);
                 self.known.saw(&expected[owner], reduced.t, body, &plane, is_whole(body, lattice));

@@ -8,8 +8,10 @@
 
 use super::colours::{COLOUR_CELLS, Colours, colour_cell};
 use super::components::{Piece, Run};
+use super::depth::{Depth, Shared};
 use super::expected::{Expected, rect_of};
-use super::plane::Plane;
+use super::newcomers::{by_row, is_at_side};
+use super::plane::{Lattice, Plane};
 use super::sprite::{Anchor, COVERED, Sprite};
 use vokg_engine::geometry::{Rect, length};
 
@@ -17,6 +19,8 @@ use vokg_engine::geometry::{Rect, length};
 const COVERED_SHARE: f32 = 0.5;
 /// ... and its cells fill more than this share.
 const FILLED_SHARE: f32 = 0.25;
+/// What is not believed yet counts where at most this share of its box lies in those that are.
+const APART_SHARE: f32 = 0.25;
 /// Cost of a cell's distance to a box, for each cell.
 const DISTANCE_COST: f32 = 0.4;
 /// Cost of lying at the rim of a box and not at its centre.
@@ -33,12 +37,10 @@ const SEARCH: (i32, i32) = (5, 2);
 const STRAY_COST: (f32, f32) = (0.004, 0.012);
 /// Misfit of a cell of a sprite where the picture shows the background.
 const BARE_MISFIT: f32 = 1.5;
-/// Of two that overlap, the one that stands lower is nearer by so much mean misfit.
-const LOWER_BONUS: f32 = 0.1;
-/// Rows by which one must stand lower for that.
-const LOWER_ROWS: f32 = 2.0;
 /// A claimant of which this share can be seen is measured by its own cells.
 const WHOLE_SHARE: f32 = 0.85;
+/// A thing does not grow: rows farther above or below its look than this share of its height are not its own.
+const TALLER_SHARE: f32 = 0.2;
 /// A claimant of which less can be seen is not measured.
 const MEASURED_SHARE: f32 = 0.3;
 /// Rows and columns around a cell that vote with it.
@@ -47,19 +49,31 @@ const REACH: usize = 3;
 const EXPLAINED_SHARE: f32 = 0.15;
 /// Share of cells that may lie outside a part's box at either end of each axis.
 const TRIMMED_SHARE: f32 = 0.01;
+/// Stands for the owner of a cell that is not in the blob.
+const NOBODY: usize = usize::MAX;
 
-/// Indices of the expected boxes a blob covers, those seen lately only.
-pub(super) fn covered(piece: &Piece, expected: &[Expected], patience_us: u64) -> Vec<usize> {
+/// Indices of the expected boxes a blob covers, those seen lately only. What has just come in through a side of the frame
+/// and is not believed yet counts beside one that is.
+pub(super) fn covered(piece: &Piece, expected: &[Expected], patience_us: u64, lattice: Lattice) -> Vec<usize> {
     let around = rect_of(piece);
-    let covers = |e: &Expected| {
+    let fills = |e: &Expected| {
         let area = e.rect.area().max(1.0);
         let filled = piece.count_inside(e.rect.left, e.rect.top, e.rect.right(), e.rect.bottom()) as f32 / area;
-        e.track.is_some()
-            && e.unseen_us <= patience_us
-            && around.overlap(&e.rect) / area > COVERED_SHARE
-            && filled > FILLED_SHARE
+        around.overlap(&e.rect) / area > COVERED_SHARE && filled > FILLED_SHARE
     };
-    (0..expected.len()).filter(|i| covers(&expected[*i])).collect()
+    let covers = |e: &Expected| e.track.is_some() && e.unseen_us <= patience_us && fills(e);
+    let mut covered: Vec<usize> = (0..expected.len()).filter(|i| covers(&expected[*i])).collect();
+    if !covered.is_empty() {
+        let apart =
+            |e: &Expected| covered.iter().all(|i| expected[*i].rect.overlap(&e.rect) <= APART_SHARE * e.rect.area());
+        let is_new = |e: &Expected| {
+            e.track.is_none() && e.unseen_us == 0 && is_at_side(&e.rect, lattice) && fills(e) && apart(e)
+        };
+        let new: Vec<usize> = (0..expected.len()).filter(|i| is_new(&expected[*i])).collect();
+        covered.extend(new);
+        covered.sort_unstable();
+    }
+    covered
 }
 
 /// One claimant of a blob's cells.
@@ -70,6 +84,8 @@ pub(super) struct Claim<'a> {
     pub colours: Option<&'a Colours>,
     /// How it looked while it was alone, where known.
     pub sprite: Option<&'a Sprite>,
+    /// Cells it had while it was alone, where known: fewer where the border cut it.
+    pub area: Option<f32>,
 }
 
 /// A claimant's part of a blob.
@@ -80,8 +96,12 @@ pub(super) struct Part {
     pub rect: Rect,
     /// Where it stands, if that is known.
     pub anchor: Option<Anchor>,
-    /// The box is a measurement of it.
+    /// The box is a measurement of it: enough of what it looks like can be seen, or it was expected apart from all others.
     pub measured: bool,
+    /// Share of it that none of the others hides, where that is known.
+    pub visible: Option<f32>,
+    /// Cells that came with its own, but far above or below it.
+    pub beyond: Option<Piece>,
 }
 
 /// The part of each claimant; `None` for one whose part is too small to be it.
@@ -90,33 +110,82 @@ pub(super) fn split(piece: &Piece, claims: &[Claim<'_>], plane: &Plane) -> Vec<O
     let laid: Vec<Option<Laid<'_>>> = claims.iter().map(|claim| field.laid(claim, plane)).collect();
     let mut costs: Vec<Vec<f32>> =
         claims.iter().zip(&laid).map(|(claim, laid)| field.costs(claim, laid.as_ref(), plane)).collect();
-    field.put_in_order(&laid, &mut costs, plane);
+    let depth = field.put_in_order(claims, &laid, &mut costs, plane);
     let smooth: Vec<Vec<f32>> = costs.iter().map(|costs| field.smoothed(costs)).collect();
+    let mut owners = vec![NOBODY; field.width * piece.rows.len()];
     let mut runs: Vec<Vec<Run>> = vec![Vec::new(); claims.len()];
     for run in &piece.runs {
         for x in run.from..run.to {
             let at = field.index(x, run.y);
             let cheapest = (0..claims.len()).min_by(|a, b| smooth[*a][at].total_cmp(&smooth[*b][at])).unwrap_or(0);
+            owners[at] = cheapest;
             match runs[cheapest].last_mut() {
                 Some(last) if last.y == run.y && last.to == x => last.to = x + 1,
                 _ => runs[cheapest].push(Run { y: run.y, from: x, to: x + 1 }),
             }
         }
     }
-    let part = |((runs, claim), laid): ((Vec<Run>, &Claim<'_>), &Option<Laid<'_>>)| {
+    let others_laid = |index: usize| laid.iter().enumerate().all(|(other, laid)| other == index || laid.is_some());
+    let part = |(index, (runs, claim)): (usize, (Vec<Run>, &Claim<'_>))| {
         let piece = Piece::new(runs);
-        (piece.area as f32 >= EXPLAINED_SHARE * claim.rect.area()).then(|| Part::of(piece, laid.as_ref()))
+        if (piece.area as f32) < EXPLAINED_SHARE * claim.rect.area() {
+            return None;
+        }
+        let hidden = |x: i32, y: i32| {
+            let owner = field.holds(x, y).then(|| owners[field.index(x as usize, y as usize)]);
+            owner.is_some_and(|owner| depth.hides(owner, index))
+        };
+        let apart = |other: &Claim<'_>| {
+            std::ptr::eq(other, claim)
+                || other.rect.overlap(&claim.rect) <= APART_SHARE * claim.rect.area().min(other.rect.area())
+        };
+        Some(match &laid[index] {
+            Some(laid) => Part::of_laid(piece, laid, laid.visible(plane.lattice, hidden)),
+            None => {
+                let part = Part::of_unknown(piece, claim.area, depth.is_foremost(index) && others_laid(index));
+                Part { measured: part.measured || claims.iter().all(apart), ..part }
+            }
+        })
     };
-    runs.into_iter().zip(claims).zip(&laid).map(part).collect()
+    runs.into_iter().zip(claims).enumerate().map(part).collect()
+}
+
+/// The box of a thing of this look in a blob, near where it is expected, and how badly its cells fit on average.
+pub(super) fn found_at(piece: &Piece, expected: &Rect, sprite: &Sprite, plane: &Plane) -> Option<(Rect, f32)> {
+    let field = Field::of(piece);
+    let laid = field.laid(&Claim { rect: *expected, colours: None, sprite: Some(sprite), area: None }, plane)?;
+    Some((sprite.rect_at(laid.anchor), field.mean_misfit(sprite, laid.anchor, plane)?))
 }
 
 impl Part {
-    fn of(piece: Piece, laid: Option<&Laid<'_>>) -> Self {
-        let own = trimmed_rect(&piece);
-        let Some(laid) = laid else { return Self { piece, rect: own, anchor: None, measured: false } };
-        let seen = piece.area as f32 / laid.sprite.area(COVERED).max(1) as f32;
-        let rect = if seen >= WHOLE_SHARE { own } else { laid.sprite.rect_at(laid.anchor) };
-        Self { piece, rect, anchor: Some(laid.anchor), measured: seen >= MEASURED_SHARE }
+    /// The part of a claimant whose sprite was laid, of which this share can be seen.
+    fn of_laid(piece: Piece, laid: &Laid<'_>, visible: f32) -> Self {
+        let looks = laid.sprite.rect_at(laid.anchor);
+        let spare = TALLER_SHARE * looks.height;
+        let is_beyond = |y: usize| (y as f32) < looks.top - spare || y as f32 >= looks.bottom() + spare;
+        let (beyond, piece) = by_row(&piece, is_beyond);
+        let filled = piece.area as f32 / laid.sprite.area(COVERED).max(1) as f32;
+        let seen = visible.min(filled);
+        let rect = if seen >= WHOLE_SHARE { trimmed_rect(&piece) } else { looks };
+        Self {
+            piece,
+            rect,
+            anchor: Some(laid.anchor),
+            measured: seen >= MEASURED_SHARE,
+            visible: Some(visible),
+            beyond: Some(beyond).filter(|beyond| beyond.area > 0),
+        }
+    }
+
+    /// The part of a claimant that has no sprite: it is measured where its cells are all of it. `area`: those it had while
+    /// it was alone; `foremost`: it hides others, and none of them hides it.
+    fn of_unknown(piece: Piece, area: Option<f32>, foremost: bool) -> Self {
+        let visible = match foremost {
+            true => Some(1.0),
+            false => area.map(|area| (piece.area as f32 / area.max(1.0)).min(1.0)),
+        };
+        let measured = visible.is_some_and(|visible| visible >= WHOLE_SHARE);
+        Self { rect: trimmed_rect(&piece), piece, anchor: None, measured, visible, beyond: None }
     }
 }
 
@@ -139,8 +208,21 @@ impl Laid<'_> {
         self.share(x as i32, y as i32) >= COVERED
     }
 
-    fn bottom(&self) -> f32 {
-        self.sprite.rect_at(self.anchor).bottom()
+    /// Share of it that is not hidden, of what lies on the plane.
+    fn visible(&self, lattice: Lattice, hidden: impl Fn(i32, i32) -> bool) -> f32 {
+        let (mut all, mut covered) = (0.0, 0.0);
+        for dy in self.sprite.rows() {
+            for dx in self.sprite.columns() {
+                let (x, y) = (self.anchor.x + dx, self.anchor.y + dy);
+                let share = self.sprite.at(dx, dy).map_or(0.0, |cell| cell.share);
+                let inside = x >= 0 && y >= 0 && x < lattice.width as i32 && y < lattice.height as i32;
+                if share > 0.0 && inside {
+                    all += share;
+                    covered += if hidden(x, y) { share } else { 0.0 };
+                }
+            }
+        }
+        1.0 - covered / f32::max(all, 1.0)
     }
 }
 
@@ -195,16 +277,21 @@ impl<'a> Field<'a> {
     /// Lays a claimant's sprite where it fits best.
     fn laid<'s>(&self, claim: &Claim<'s>, plane: &Plane) -> Option<Laid<'s>> {
         let sprite = claim.sprite?;
-        let expected = sprite.anchor_in(&claim.rect);
+        let from_top = sprite.anchor_in_view(&claim.rect, plane.lattice);
+        // Of a box that is much too short nothing but the picture tells which end of the thing it is.
+        let from_foot = Anchor { y: sprite.anchor_on(&claim.rect).y, ..from_top };
+        let is_short = from_top.y - from_foot.y > 2 * SEARCH.1;
         let mut best: Option<(f32, Anchor)> = None;
-        for dy in -SEARCH.1..=SEARCH.1 {
-            for dx in -SEARCH.0..=SEARCH.0 {
-                let anchor = Anchor { x: expected.x + dx, y: expected.y + dy };
-                let stray = STRAY_COST.0 * (dx * dx) as f32 + STRAY_COST.1 * (dy * dy) as f32;
-                let Some(mean) = self.mean_misfit(sprite, anchor, plane) else { continue };
-                let misfit = stray + mean;
-                if best.is_none_or(|(least, _)| misfit < least) {
-                    best = Some((misfit, anchor));
+        for expected in [from_top].into_iter().chain(is_short.then_some(from_foot)) {
+            for dy in -SEARCH.1..=SEARCH.1 {
+                for dx in -SEARCH.0..=SEARCH.0 {
+                    let anchor = Anchor { x: expected.x + dx, y: expected.y + dy };
+                    let stray = STRAY_COST.0 * (dx * dx) as f32 + STRAY_COST.1 * (dy * dy) as f32;
+                    let Some(mean) = self.mean_misfit(sprite, anchor, plane) else { continue };
+                    let misfit = stray + mean;
+                    if best.is_none_or(|(least, _)| misfit < least) {
+                        best = Some((misfit, anchor));
+                    }
                 }
             }
         }
@@ -232,23 +319,40 @@ impl<'a> Field<'a> {
         (n > 0).then(|| sum / n as f32)
     }
 
-    /// Where two sprites cover each other, makes the cells dearer for the one behind.
-    fn put_in_order(&self, laid: &[Option<Laid<'_>>], costs: &mut [Vec<f32>], plane: &Plane) {
+    /// Finds out who is in front; makes the cells that two share dearer for the one behind.
+    fn put_in_order(
+        &self,
+        claims: &[Claim<'_>],
+        laid: &[Option<Laid<'_>>],
+        costs: &mut [Vec<f32>],
+        plane: &Plane,
+    ) -> Depth {
+        let mut depth = Depth::unknown(claims.len());
+        let covers = |i: usize, x: usize, y: usize| match &laid[i] {
+            Some(laid) => laid.covers(x, y),
+            None => contains(&claims[i].rect, x, y),
+        };
+        let bottom = |i: usize| match &laid[i] {
+            Some(laid) => laid.sprite.rect_at(laid.anchor).bottom(),
+            None => claims[i].rect.bottom(),
+        };
         for a in 0..laid.len() {
-            for b in a + 1..laid.len() {
-                let (Some(first), Some(second)) = (&laid[a], &laid[b]) else { continue };
+            for b in (a + 1..laid.len()).filter(|b| laid[a].is_some() || laid[*b].is_some()) {
                 let cells = self.piece.runs.iter().flat_map(|run| (run.from..run.to).map(|x| (x, run.y)));
                 let shared: Vec<(usize, usize)> =
-                    cells.filter(|(x, y)| first.covers(*x, *y) && second.covers(*x, *y)).collect();
+                    cells.filter(|(x, y)| covers(a, *x, *y) && covers(b, *x, *y)).collect();
                 let mean = |laid: &Laid<'_>| {
                     shared.iter().map(|(x, y)| laid.misfit(*x, *y, plane)).sum::<f32>() / shared.len().max(1) as f32
                 };
-                let lower = first.bottom() - second.bottom();
-                let bonus = if lower.abs() > LOWER_ROWS { LOWER_BONUS * lower.signum() } else { 0.0 };
-                let behind = if mean(first) - bonus <= mean(second) { b } else { a };
+                let misfits = [a, b].map(|i| laid[i].as_ref().map(mean));
+                let told = Shared { cells: shared.len(), misfits, lower: bottom(a) - bottom(b) };
+                let Some(behind) = told.behind() else { continue };
+                let (behind, front) = if behind == 0 { (a, b) } else { (b, a) };
+                depth.put_behind(behind, front);
                 shared.iter().for_each(|(x, y)| costs[behind][self.index(*x, *y)] += BEHIND_COST);
             }
         }
+        depth
     }
 
     fn costs(&self, claim: &Claim<'_>, laid: Option<&Laid<'_>>, plane: &Plane) -> Vec<f32> {
@@ -296,6 +400,12 @@ impl<'a> Field<'a> {
     }
 }
 
+/// Whether the middle of a cell is in a box.
+fn contains(rect: &Rect, x: usize, y: usize) -> bool {
+    let (x, y) = (x as f32 + 0.5, y as f32 + 0.5);
+    x >= rect.left && x < rect.right() && y >= rect.top && y < rect.bottom()
+}
+
 /// Cost of each colour for a claimant; the same for all where its colours are unknown.
 fn colour_costs(colours: Option<&Colours>) -> [f32; COLOUR_CELLS] {
     let Some(Colours(counts)) = colours else {
@@ -310,7 +420,6 @@ fn colour_costs(colours: Option<&Colours>) -> [f32; COLOUR_CELLS] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::motion::plane::Lattice;
     use crate::motion::sprite::tests::{scene, sprite};
     use vokg_engine::geometry::Size;
     use vokg_engine::id::TrackId;
@@ -335,12 +444,36 @@ mod tests {
         let inside = expect(Rect::new(20.0, 10.0, 30.0, 40.0), 0);
         let outside = expect(Rect::new(90.0, 10.0, 30.0, 40.0), 0);
         let long_gone = expect(Rect::new(50.0, 10.0, 30.0, 40.0), 9_000_000);
-        assert_eq!(covered(&blob, &[inside, outside, long_gone], 600_000), [0]);
+        assert_eq!(covered(&blob, &[inside, outside, long_gone], 600_000, plane().lattice), [0]);
+    }
+
+    #[test]
+    fn who_has_just_come_in_counts_beside_one_who_was_there() {
+        let blob = block(98, 10, 30, 50);
+        let there = expect(Rect::new(98.0, 10.0, 20.0, 24.0), 0);
+        let new = |rect| Expected { track: None, ..expect(rect, 0) };
+        let coming_in = new(Rect::new(116.0, 36.0, 12.0, 24.0));
+        let his_legs = new(Rect::new(98.0, 36.0, 12.0, 24.0));
+        let his_arm = new(Rect::new(112.0, 14.0, 16.0, 8.0));
+        let found = covered(&blob, &[there, coming_in.clone(), his_legs, his_arm], 600_000, plane().lattice);
+        assert_eq!(found, [0, 1]);
+        assert!(covered(&blob, &[coming_in], 600_000, plane().lattice).is_empty(), "alone it is the blob");
+    }
+
+    #[test]
+    fn boxes_that_lie_apart_are_measured_by_their_cells() {
+        let claim =
+            |top, height| Claim { rect: Rect::new(20.0, top, 30.0, height), colours: None, sprite: None, area: None };
+        let measured = |claims: &[Claim<'_>]| -> Vec<bool> {
+            split(&block(20, 10, 30, 50), claims, &plane()).iter().flatten().map(|part| part.measured).collect()
+        };
+        assert_eq!(measured(&[claim(10.0, 24.0), claim(35.0, 24.0)]), [true, true]);
+        assert_eq!(measured(&[claim(10.0, 40.0), claim(20.0, 40.0)]), [false, false]);
     }
 
     #[test]
     fn without_colours_the_nearer_box_wins() {
-        let claim = |left| Claim { rect: Rect::new(left, 10.0, 30.0, 40.0), colours: None, sprite: None };
+        let claim = |left| Claim { rect: Rect::new(left, 10.0, 30.0, 40.0), colours: None, sprite: None, area: None };
         let parts = split(&block(20, 10, 60, 40), &[claim(20.0), claim(50.0)], &plane());
         let rects: Vec<Rect> = parts.iter().flatten().map(|part| part.rect).collect();
         assert_eq!(rects.len(), 2);
@@ -353,7 +486,7 @@ mod tests {
         let plane = plane();
         let dark = Colours::of(&plane, &block(5, 5, 30, 30).runs);
         let bright = Colours::of(&plane, &block(80, 5, 30, 30).runs);
-        let claim = |colours| Claim { rect: Rect::new(30.0, 10.0, 40.0, 40.0), colours, sprite: None };
+        let claim = |colours| Claim { rect: Rect::new(30.0, 10.0, 40.0, 40.0), colours, sprite: None, area: None };
         let parts = split(&block(30, 10, 40, 40), &[claim(Some(&dark)), claim(Some(&bright))], &plane);
         let columns: Vec<_> = parts.iter().flatten().map(|p| p.piece.columns.clone()).collect();
         assert_eq!(columns, [30..50, 50..70]);
@@ -361,8 +494,8 @@ mod tests {
 
     #[test]
     fn a_claim_without_cells_is_left_out() {
-        let far = Claim { rect: Rect::new(100.0, 50.0, 20.0, 10.0), colours: None, sprite: None };
-        let near = Claim { rect: Rect::new(20.0, 10.0, 30.0, 30.0), colours: None, sprite: None };
+        let far = Claim { rect: Rect::new(100.0, 50.0, 20.0, 10.0), colours: None, sprite: None, area: None };
+        let near = Claim { rect: Rect::new(20.0, 10.0, 30.0, 30.0), colours: None, sprite: None, area: None };
         let parts = split(&block(20, 10, 30, 30), &[near, far], &plane());
         assert!(parts[0].is_some() && parts[1].is_none());
     }
@@ -375,10 +508,39 @@ mod tests {
     }
 
     #[test]
+    fn a_box_of_the_foot_alone_is_laid_by_the_foot() {
+        let (first, second) = two_sprites();
+        let (plane, blob) = scene(&[(46..58, 12..32, 200), (46..58, 32..52, 160), (34..46, 10..50, 40)]);
+        let claim = |rect, sprite| Claim { rect, colours: None, sprite: Some(sprite), area: None };
+        let (whole, foot) = (Rect::new(34.0, 10.0, 12.0, 40.0), Rect::new(46.0, 34.0, 12.0, 18.0));
+        let parts = split(&blob, &[claim(whole, &first), claim(foot, &second)], &plane);
+        let rects: Vec<Rect> = parts.iter().flatten().map(|part| part.rect).collect();
+        assert!(rects.len() == 2 && rects[1].iou(&Rect::new(46.0, 12.0, 12.0, 40.0)) > 0.9, "{rects:?}");
+    }
+
+    #[test]
+    fn what_is_below_the_foot_is_of_nobody() {
+        let first = sprite(10, |_| vec![(20..32, 0..24, 40)]);
+        let second = sprite(10, |_| vec![(60..72, 0..24, 200)]);
+        let (plane, blob) = scene(&[(34..46, 0..24, 40), (46..58, 0..24, 200), (46..58, 24..60, 160)]);
+        let claim = |left, sprite| Claim {
+            rect: Rect::new(left, 0.0, 12.0, 24.0),
+            colours: None,
+            sprite: Some(sprite),
+            area: None,
+        };
+        let parts = split(&blob, &[claim(34.0, &first), claim(46.0, &second)], &plane);
+        let second = parts[1].as_ref().expect("it is there");
+        assert!(second.rect.iou(&Rect::new(46.0, 0.0, 12.0, 24.0)) > 0.8, "{:?}", second.rect);
+        assert!(second.beyond.as_ref().is_some_and(|beyond| beyond.area > 300 && beyond.rows.end == 60));
+        assert!(parts[0].as_ref().is_some_and(|part| part.rect.bottom() <= 30.0));
+    }
+
+    #[test]
     fn who_is_in_front_keeps_his_box_and_who_is_behind_as_well() {
         let (first, second) = two_sprites();
         let (plane, blob) = scene(&[(46..58, 12..32, 200), (46..58, 32..52, 160), (40..52, 10..50, 40)]);
-        let claim = |rect, sprite| Claim { rect, colours: None, sprite: Some(sprite) };
+        let claim = |rect, sprite| Claim { rect, colours: None, sprite: Some(sprite), area: None };
         let expected = [Rect::new(41.0, 10.0, 12.0, 40.0), Rect::new(44.0, 12.0, 12.0, 40.0)];
         let parts = split(&blob, &[claim(expected[0], &first), claim(expected[1], &second)], &plane);
         let parts: Vec<&Part> = parts.iter().flatten().collect();

@@ -5,7 +5,7 @@
 //! its mean colour there; so what swings is faint and what is carried is firm.
 
 use super::components::Piece;
-use super::plane::Plane;
+use super::plane::{Lattice, Plane};
 use vokg_engine::geometry::Rect;
 use vokg_engine::time::{Micros, secs_from_micros};
 
@@ -166,6 +166,25 @@ impl Sprite {
         inside.then(|| dy as usize * (2 * self.half + 1) + (dx + self.half as i32) as usize)
     }
 
+    /// The same without what is in this box about the anchor.
+    pub fn without(mut self, rect: &Rect) -> Self {
+        let (half, columns) = (self.half as i32, 2 * self.half + 1);
+        for (at, cell) in self.cells.iter_mut().enumerate() {
+            let (x, y) = (((at % columns) as i32 - half) as f32 + 0.5, (at / columns) as f32 + 0.5);
+            if x >= rect.left && x < rect.right() && y >= rect.top && y < rect.bottom() {
+                *cell = Cell::default();
+            }
+        }
+        let covered = |x: i32, y: i32| self.at(x, y).is_some_and(|cell| cell.share >= COVERED);
+        let mut columns = self.columns().filter(|x| self.rows().any(|y| covered(*x, y)));
+        let first = columns.next();
+        let ends = first.map(|first| (first, columns.next_back().unwrap_or(first)));
+        if let Some((first, last)) = ends {
+            self.rect = Rect { left: first as f32, width: (last + 1 - first) as f32, ..self.rect };
+        }
+        self
+    }
+
     /// Whether it was seen for long enough.
     pub fn is_known(&self) -> bool {
         self.seen_us >= KNOWN_US
@@ -197,11 +216,45 @@ impl Sprite {
         Rect::new(x + self.rect.left, y + self.rect.top, self.rect.width, self.rect.height)
     }
 
-    /// Where the anchor is if the box is here.
+    /// Where the anchor is if the box is here. Where the box is shorter than the thing it is the foot that is missing: what
+    /// hides it stands nearer, and so lower.
     pub fn anchor_in(&self, rect: &Rect) -> Anchor {
-        let (x, y) = rect.centre();
-        let (u, v) = self.rect.centre();
-        Anchor { x: (x - u).round() as i32, y: (y - v).round() as i32 }
+        let ((x, _), (u, _)) = (rect.centre(), self.rect.centre());
+        Anchor { x: (x - u).round() as i32, y: (rect.top - self.rect.top).round() as i32 }
+    }
+
+    /// Where the anchor is if the foot of the box is that of the thing.
+    pub fn anchor_on(&self, rect: &Rect) -> Anchor {
+        Anchor { y: (rect.bottom() - self.rect.bottom()).round() as i32, ..self.anchor_in(rect) }
+    }
+
+    /// The same on a plane whose border may cut the box: what is cut lies beyond, so the edge that is seen tells the place.
+    pub fn anchor_in_view(&self, rect: &Rect, lattice: Lattice) -> Anchor {
+        let centre = self.anchor_in(rect);
+        let (right, bottom) = (lattice.width as f32 - 1.0, lattice.height as f32 - 1.0);
+        let along =
+            |cut_before: bool, cut_after: bool, middle: i32, first: f32, last: f32| match (cut_before, cut_after) {
+                (true, false) => last.round() as i32,
+                (false, true) => first.round() as i32,
+                _ => middle,
+            };
+        let (narrow, low) = (rect.width < self.rect.width, rect.height < self.rect.height);
+        Anchor {
+            x: along(
+                narrow && rect.left <= 1.0,
+                narrow && rect.right() >= right,
+                centre.x,
+                rect.left - self.rect.left,
+                rect.right() - self.rect.right(),
+            ),
+            y: along(
+                low && rect.top <= 1.0,
+                low && rect.bottom() >= bottom,
+                centre.y,
+                rect.top - self.rect.top,
+                rect.bottom() - self.rect.bottom(),
+            ),
+        }
     }
 
     /// How badly a colour fits a place about the anchor: 0 as seen there before, 1 another or nothing of the thing.
@@ -217,7 +270,6 @@ impl Sprite {
 pub(super) mod tests {
     use super::*;
     use crate::motion::components::Run;
-    use crate::motion::plane::Lattice;
     use std::ops::Range;
     use vokg_engine::geometry::Size;
 
@@ -292,6 +344,27 @@ pub(super) mod tests {
         let anchor = Anchor { x: 60, y: 12 };
         assert_eq!(sprite.rect_at(anchor), Rect::new(55.0, 12.0, 10.0, 40.0));
         assert_eq!(sprite.anchor_in(&sprite.rect_at(anchor)), anchor);
+        assert_eq!(sprite.anchor_in(&Rect::new(55.0, 12.0, 10.0, 20.0)), anchor, "what is hidden is at the foot");
+        assert_eq!(sprite.anchor_on(&Rect::new(55.0, 32.0, 10.0, 20.0)), anchor, "or all but the foot is");
         assert_eq!(sprite.area(COVERED), 400);
+    }
+
+    #[test]
+    fn without_a_part_it_is_narrower_and_another_there() {
+        let whole = sprite(9, |_| vec![(30..40, 10..50, 60), (40..50, 30..40, 200)]);
+        let bare = whole.without(&Rect::new(5.0, 20.0, 10.0, 10.0));
+        let anchor = Anchor { x: 35, y: 10 };
+        assert_eq!(bare.rect_at(anchor), Rect::new(30.0, 10.0, 10.0, 40.0));
+        assert_eq!(bare.misfit(8, 25, [200, 128, 128]), 1.0);
+    }
+
+    #[test]
+    fn what_the_border_cuts_is_placed_by_the_edge_that_is_seen() {
+        let sprite = sprite(9, |_| vec![(30..40, 10..50, 60)]);
+        let lattice = Lattice::over(Size { width: 128, height: 64 }, 384);
+        let anchor = |left, width| sprite.anchor_in_view(&Rect::new(left, 12.0, width, 40.0), lattice);
+        assert_eq!(anchor(55.0, 10.0), Anchor { x: 60, y: 12 });
+        assert_eq!(anchor(124.0, 4.0), Anchor { x: 129, y: 12 }, "its left edge is seen");
+        assert_eq!(anchor(0.0, 4.0), Anchor { x: -1, y: 12 }, "its right edge is seen");
     }
 }

@@ -236,7 +236,8 @@ mod tests {
             let hinted = hints.predictions.first().map_or(0.0, |p| p.rect.left);
             let rect = Rect::new((self.prepared + own + 3.0 * hinted) % 1009.0, 0.0, 1.0, 1.0);
             let (mask, look) = (None, None);
-            let segment = Segment { rect, mask, score: 1.0, origin: SegmentOrigin::Motion, merged: false, look };
+            let segment =
+                Segment { rect, mask, score: 1.0, origin: SegmentOrigin::Motion, merged: false, visible: None, look };
             Ok(Segmented { camera: CameraMotion::Still, segments: vec![segment] })
         }
     }

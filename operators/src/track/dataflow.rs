@@ -33,7 +33,7 @@ use vokg_engine::time::Micros;
 ///             t: 0, size: Size { width: 640, height: 360 }, end: false, camera: CameraMotion::Still,
 ///             segments: vec![Segment {
 ///                 rect: Rect::new(10.0, 20.0, 30.0, 40.0), mask: None, score: 0.9,
-///                 origin: SegmentOrigin::Motion, merged: false, look: None,
+///                 origin: SegmentOrigin::Motion, merged: false, visible: None, look: None,
 ///             }],
 ///         };
 ///         let segmented = [frame].to_stream(scope).container::<Vec<_>>();

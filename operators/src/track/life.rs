@@ -113,7 +113,7 @@ impl Track {
             rect: rect.quantised(),
             score: segment.score,
             mask: segment.mask.clone(),
-            visible: None,
+            visible: segment.visible,
             merged: segment.merged,
             look: segment.look.clone(),
         }

@@ -30,7 +30,7 @@ const LEFT_SHARE: f32 = 0.25;
 /// for frame in 0..25u32 {
 ///     let segment = Segment {
 ///         rect: Rect::new(10.0 + 4.0 * frame as f32, 50.0, 40.0, 30.0),
-///         mask: None, score: 0.9, origin: SegmentOrigin::Motion, merged: false, look: None,
+///         mask: None, score: 0.9, origin: SegmentOrigin::Motion, merged: false, visible: None, look: None,
 ///     };
 ///     let tracked = tracker.on_frame(&SegmentedFrame {
 ///         t: u64::from(frame) * 40_000, size: Size { width: 640, height: 360 }, end: false,

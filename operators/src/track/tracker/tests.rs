@@ -11,7 +11,7 @@ use vokg_engine::time::SECOND_US;
 const SIZE: Size = Size { width: 640, height: 360 };
 
 fn segment(rect: Rect) -> Segment {
-    Segment { rect, mask: None, score: 0.9, origin: SegmentOrigin::Motion, merged: false, look: None }
+    Segment { rect, mask: None, score: 0.9, origin: SegmentOrigin::Motion, merged: false, visible: None, look: None }
 }
 
 fn frame(t: Micros, rects: &[Rect]) -> SegmentedFrame {
