@@ -16,7 +16,7 @@ test:
 	@scripts/prepare.sh test
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
-	@scripts/services.sh start kafka >/dev/null
+	@scripts/services.sh start kafka
 	eval "$$(scripts/services.sh env)"; VOKG_PYTHON=$(VENV_PYTHON) cargo test --workspace --locked; rc=$$?; scripts/services.sh stop; exit $$rc
 	@scripts/skipped.sh
 

@@ -4,17 +4,14 @@
 #
 # `start` fetches the jars once into .cache/services, begins with empty data, waits until both answer, and prints what the
 # tests read: VOKG_TEST_KAFKA, VOKG_TEST_NEO4J. Without Java or Maven it says so and ends well: the tests that need a server
-# are then skipped, loudly. Ports: VOKG_KAFKA_PORT (19092), VOKG_NEO4J_PORT (17687).
+# are then skipped, loudly. Ports: the first free ones from 19092 and 17687 on, or VOKG_KAFKA_PORT and VOKG_NEO4J_PORT.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD/.cache/services
-kafka_port=${VOKG_KAFKA_PORT:-19092}
-controller_port=$((kafka_port + 1000))
-neo4j_port=${VOKG_NEO4J_PORT:-17687}
 verb=${1:-status}
 wanted=("${2:-}")
 if [ -z "${wanted[0]}" ]; then wanted=(kafka neo4j); fi
-patience_secs=90
+patience_secs=180
 
 fetch() { # fetch NAME: its jars, unless those of this pom are there
   local name=$1 pom=tests/services/$1/pom.xml
@@ -24,6 +21,24 @@ fetch() { # fetch NAME: its jars, unless those of this pom are there
   mkdir -p "$root/$name"
   mvn -q -B -f "$pom" dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$root/$name/jars"
   cp "$pom" "$root/$name/pom.xml"
+}
+
+is_free() { ! (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+
+port() { # port NAME: the one it has, or had last
+  cat "$root/$1/port"
+}
+
+choose_port() { # choose_port NAME WANTED FIRST: WANTED, or else the first from FIRST on that is free, with the one 1000 above
+  local port=${2:-$3} last=$(($3 + 50))
+  if [ -z "$2" ]; then
+    while [ "$port" -lt "$last" ] && ! { is_free "$port" && is_free "$((port + 1000))"; }; do port=$((port + 1)); done
+  fi
+  if ! is_free "$port"; then
+    echo "port $port is taken, $1 cannot have it; free it, or name another" >&2
+    return 1
+  fi
+  echo "$port" >"$root/$1/port"
 }
 
 running() { # running NAME: whether the process that we started lives
@@ -50,10 +65,10 @@ stop() {
 
 answers() { # answers NAME: whether the server does what clients ask first
   case $1 in
-    kafka) grep -q 'Kafka Server started' "$root/kafka/log" && (exec 3<>"/dev/tcp/127.0.0.1/$kafka_port") 2>/dev/null ;;
+    kafka) grep -q 'Kafka Server started' "$root/kafka/log" && (exec 3<>"/dev/tcp/127.0.0.1/$(port kafka)") 2>/dev/null ;;
     neo4j) # the handshake of Bolt: four versions are offered, one is chosen
       (
-        exec 3<>"/dev/tcp/127.0.0.1/$neo4j_port"
+        exec 3<>"/dev/tcp/127.0.0.1/$(port neo4j)"
         printf '\x60\x60\xb0\x17\0\0\4\4\0\0\0\0\0\0\0\0\0\0\0\0' >&3
         [ "$(head -c 4 <&3 | od -An -tx1 | tr -d ' \n')" = 00000404 ]
       ) 2>/dev/null ;;
@@ -80,7 +95,10 @@ launch() { # launch NAME COMMAND...: in a session of its own, so that the end of
 }
 
 start_kafka() {
-  local home=$root/kafka
+  local home=$root/kafka kafka_port controller_port
+  choose_port kafka "${VOKG_KAFKA_PORT:-}" 19092
+  kafka_port=$(port kafka)
+  controller_port=$((kafka_port + 1000))
   rm -rf "$home/data"
   mkdir -p "$home/data"
   cat >"$home/server.properties" <<EOF
@@ -119,7 +137,9 @@ EOF
 }
 
 start_neo4j() {
-  local home=$root/neo4j
+  local home=$root/neo4j neo4j_port
+  choose_port neo4j "${VOKG_NEO4J_PORT:-}" 17687
+  neo4j_port=$(port neo4j)
   rm -rf "$home/home"
   mkdir -p "$home/home/conf" "$home/home/import" "$home/home/plugins"
   cat >"$home/home/conf/neo4j.conf" <<EOF
@@ -138,8 +158,8 @@ EOF
 }
 
 environment() {
-  if running kafka; then echo "export VOKG_TEST_KAFKA=127.0.0.1:$kafka_port"; fi
-  if running neo4j; then echo "export VOKG_TEST_NEO4J=bolt://127.0.0.1:$neo4j_port"; fi
+  if running kafka; then echo "export VOKG_TEST_KAFKA=127.0.0.1:$(port kafka)"; fi
+  if running neo4j; then echo "export VOKG_TEST_NEO4J=bolt://127.0.0.1:$(port neo4j)"; fi
 }
 
 case $verb in
