@@ -21,7 +21,7 @@ impl Backoff {
     }
 
     /// The next wait.
-    pub fn next(&mut self) -> Duration {
+    pub fn next_wait(&mut self) -> Duration {
         let doubled = self.first.saturating_mul(1 << self.tries.min(20)).min(self.most);
         self.tries += 1;
         let share = f64::from(self.chance.next_u32()) / f64::from(u32::MAX);
@@ -47,13 +47,13 @@ mod tests {
     fn waits_double_up_to_the_limit_and_begin_anew() {
         let second = Duration::from_secs(1);
         let mut backoff = Backoff::new(second, 8 * second, 7);
-        let waits: Vec<Duration> = (0..30).map(|_| backoff.next()).collect();
+        let waits: Vec<Duration> = (0..30).map(|_| backoff.next_wait()).collect();
         for (tries, wait) in waits.iter().enumerate() {
             let doubled = (second * (1 << tries.min(3))).min(8 * second);
             assert!((doubled / 2..=doubled).contains(wait), "{tries}: {wait:?}");
         }
         assert!(waits[10..].iter().any(|wait| *wait != waits[10]), "they differ");
         backoff.reset();
-        assert!(backoff.next() <= second);
+        assert!(backoff.next_wait() <= second);
     }
 }

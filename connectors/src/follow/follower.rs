@@ -113,7 +113,7 @@ impl<T: Target> Follower<T> {
     }
 
     fn again(&mut self, reason: String) -> Step {
-        let wait = self.backoff.next();
+        let wait = self.backoff.next_wait();
         tracing::warn!(%reason, tries = self.backoff.tries(), "a sink waits for its target");
         self.control.update(|status| {
             status.retries += 1;
