@@ -4,7 +4,9 @@
 //! the [`camera`] moved; the [`segmenter`] compares it with the [`background`], first found by [`bootstrap`], in the
 //! present [`light`]. Foreground that is only [`shadow`] goes, [`morphology`] cleans the rest, [`components`] finds
 //! its pieces, [`group`] joins those of one thing and [`split`] shares out a blob among the tracks it covers, by what
-//! each looked like while it stood free ([`sprite`]); [`cargo`] is what somebody carries, and [`loads`] takes it off.
+//! each looked like while it stood free ([`sprite`]) and by who is in front ([`depth`]); [`newcomers`] come in beside
+//! them. [`cargo`] is what somebody carries, and [`loads`] takes it off. While the camera moves, both sides of the
+//! comparison are [`smooth`].
 //! [`ghosts`] are what remains where something was taken away. Each segment carries its [`look`].
 //!
 //! Good at tight boxes and right counts on a static or gently moving camera with things that travel. Bad at people
