@@ -102,6 +102,9 @@ pub struct Run {
     /// Stop each stream after this many frames
     #[arg(long)]
     pub max_frames: Option<u64>,
+    /// Try again also those inputs that were set aside because vokg died over them
+    #[arg(long)]
+    pub retry: bool,
     /// Print the report as JSON
     #[arg(long)]
     pub json: bool,

@@ -3,6 +3,8 @@
 //! The committer's queue is bounded. While it is full, the operator keeps what it has and the capability with it, so
 //! the stream's frontier waits, and with it the source.
 
+use crate::replay::Replay;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::SyncSender;
@@ -15,12 +17,14 @@ use timely::dataflow::operators::vec::Map;
 use timely::dataflow::operators::{Capability, Concat};
 use timely::scheduling::SyncActivator;
 use vokg_connectors::store::{
-    CommitHandle, EvidenceChange, ObservationBuffer, StreamBatch, StreamId, SubmitError, Thumbnail,
+    CommitHandle, EvidenceChange, NewCheckpoint, ObservationBuffer, ProgramId, StreamBatch, StreamId, SubmitError,
+    Thumbnail,
 };
 use vokg_engine::evidence::EvidenceSpan;
 use vokg_engine::look::TrackLook;
 use vokg_engine::observation::TrackedFrame;
 use vokg_engine::record::LogEntry;
+use vokg_engine::runtime::checkpoint::{Checkpoints, Keeper};
 use vokg_engine::runtime::control::StreamControl;
 use vokg_engine::time::Micros;
 use vokg_operators::emit::Closed;
@@ -59,6 +63,17 @@ pub struct Sink {
     pub wake: Wake,
     /// Told once everything of the stream is in the queue.
     pub drained: SyncSender<()>,
+    /// Who takes the checkpoints.
+    pub program: ProgramId,
+    /// What the log of a stream that goes on already has.
+    pub replay: Replay,
+}
+
+/// What is remembered of a stream on its way into the queue.
+#[derive(Default, Serialize, Deserialize)]
+struct Sent {
+    observations: ObservationBuffer,
+    frames: u64,
 }
 
 /// What belongs to one time.
@@ -90,7 +105,14 @@ pub fn commit<'s>(
     evidence: StreamVec<'s, Micros, (EvidenceSpan, Micros, isize)>,
     sink: Option<Sink>,
     control: Arc<StreamControl>,
+    checkpoints: &Checkpoints,
 ) -> StreamVec<'s, Micros, ()> {
+    let keeper = checkpoints.keeper("commit");
+    let sent = keeper.restore().unwrap_or_default();
+    if let Some(refused) = checkpoints.refused() {
+        control.fail(format!("the stream cannot go on where it was: {refused}"));
+    }
+    let checkpoints = checkpoints.clone();
     let parts = log.map(Part::Log).concat(tracked.map(Part::Frame));
     let parts = parts.concat(thumbnails.map(Part::Thumbnail)).concat(looks.map(Part::Look));
     let parts = parts.concat(evidence.map(|(span, _, diff)| Part::Evidence(span, diff)));
@@ -99,7 +121,7 @@ pub fn commit<'s>(
         let activator = scope.worker().sync_activator_for(info.address.to_vec());
         let mut outbox = sink.map(|sink| {
             sink.wake.add(sink.stream, activator);
-            Outbox::new(sink, control)
+            Outbox::new(sink, control, sent, keeper, checkpoints)
         });
         let mut open: BTreeMap<Micros, (Capability<Micros>, Moment)> = BTreeMap::new();
         // The right to the time after what is in the queue, so that the operator lives until all of it is there.
@@ -141,7 +163,9 @@ pub fn commit<'s>(
 struct Outbox {
     sink: Sink,
     control: Arc<StreamControl>,
-    observations: Option<ObservationBuffer>,
+    sent: Option<Sent>,
+    keeper: Keeper,
+    checkpoints: Checkpoints,
     refused: Option<StreamBatch>,
     /// Time of what was put last.
     put_us: Option<Micros>,
@@ -149,9 +173,12 @@ struct Outbox {
 }
 
 impl Outbox {
-    fn new(sink: Sink, control: Arc<StreamControl>) -> Self {
-        let observations = Some(ObservationBuffer::default());
-        Self { sink, control, observations, refused: None, put_us: None, finished: false }
+    fn new(sink: Sink, control: Arc<StreamControl>, sent: Sent, keeper: Keeper, checkpoints: Checkpoints) -> Self {
+        for counter in [&control.frames_in, &control.frames_out] {
+            counter.fetch_add(sent.frames, Ordering::Relaxed);
+        }
+        let sent = Some(sent);
+        Self { sink, control, sent, keeper, checkpoints, refused: None, put_us: None, finished: false }
     }
 
     /// Offers again what the queue refused; whether there is room for more.
@@ -164,16 +191,26 @@ impl Outbox {
 
     fn put(&mut self, t: Micros, moment: Moment) {
         self.put_us = Some(t);
-        let mut batch = StreamBatch::of_entries(self.sink.stream, moment.entries);
+        let news = match self.sink.replay.news(moment.entries) {
+            Ok(news) => news,
+            Err(error) => return self.control.fail(error.to_string()),
+        };
+        let mut batch = StreamBatch::of_entries(self.sink.stream, news);
         (batch.thumbnails, batch.looks) = (moment.thumbnails, moment.looks);
         batch.evidence = EvidenceChange::net(moment.evidence);
         if let Some(frame) = moment.frame {
-            batch.observations.extend(self.observations.as_mut().and_then(|buffer| buffer.push(&frame)));
+            if let Some(sent) = &mut self.sent {
+                batch.observations.extend(sent.observations.push(&frame));
+                sent.frames += u64::from(!frame.end);
+                self.keeper.keep(t, sent);
+            }
             if !frame.end {
                 self.control.frames_out.fetch_add(1, Ordering::Relaxed);
                 self.control.t_us.store(frame.t, Ordering::Relaxed);
             }
         }
+        let checkpoint = self.checkpoints.finish(t);
+        batch.checkpoint = checkpoint.map(|checkpoint| NewCheckpoint { program: self.sink.program, checkpoint });
         self.submit(batch);
     }
 
@@ -182,7 +219,7 @@ impl Outbox {
         if self.finished || !self.has_room() {
             return self.finished;
         }
-        if let Some(last) = self.observations.take().and_then(ObservationBuffer::finish) {
+        if let Some(last) = self.sent.take().and_then(|sent| sent.observations.finish()) {
             let mut batch = StreamBatch::of_entries(self.sink.stream, Vec::new());
             batch.observations.push(last);
             self.submit(batch);
@@ -198,7 +235,7 @@ impl Outbox {
 
     fn submit(&mut self, batch: StreamBatch) {
         let unseen = batch.observations.is_empty() && batch.thumbnails.is_empty() && batch.looks.is_empty();
-        if batch.entries.is_empty() && unseen && batch.evidence.is_empty() {
+        if batch.entries.is_empty() && unseen && batch.evidence.is_empty() && batch.checkpoint.is_none() {
             return;
         }
         match self.sink.queue.try_submit(batch) {

@@ -66,6 +66,8 @@ pub struct RunConfig {
     /// A stream whose frontier stands still for this long has failed, in seconds.
     #[schemars(range(min = 0.0001, max = 86_400.0))]
     pub stall_limit_secs: f64,
+    /// Try again also those inputs that were set aside because the process died over them.
+    pub retry: bool,
 }
 
 impl Default for RunConfig {
@@ -80,6 +82,7 @@ impl Default for RunConfig {
             segment_deadline_secs: 60.0,
             stall_warning_secs: 15.0,
             stall_limit_secs: 120.0,
+            retry: false,
         }
     }
 }

@@ -4,13 +4,15 @@ use crate::commit::{Sink, Wake};
 use crate::config::Config;
 use crate::exit::{Context, Failure};
 use crate::inputs::Input;
+use crate::program::program_id;
 use crate::progress::{Display, Stalled, Watch};
 use crate::reader::{self, Event, Opened, Reader};
 use crate::registry;
+use crate::replay::Replay;
 use crate::report::StreamReport;
 use crate::run::{Operators, Plan, dataflow};
 use crate::sinks::{SinkReport, Sinks};
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,9 +21,10 @@ use std::time::{Duration, Instant};
 use vokg_connectors::source::file::{FileConfig, StopHandle};
 use vokg_connectors::source::{EndReport, EndStatus};
 use vokg_connectors::store::{
-    CommitCounters, CommitHandle, Committer, CommitterConfig, Ending, Grouping, Outcome, Store, StoreConfig, Stream,
-    StreamBatch, SubmitError, Writer,
+    CRASH_NOTE, CommitCounters, CommitHandle, Committer, CommitterConfig, Ending, Grouping, Outcome, Store,
+    StoreConfig, Stream, StreamBatch, SubmitError, Writer,
 };
+use vokg_engine::crash;
 use vokg_engine::runtime::control::StreamControl;
 use vokg_engine::runtime::engine::{DataflowNumber, Engine};
 use vokg_engine::runtime::offload::OffloadConfig;
@@ -124,6 +127,9 @@ pub fn run(
     }
     let writer = Writer::open(data_dir, StoreConfig::default()).context("cannot open the store")?;
     let writer = Arc::new(writer);
+    let note = data_dir.join(CRASH_NOTE);
+    // Nobody is left to hear of a note that cannot be written.
+    crash::before_abort(move |reason| _ = std::fs::write(&note, reason));
     let sinks = Sinks::start(config, &[], writer.store(), data_dir)?;
     let grouping = disturbance.commit_grouping.map_or(Grouping::AllThatWaits, Grouping::Random);
     let mut committing = CommitterConfig { grouping, ..CommitterConfig::default() };
@@ -199,7 +205,8 @@ impl Runner<'_> {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
             n => n,
         };
-        let mut waiting: VecDeque<usize> = (0..self.jobs.len()).collect();
+        let (suspects, others) = self.suspects()?;
+        let mut waiting: VecDeque<usize> = others.into_iter().chain(suspects.iter().copied()).collect();
         let mut interrupted = false;
         loop {
             if interrupt.load(Ordering::Acquire) && !interrupted {
@@ -213,9 +220,13 @@ impl Runner<'_> {
             if busy == 0 && waiting.is_empty() {
                 return Ok(interrupted);
             }
-            for _ in busy..at_once {
-                if let Some(index) = waiting.pop_front() {
+            for busy in busy..at_once {
+                // Those in doubt come last and alone, so that only the guilty one is there when the process dies again.
+                if let Some(index) = waiting.pop_front_if(|index| busy == 0 || !suspects.contains(index)) {
                     self.begin(index);
+                    if suspects.contains(&index) {
+                        break;
+                    }
                 }
             }
             match inbox.recv_timeout(TICK) {
@@ -227,6 +238,17 @@ impl Runner<'_> {
         }
     }
 
+    /// The inputs that were in flight when an earlier process died, and the others.
+    fn suspects(&self) -> Result<(Vec<usize>, Vec<usize>), Failure> {
+        let suspects = self.writer.suspects().context("the store cannot be read")?;
+        let mut names = BTreeSet::new();
+        for stream in suspects {
+            let stream = self.writer.store().stream(stream).context("the store cannot be read")?;
+            names.insert(stream.descriptor.request.name);
+        }
+        Ok((0..self.jobs.len()).partition(|index| names.contains(&self.jobs[*index].input.name)))
+    }
+
     fn begin(&mut self, index: usize) {
         let job = &mut self.jobs[index];
         let reader = Reader {
@@ -236,6 +258,7 @@ impl Runner<'_> {
             config_hash: self.config.content_hash(),
             writer: Arc::clone(&self.writer),
             control: Arc::clone(&job.control),
+            retry: self.config.run.retry,
         };
         self.first_begin.get_or_insert_with(Instant::now);
         job.stage = Stage::Opening;
@@ -267,7 +290,7 @@ impl Runner<'_> {
     }
 
     fn build(&mut self, index: usize, opened: Opened) -> Result<(), Failure> {
-        let Opened { stream, probe, feed, stop } = opened;
+        let Opened { stream, probe, feed, stop, resume, begun_before } = opened;
         let control = Arc::clone(&self.jobs[index].control);
         if control.is_stopping() {
             stop.stop();
@@ -286,7 +309,17 @@ impl Runner<'_> {
         let horizon_us = micros_from_secs(self.config.resolve.correction_horizon_secs);
         let plan = Plan {
             feed,
-            sink: Sink { stream: stream.id, queue: self.queue.clone(), wake: self.wake.clone(), drained },
+            sink: Sink {
+                stream: stream.id,
+                queue: self.queue.clone(),
+                wake: self.wake.clone(),
+                drained,
+                program: program_id(),
+                replay: match begun_before {
+                    true => Replay::of(self.writer.store().clone(), stream.clone()),
+                    false => Replay::none(),
+                },
+            },
             control: Arc::clone(&control),
             frames_in_flight: run.frames_in_flight,
             backend: Arc::clone(&self.backend),
@@ -307,6 +340,7 @@ impl Runner<'_> {
                 relate: self.config.relate.clone(),
                 resolve: ResolveConfig { rules: self.config.relate.rules(), correction_horizon_us: horizon_us },
             },
+            resume,
         };
         let dataflow = self.engine.add(dataflow(plan)).context("cannot build the dataflow")?;
         self.jobs[index].stage =
@@ -336,6 +370,7 @@ impl Runner<'_> {
         };
         let Some(ending) = ending else {
             self.flush()?;
+            self.writer.leave_stream(stream.id).context("the store cannot be written")?;
             let stream = self.writer.store().stream(stream.id).context("the stream cannot be read back")?;
             self.report(index, &stream, true)?;
             let reached = self.jobs[index].control.counters();
@@ -408,6 +443,7 @@ impl Runner<'_> {
             let name = &job.input.name;
             self.engine.abandon();
             let message = format!("{name} hangs within the dataflow; what was committed is safe, run again");
+            crash::last_word(&message);
             return Err(Failure::failed(message));
         }
         Ok(())

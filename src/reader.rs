@@ -1,6 +1,7 @@
 //! The thread of a stream that reads its file: opens, hashes, begins the stream in the store, and feeds frames.
 
 use crate::inputs::Input;
+use crate::program::program_id;
 use std::fs::File;
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
@@ -10,13 +11,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::SyncSender;
 use std::time::{SystemTime, UNIX_EPOCH};
-use vokg_connectors::source::file::{FileConfig, FileSource, Probe, StopHandle};
+use vokg_connectors::source::file::{Bookmark, FileConfig, FileSource, Probe, StopHandle};
 use vokg_connectors::source::{EndReport, EndStatus, GapReason, SourceEvent, SourceGap};
 use vokg_connectors::store::{Begun, Stream, StreamRequest, Writer};
 use vokg_engine::delta::GapVertex;
 use vokg_engine::frame::Arrival;
+use vokg_engine::runtime::checkpoint::{Checkpoint, Marks, SOURCE, encode};
 use vokg_engine::runtime::control::StreamControl;
 use vokg_engine::runtime::feed::{FeedReceiver, FeedSender, feed};
+use vokg_engine::time::Micros;
 
 /// Records between the reader and the dataflow.
 const FEED_RECORDS: usize = 2;
@@ -43,6 +46,10 @@ pub struct Opened {
     pub probe: Probe,
     pub feed: FeedReceiver<Arrival>,
     pub stop: StopHandle,
+    /// Where the stream goes on, if it was interrupted.
+    pub resume: Option<Checkpoint>,
+    /// It was begun before, so its log has something to compare with.
+    pub begun_before: bool,
 }
 
 /// What a reader needs.
@@ -53,6 +60,8 @@ pub struct Reader {
     pub config_hash: [u8; 32],
     pub writer: Arc<Writer>,
     pub control: Arc<StreamControl>,
+    /// Also what was set aside is tried.
+    pub retry: bool,
 }
 
 impl Reader {
@@ -60,7 +69,8 @@ impl Reader {
     pub fn run(self, say: &impl Fn(Event)) {
         match self.open() {
             Ok(Begin::Done(stream)) => say(Event::AlreadyDone(stream)),
-            Ok(Begin::Fresh(stream, mut source, stamp)) => {
+            Ok(Begin::Work(work)) => {
+                let Work { stream, mut source, stamp, resume, begun_before } = *work;
                 let (sender, receiver) = feed(FEED_RECORDS);
                 let (probe, stop) = (source.info().clone(), source.stop_handle());
                 let control = Arc::clone(&self.control);
@@ -69,8 +79,10 @@ impl Reader {
                 });
                 let expected = probe.frames_expected.unwrap_or(0).min(self.file.max_frames.unwrap_or(u64::MAX));
                 self.control.frames_expected.store(expected, Ordering::Relaxed);
-                say(Event::Opened(Box::new(Opened { stream: *stream, probe, feed: receiver, stop })));
-                let end = self.feed(&mut source, &sender, stamp);
+                let from_us = resume.as_ref().map(|checkpoint| checkpoint.t);
+                let opened = Opened { stream, probe, feed: receiver, stop, resume, begun_before };
+                say(Event::Opened(Box::new(opened)));
+                let end = self.feed(&mut source, &sender, stamp, from_us);
                 drop(sender);
                 say(Event::Read(end));
             }
@@ -92,10 +104,29 @@ impl Reader {
             sampling: self.file.sample.to_string(),
             created_us: i64::try_from(now.as_micros()).unwrap_or(i64::MAX),
         };
-        match self.writer.begin_stream(request).map_err(|error| error.to_string())? {
-            Begun::Done(stream) => Ok(Begin::Done(Box::new(stream))),
-            Begun::Fresh(stream) => Ok(Begin::Fresh(Box::new(stream), Box::new(source), stamp?)),
+        if self.retry {
+            self.writer.retry_stream(&request).map_err(|error| error.to_string())?;
         }
+        let begun = self.writer.begin_stream(request, program_id()).map_err(|error| error.to_string())?;
+        let begun_before = matches!(begun, Begun::Resumed(..));
+        let (stream, source, resume) = match begun {
+            Begun::Done(stream) => return Ok(Begin::Done(Box::new(stream))),
+            Begun::Fresh(stream) | Begun::Resumed(stream, None) => (stream, source, None),
+            Begun::Resumed(stream, Some(checkpoint)) => {
+                drop(source);
+                (stream, self.go_on(&checkpoint)?, Some(*checkpoint))
+            }
+        };
+        Ok(Begin::Work(Box::new(Work { stream, source, stamp: stamp?, resume, begun_before })))
+    }
+
+    /// The file, at the frame after the checkpoint.
+    fn go_on(&self, checkpoint: &Checkpoint) -> Result<FileSource, String> {
+        let bookmark = checkpoint.parts.get(SOURCE).map(|bytes| Bookmark::decode(bytes));
+        let bookmark = bookmark.unwrap_or_else(|| Err("it has no place in the file".to_owned()));
+        let bookmark = bookmark.map_err(|reason| format!("the checkpoint cannot be used: {reason}"))?;
+        let tell = || _ = self.control.activity.fetch_add(1, Ordering::Relaxed);
+        FileSource::resume(&self.input.path, &self.file, bookmark, tell).map_err(|error| error.to_string())
     }
 
     /// Refuses a file that is no longer the one that was hashed.
@@ -108,9 +139,16 @@ impl Reader {
         Err(message.to_owned())
     }
 
-    fn feed(&self, source: &mut FileSource, sender: &FeedSender<Arrival>, stamp: Stamp) -> Result<EndReport, String> {
+    fn feed(
+        &self,
+        source: &mut FileSource,
+        sender: &FeedSender<Arrival>,
+        stamp: Stamp,
+        from_us: Option<Micros>,
+    ) -> Result<EndReport, String> {
         let mut gaps = Vec::new();
-        let mut last = None;
+        let mut marks = Marks::new(from_us.unwrap_or(0));
+        let mut last = from_us;
         let mut refused = false;
         loop {
             if self.control.is_stopping() {
@@ -125,7 +163,8 @@ impl Reader {
                 SourceEvent::Frame(frame) => {
                     let t = frame.t;
                     last = Some(t);
-                    let arrival = Arrival { gaps: std::mem::take(&mut gaps), frame: Some(frame) };
+                    let position = marks.takes(t).then(|| encode(&source.bookmark(&frame)));
+                    let arrival = Arrival { gaps: std::mem::take(&mut gaps), frame: Some(frame), position };
                     if sender.send(t, arrival, &self.control).is_err() {
                         refused = true;
                         source.stop_handle().stop();
@@ -136,7 +175,7 @@ impl Reader {
                 SourceEvent::End(mut report) => {
                     self.refuse_changed(stamp)?;
                     let whole = !refused && report.status != EndStatus::Stopped;
-                    let end = Arrival { gaps, frame: None };
+                    let end = Arrival { gaps, frame: None, position: None };
                     let end_t = last.map_or(0, |last| last + 1);
                     if !whole || sender.send(end_t, end, &self.control).is_err() {
                         report.status = EndStatus::Stopped;
@@ -150,7 +189,16 @@ impl Reader {
 
 enum Begin {
     Done(Box<Stream>),
-    Fresh(Box<Stream>, Box<FileSource>, Stamp),
+    Work(Box<Work>),
+}
+
+/// A stream to be processed.
+struct Work {
+    stream: Stream,
+    source: FileSource,
+    stamp: Stamp,
+    resume: Option<Checkpoint>,
+    begun_before: bool,
 }
 
 /// What tells that a path still leads to the same content. A file is opened more than once, to hash it, to look into it

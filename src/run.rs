@@ -7,6 +7,7 @@ use timely::dataflow::operators::{Concat, ConnectLoop, Feedback};
 use timely::worker::Worker;
 use vokg_connectors::store::Thumbnail;
 use vokg_engine::frame::Arrival;
+use vokg_engine::runtime::checkpoint::{Checkpoint, Checkpoints, marked};
 use vokg_engine::runtime::control::StreamControl;
 use vokg_engine::runtime::credit::Credits;
 use vokg_engine::runtime::engine::{Build, Placement};
@@ -43,6 +44,8 @@ pub struct Plan {
     pub describe: DescribeConfig,
     /// Settings of the operators.
     pub operators: Operators,
+    /// Where the stream goes on, if it was interrupted.
+    pub resume: Option<Checkpoint>,
 }
 
 /// Settings of the operators of one stream.
@@ -56,46 +59,50 @@ pub struct Operators {
 
 /// The stream's dataflow, to be built on every worker.
 pub fn dataflow(plan: Plan) -> Build {
-    let Plan { feed, sink, control, frames_in_flight, backend, offload: slow, describe: about, operators } = plan;
-    let home_only = Mutex::new(Some((feed, sink)));
+    let Plan { feed, sink, control, frames_in_flight, backend, offload: slow, describe: about, operators, resume } =
+        plan;
+    let home_only = Mutex::new(Some((feed, sink, resume)));
     Arc::new(move |worker: &mut Worker, placement| {
         let home = (placement == Placement::Home).then(|| home_only.lock().ok()?.take()).flatten();
-        let (feed, sink) = home.unzip();
+        let (feed, sink, resume) =
+            home.map_or((None, None, None), |(feed, sink, resume)| (Some(feed), Some(sink), resume));
         let slow = slow.clone();
-        let stage = StageConfig { offload: slow.clone(), control: Arc::clone(&control) };
+        let lead_us = if resume.is_some() { 0 } else { backend.lead_us() };
+        let kept = Checkpoints::new(resume);
+        let stage = StageConfig { offload: slow.clone(), control: Arc::clone(&control), checkpoints: kept.clone() };
         let (encoder, segmenter) = backend.open();
-        let lead_us = backend.lead_us();
         let (about, operators, control) = (about.clone(), operators.clone(), Arc::clone(&control));
         worker.dataflow_named::<Micros, _, _>("stream", |scope| {
             let horizon_us = operators.resolve.correction_horizon_us;
             let credits = Credits::new(frames_in_flight, lead_us);
 
-            let arrivals = source(scope, feed, placement, &credits, &control);
-            let own = describe(arrivals.clone(), about);
+            let arrivals = marked(source(scope, feed, placement, &credits, &control), &kept);
+            let own = describe(arrivals.clone(), about, &kept);
 
             let (encoded, pictures) = encode(arrivals, encoder, lead_us, &credits, stage.clone());
             let (feedback, hints) = scope.feedback(1);
             let segmented = segment(encoded, hints, segmenter, lead_us, stage);
-            let (tracked, hints) = track(segmented, operators.track);
+            let (tracked, hints) = track(segmented, operators.track, &kept);
             hints.connect_loop(feedback);
 
             let ticks = tracked.clone().map(|frame| Tick::from(&frame));
-            let identities = identify(tracked.clone(), operators.identify);
-            let evidence = relate(tracked.clone(), Relations::new(operators.relate));
-            let objects = objects(tracked.clone(), identities.clone(), horizon_us);
-            let interactions = resolve(evidence, identities, ticks.clone(), operators.resolve);
+            let identities = identify(tracked.clone(), operators.identify, &kept);
+            let evidence = relate(tracked.clone(), Relations::new(operators.relate), &kept);
+            let objects = objects(tracked.clone(), identities.clone(), horizon_us, &kept);
+            let interactions = resolve(evidence, identities, ticks.clone(), operators.resolve, &kept);
 
             watch_open(degrees(interactions.standing), Arc::clone(&control));
 
             let deltas = own.concat(objects).concat(interactions.deltas);
-            let log = emit(deltas, ticks, EmitConfig { correction_horizon_us: horizon_us, ..EmitConfig::default() });
-            let crops = crop(pictures, tracked.clone());
+            let begins = EmitConfig { correction_horizon_us: horizon_us, ..EmitConfig::default() };
+            let log = emit(deltas, ticks, begins, &kept);
+            let crops = crop(pictures, tracked.clone(), &kept);
             let thumbnails = offload(crops, "thumbnail", slow, |crop| Thumbnail::of(crop.track, &crop.image));
             let lost = |error: &OffloadError| tracing::warn!(%error, "a thumbnail is lost");
             let thumbnails = thumbnails.flat_map(move |thumbnail| thumbnail.inspect_err(lost).ok().flatten());
-            let looks = portray(tracked.clone());
+            let looks = portray(tracked.clone(), &kept);
             let evidence = interactions.evidence.inner;
-            credits.returned_by(commit(log, tracked, thumbnails, looks, evidence, sink, control));
+            credits.returned_by(commit(log, tracked, thumbnails, looks, evidence, sink, control, &kept));
         });
     })
 }

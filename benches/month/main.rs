@@ -34,13 +34,14 @@ use timely::dataflow::operators::{Concat, Input, Inspect, Probe, ToStream};
 use timely::dataflow::{InputHandle, ProbeHandle};
 use timely::worker::Worker;
 use vokg_connectors::store::{
-    Begun, Committer, CommitterConfig, EvidenceChange, StoreConfig, StreamBatch, StreamId, StreamRequest, SubmitError,
-    Writer,
+    Begun, Committer, CommitterConfig, EvidenceChange, ProgramId, StoreConfig, StreamBatch, StreamId, StreamRequest,
+    SubmitError, Writer,
 };
 use vokg_engine::delta::{Delta, Diff, Element, Vertex, VertexKey, ZoneShape, ZoneVertex};
 use vokg_engine::evidence::EvidenceSpan;
 use vokg_engine::id::{StreamName, ZoneId};
 use vokg_engine::observation::{IdentityChange, TrackedFrame};
+use vokg_engine::runtime::checkpoint::Checkpoints;
 use vokg_engine::runtime::control::StreamControl;
 use vokg_engine::time::Micros;
 use vokg_operators::emit::{Closed, EmitConfig, emit};
@@ -206,11 +207,13 @@ impl Feed {
             let identities = scope.input_from(&mut changes);
             let frames = scope.input_from(&mut tracked);
             let ticks = frames.clone().map(|frame| Tick::from(&frame));
-            let interactions = resolve(evidence, identities.clone(), ticks.clone(), config);
+            let kept = Checkpoints::default();
+            let interactions = resolve(evidence, identities.clone(), ticks.clone(), config, &kept);
             watch_open(degrees(interactions.standing), Arc::new(StreamControl::default()));
             let own = [PAVEMENT, PARKING, LINE].map(zone).to_stream(scope).container::<Vec<_>>();
-            let deltas = own.concat(objects(frames, identities, horizon_us)).concat(interactions.deltas);
-            let log = emit(deltas, ticks, EmitConfig { correction_horizon_us: horizon_us, ..EmitConfig::default() });
+            let deltas = own.concat(objects(frames, identities, horizon_us, &kept)).concat(interactions.deltas);
+            let log =
+                emit(deltas, ticks, EmitConfig { correction_horizon_us: horizon_us, ..EmitConfig::default() }, &kept);
             let closed = Rc::clone(&closed);
             log.inspect(move |entries| closed.borrow_mut().push(entries.clone())).probe_with(&probe);
         });
@@ -257,7 +260,9 @@ impl Log {
             sampling: "all".into(),
             created_us: 0,
         };
-        let Begun::Fresh(stream) = writer.begin_stream(request).unwrap() else { panic!("the directory is new") };
+        let Begun::Fresh(stream) = writer.begin_stream(request, ProgramId([0; 32])).unwrap() else {
+            panic!("the directory is new")
+        };
         let committer = Committer::start(Arc::clone(&writer), CommitterConfig::default(), || {}).unwrap();
         Self { writer, committer, stream: stream.id }
     }

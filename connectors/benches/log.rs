@@ -7,7 +7,7 @@
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
-use vokg_connectors::store::{Begun, KnownAt, StoreConfig, StreamBatch, StreamId, StreamRequest, Writer};
+use vokg_connectors::store::{Begun, KnownAt, ProgramId, StoreConfig, StreamBatch, StreamId, StreamRequest, Writer};
 use vokg_engine::delta::{Delta, Diff, Edge, Element, ObjectVertex, Vertex, VertexKey};
 use vokg_engine::evidence::{Detail, RelationKind};
 use vokg_engine::id::{InteractionId, ObjectId, StreamName, TrackId};
@@ -38,7 +38,7 @@ fn measure(dir: &Path) -> Result<(), Box<dyn std::error::Error>> {
     let deltas: usize = batches.iter().flatten().filter(|entry| matches!(entry.record, Record::Delta(_))).count();
     let record_bytes: usize = batches.iter().flatten().map(|entry| entry.record.encode().len()).sum();
     let writer = Writer::open(dir, StoreConfig::default())?;
-    let Begun::Fresh(stream) = writer.begin_stream(request()?)? else {
+    let Begun::Fresh(stream) = writer.begin_stream(request()?, ProgramId([0; 32]))? else {
         return Err("the directory should be new".into());
     };
     let mut commits_ms = Vec::with_capacity(batches.len());

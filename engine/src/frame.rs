@@ -90,6 +90,8 @@ pub struct Arrival {
     pub gaps: Vec<GapVertex>,
     /// The frame; `None` for the end.
     pub frame: Option<Frame>,
+    /// Where the source is after it, where a checkpoint is to be taken there.
+    pub position: Option<Vec<u8>>,
 }
 
 /// Planes in plain vectors: pictures made in code, and tests.

@@ -135,7 +135,7 @@ impl Rect {
 }
 
 /// A similarity or affine map of the plane: `x' = a·x + b·y + c`, `y' = d·x + e·y + f`, in pixels of the full frame.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Affine {
     /// Row-major `[a, b, c, d, e, f]`.
     pub m: [f32; 6],

@@ -1,15 +1,14 @@
 //! The vocabulary and the runtime every other part of vokg is written in.
 //!
-//! *Vocabulary*: [`time`], [`frame`], [`mask`], [`segment`], [`observation`], [`evidence`], [`interaction`],
-//! [`delta`] and [`graph`], in the order in which a clip becomes a graph; [`allen`] compares intervals of it.
-//! *Runtime*: [`runtime`] keeps one timely dataflow per stream on the running workers.
 //! *Vocabulary*: [`time`], [`frame`], [`mask`], [`look`], [`segment`], [`observation`], [`evidence`], [`interaction`],
-//! [`delta`] and [`graph`], in the order in which a clip becomes a graph. *Runtime*: [`runtime`] keeps one timely
-//! dataflow per stream on the running workers.
+//! [`delta`] and [`graph`], in the order in which a clip becomes a graph; [`allen`] compares intervals of it.
+//! *Runtime*: [`runtime`] keeps one timely dataflow per stream on the running workers. [`crash`] lets tests end the process
+//! at named places.
 //!
 //! What is deliberately absent: codecs, GPUs, files and networks. Everything here is pure or moves data in memory.
 
 pub mod allen;
+pub mod crash;
 pub mod delta;
 pub mod evidence;
 pub mod frame;

@@ -88,7 +88,7 @@ pub struct TrackLook {
 }
 
 /// The mean of several looks of one space.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct MeanLook {
     space: Option<LookSpace>,
     sums: Vec<i64>,

@@ -6,9 +6,10 @@ use crate::look::Look;
 use crate::mask::Mask;
 use crate::segment::CameraMotion;
 use crate::time::Micros;
+use serde::{Deserialize, Serialize};
 
 /// One track seen in one frame.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Observation {
     /// Media time of the frame.
     pub t: Micros,

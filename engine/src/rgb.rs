@@ -2,10 +2,11 @@
 
 use crate::frame::{CpuFrame, Frame, FrameData, PixelFormat};
 use crate::geometry::{Rect, Size};
+use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
 /// A picture of 3 bytes per pixel, row by row.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RgbImage {
     /// Pixels of the picture.
     pub size: Size,

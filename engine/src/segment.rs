@@ -5,9 +5,10 @@ use crate::id::TrackId;
 use crate::look::Look;
 use crate::mask::Mask;
 use crate::time::Micros;
+use serde::{Deserialize, Serialize};
 
 /// Where the tracker expects a live track in the next frame.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Prediction {
     /// Whom; `None` for a track that is not confirmed yet.
     pub track: Option<TrackId>,
@@ -20,7 +21,7 @@ pub struct Prediction {
 }
 
 /// What the tracker knew after the previous frame.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Hints {
     /// Live tracks, ordered by track, unconfirmed ones last.
     pub predictions: Vec<Prediction>,
@@ -57,7 +58,7 @@ pub struct Segment {
 }
 
 /// How the camera moved since the previous frame.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub enum CameraMotion {
     /// Not enough texture to tell. Not the same as standing still.
     #[default]

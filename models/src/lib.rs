@@ -23,6 +23,20 @@ pub trait Encoder: Send {
     /// # Errors
     /// Where the frame cannot be read, such as pixels in memory this encoder does not reach.
     fn encode(&mut self, frame: &Frame) -> Result<Encoded, SegmentError>;
+
+    /// What it remembers of the frames so far, for [`Encoder::recall`]. `None`, as by default: its memory cannot be kept,
+    /// and a stream that is interrupted begins anew.
+    fn remember(&self) -> Option<Vec<u8>> {
+        None
+    }
+
+    /// Goes on where another encoder of the same backend and configuration was.
+    ///
+    /// # Errors
+    /// Where the bytes are not such a memory.
+    fn recall(&mut self, _memory: &[u8]) -> Result<(), RecallError> {
+        Err(RecallError::absent())
+    }
 }
 
 /// The half that also uses the tracker's hints. Called once per frame, in order.
@@ -36,6 +50,19 @@ pub trait Segmenter: Send {
     /// # Errors
     /// Where this frame cannot be segmented; later frames may be.
     fn segment(&mut self, encoded: &Encoded, hints: &Hints) -> Result<Segmented, SegmentError>;
+
+    /// What it remembers of the frames so far, as [`Encoder::remember`].
+    fn remember(&self) -> Option<Vec<u8>> {
+        None
+    }
+
+    /// Goes on where another segmenter of the same backend and configuration was, as [`Encoder::recall`].
+    ///
+    /// # Errors
+    /// Where the bytes are not such a memory.
+    fn recall(&mut self, _memory: &[u8]) -> Result<(), RecallError> {
+        Err(RecallError::absent())
+    }
 }
 
 /// Segments of one frame and how the camera moved since the one before.
@@ -58,6 +85,22 @@ pub trait Backend: Send + Sync {
 
     /// The two halves for one stream.
     fn open(&self) -> (Box<dyn Encoder>, Box<dyn Segmenter>);
+}
+
+/// Why a segmenter cannot go on from what another remembered.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct RecallError(String);
+
+impl RecallError {
+    /// The bytes mean nothing, for this reason.
+    pub fn new(reason: impl ToString) -> Self {
+        Self(reason.to_string())
+    }
+
+    fn absent() -> Self {
+        Self("this segmenter keeps no memory".to_owned())
+    }
 }
 
 /// Why a frame has no segments.

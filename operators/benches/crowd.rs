@@ -16,6 +16,7 @@ use vokg_engine::geometry::{Rect, Size};
 use vokg_engine::id::{ObjectId, TrackId};
 use vokg_engine::observation::{IdentityChange, Observation, TrackedFrame};
 use vokg_engine::record::{LogEntry, Record};
+use vokg_engine::runtime::checkpoint::Checkpoints;
 use vokg_engine::segment::{CameraMotion, Segment, SegmentOrigin, SegmentedFrame};
 use vokg_engine::time::Micros;
 use vokg_operators::emit::{EmitConfig, emit};
@@ -178,11 +179,12 @@ fn graph_frames(people: u32, frames: u64, noisy: bool) -> (Vec<Duration>, usize)
             let ticks = scope.input_from(&mut ticks);
             let config_of_resolve = ResolveConfig::new(rules);
             let horizon_us = config_of_resolve.correction_horizon_us;
-            let evidence = relate(frames.clone(), Relations::new(config));
-            let objects = objects(frames, identities.clone(), horizon_us);
-            let edges = resolve(evidence, identities, ticks.clone(), config_of_resolve).deltas;
+            let kept = Checkpoints::default();
+            let evidence = relate(frames.clone(), Relations::new(config), &kept);
+            let objects = objects(frames, identities.clone(), horizon_us, &kept);
+            let edges = resolve(evidence, identities, ticks.clone(), config_of_resolve, &kept).deltas;
             let is_delta = |entry: &LogEntry| matches!(entry.record, Record::Delta(_));
-            emit(objects.concat(edges), ticks, EmitConfig::default())
+            emit(objects.concat(edges), ticks, EmitConfig::default(), &kept)
                 .map(move |closed| closed.entries.iter().filter(|entry| is_delta(entry)).count())
                 .inspect(move |count| counted.set(counted.get() + count))
                 .probe_with(&probe);

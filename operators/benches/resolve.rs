@@ -12,6 +12,7 @@ use timely::worker::Worker;
 use vokg_engine::evidence::{Detail, EvidenceSpan, IntervalRule, RelationKind};
 use vokg_engine::id::{ObjectId, TrackId};
 use vokg_engine::observation::IdentityChange;
+use vokg_engine::runtime::checkpoint::Checkpoints;
 use vokg_engine::time::Micros;
 use vokg_operators::emit::{EmitConfig, emit};
 use vokg_operators::resolve::Rules;
@@ -55,8 +56,8 @@ impl Bench {
             let spans = scope.input_from(&mut bench.spans).as_collection();
             let identities = scope.input_from(&mut bench.identities);
             let ticks = scope.input_from(&mut bench.ticks);
-            let deltas = resolve(spans, identities, ticks.clone(), config).deltas;
-            emit(deltas, ticks, EmitConfig::default()).probe_with(&bench.probe);
+            let deltas = resolve(spans, identities, ticks.clone(), config, &Checkpoints::default()).deltas;
+            emit(deltas, ticks, EmitConfig::default(), &Checkpoints::default()).probe_with(&bench.probe);
         });
         bench
     }

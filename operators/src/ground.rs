@@ -1,5 +1,6 @@
 //! Where the ground lies in the picture, so that what the camera does is not taken for movement of things.
 
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use vokg_engine::geometry::{Rect, Size};
 use vokg_engine::observation::TrackedFrame;
@@ -23,7 +24,7 @@ pub(crate) struct GroundBox {
 ///
 /// It is the shift of the middle of the picture, summed. Turning and zooming move what is far from the middle by more or
 /// less; over the seconds in which movement is judged that is small. A frame whose camera motion is unknown counts as still.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Ground {
     /// From which time on the shift is which, of the frames that moved.
     shifts: VecDeque<(Micros, (f64, f64))>,

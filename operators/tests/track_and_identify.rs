@@ -10,6 +10,7 @@ use timely::dataflow::operators::Inspect;
 use timely::dataflow::operators::core::UnorderedInput;
 use vokg_engine::geometry::{Affine, Rect, Size};
 use vokg_engine::observation::{IdentityChange, TrackedFrame};
+use vokg_engine::runtime::checkpoint::Checkpoints;
 use vokg_engine::segment::{CameraMotion, Hints, Segment, SegmentOrigin, SegmentedFrame};
 use vokg_engine::time::Micros;
 use vokg_operators::identify::{Identifier, IdentifyConfig, identify};
@@ -130,8 +131,8 @@ fn through_dataflows(workers: usize, seed: u64) -> Vec<Vec<(Micros, Output)>> {
         let (send, receive) = mpsc::channel();
         let (mut input, capability) = worker.dataflow::<Micros, _, _>(|scope| {
             let (input, segmented) = scope.new_unordered_input::<CapacityContainerBuilder<Vec<SegmentedFrame>>>();
-            let (tracked, hints) = track(segmented, TrackConfig::default());
-            let changes = identify(tracked.clone(), IdentifyConfig::default());
+            let (tracked, hints) = track(segmented, TrackConfig::default(), &Checkpoints::default());
+            let changes = identify(tracked.clone(), IdentifyConfig::default(), &Checkpoints::default());
             report(tracked, send.clone(), Output::Tracked);
             report(hints, send.clone(), Output::Hints);
             report(changes, send, Output::Change);

@@ -45,6 +45,7 @@ fn settings(args: &cli::Run, common: &Common) -> Result<Config, Failure> {
     overrides.extend(args.sample.as_deref().map(|sample| format!("run.sample={}", quoted(sample))));
     overrides.extend(args.workers.map(|workers| format!("run.workers={workers}")));
     overrides.extend(args.max_frames.map(|frames| format!("run.max_frames={frames}")));
+    overrides.extend(args.retry.then(|| "run.retry=true".to_owned()));
     Config::load(common.config.as_deref(), environment(), &overrides)
 }
 

@@ -1,5 +1,6 @@
 //! What a source says: frames in strictly increasing media time, gaps, and once the end.
 
+use serde::{Deserialize, Serialize};
 use vokg_engine::frame::Frame;
 use vokg_engine::time::Micros;
 
@@ -59,7 +60,7 @@ pub enum EndStatus {
 }
 
 /// Oddities that cost no more than single pictures. All zero for a sound file.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Anomalies {
     /// Pictures skipped because they carried no time stamp.
     pub frames_without_pts: u64,

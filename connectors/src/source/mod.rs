@@ -10,3 +10,9 @@ pub mod synthetic;
 
 pub use error::SourceError;
 pub use event::{Anomalies, EndReport, EndStatus, GapReason, SourceEvent, SourceGap};
+
+/// The version of GStreamer, as `1.22.0`. Needs no start of it.
+pub fn gstreamer_version() -> String {
+    let (major, minor, micro, _) = gstreamer::version();
+    format!("{major}.{minor}.{micro}")
+}

@@ -1,9 +1,11 @@
-//! Beginning a stream, and beginning it anew.
+//! Beginning a stream, going on with it, and dropping it.
 //!
-//! An input that was processed with the same settings is not processed again. One that was interrupted or failed is
-//! begun anew under a new number; what was stored of the old one leaves in small transactions, which a crash may
-//! interrupt: the next writer finishes them.
+//! An input that was processed with the same settings is not processed again. One that was interrupted or failed goes
+//! on. A stream that is dropped leaves in small transactions, which a crash may interrupt: the next writer finishes
+//! them.
 
+use super::attempts::{Attempts, attempt, attempts, forget_attempts};
+use super::checkpoint::{ProgramId, go_back};
 use super::commit::own_name;
 use super::error::{BeginError, CommitError, OpenError, ReadError};
 use super::head::StreamHead;
@@ -15,6 +17,8 @@ use redb::{Key, ReadableTable, Table, TableDefinition, Value, WriteTransaction};
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::sync::{MutexGuard, PoisonError};
+use vokg_engine::runtime::checkpoint::Checkpoint;
+use vokg_engine::time::secs_from_micros;
 
 /// Rows removed per table and transaction.
 const DROP_ROWS: usize = 10_000;
@@ -26,17 +30,21 @@ pub enum Begun {
     Done(Stream),
     /// The stream is empty and waits for its first batch.
     Fresh(Stream),
+    /// The stream was interrupted or failed. It goes on after the checkpoint, or begins again where there is none; what
+    /// its log has beyond that has to be derived again, and must come out the same.
+    Resumed(Stream, Option<Box<Checkpoint>>),
 }
 
 impl Writer {
     /// Begins the stream an input asks for.
     ///
-    /// Same content and settings, complete: [`Begun::Done`], and the name stands for it again. The same, interrupted or failed: it starts again from
-    /// nothing. Same input with changed content or settings: a new generation.
+    /// Same content and settings, complete: [`Begun::Done`], and the name stands for it again. The same, interrupted or
+    /// failed: [`Begun::Resumed`], from the checkpoint if `program` took it. Same input with changed content or settings:
+    /// a new generation.
     ///
     /// # Errors
     /// Where the name belongs to another input, the stream is being written by this process, or the disk fails.
-    pub fn begin_stream(&self, request: StreamRequest) -> Result<Begun, BeginError> {
+    pub fn begin_stream(&self, request: StreamRequest, program: ProgramId) -> Result<Begun, BeginError> {
         let transaction = self.begin_write().map_err(CommitError::from)?;
         let mut active = self.active();
         let generations = generations(&transaction, &request)?;
@@ -52,25 +60,54 @@ impl Writer {
         if let Some(busy) = earlier.filter(|stream| active.contains(&stream.id)) {
             return Err(BeginError::Busy(busy.name.clone()));
         }
-        let latest = generations.last().map(|stream| &stream.descriptor);
-        if let (None, Some(latest)) = (earlier, latest) {
-            refuse_another_input(&request, latest)?;
+        let before = earlier.map_or(Ok(Attempts::default()), |stream| attempts(&transaction, stream.id))?;
+        if let Some(earlier) = earlier.filter(|_| before.is_set_aside()) {
+            let reached_secs = secs_from_micros(before.stuck_us());
+            return Err(BeginError::SetAside { name: earlier.name.clone(), times: before.fatal(), reached_secs });
         }
-        let generation = match earlier {
-            Some(interrupted) => interrupted.descriptor.generation,
-            None => latest.map_or(1, |latest| latest.generation + 1),
+        let begun = match earlier {
+            Some(interrupted) => go_on(&transaction, interrupted, program)?,
+            None => {
+                let latest = generations.last().map(|stream| &stream.descriptor);
+                latest.map_or(Ok(()), |latest| refuse_another_input(&request, latest))?;
+                let generation = latest.map_or(1, |latest| latest.generation + 1);
+                Begun::Fresh(new_stream(&transaction, StreamDescriptor { request, generation })?)
+            }
         };
-        let stream = new_stream(&transaction, StreamDescriptor { request, generation })?;
-        if let Some(interrupted) = earlier {
-            forget(&transaction, interrupted.id)?;
+        if let Begun::Fresh(stream) | Begun::Resumed(stream, _) = &begun {
+            attempt(&transaction, stream.id, before)?;
+            active.insert(stream.id);
         }
         transaction.commit().map_err(CommitError::from)?;
-        active.insert(stream.id);
-        drop(active);
-        if let Some(interrupted) = earlier {
-            self.drop_rows(interrupted.id)?;
+        Ok(begun)
+    }
+
+    /// Forgets at how many deaths of the process an input was being processed, so that it is tried again.
+    ///
+    /// # Errors
+    /// Where the disk fails.
+    pub fn retry_stream(&self, request: &StreamRequest) -> Result<(), CommitError> {
+        let transaction = self.begin_write()?;
+        for stream in generations(&transaction, request)? {
+            forget_attempts(&transaction, stream.id)?;
         }
-        Ok(Begun::Fresh(stream))
+        transaction.commit()?;
+        Ok(())
+    }
+
+    /// Drops a stream that nobody writes: it is unknown at once, and its rows and files leave before this returns.
+    ///
+    /// # Errors
+    /// Where there is no such stream, this process writes it, or the disk fails.
+    pub fn drop_stream(&self, stream: StreamId) -> Result<(), BeginError> {
+        let transaction = self.begin_write().map_err(CommitError::from)?;
+        let (descriptor, _) = super::commit::load(&transaction, stream)?;
+        if self.active().contains(&stream) {
+            return Err(BeginError::Busy(own_name(&descriptor).map_err(CommitError::from)?));
+        }
+        forget(&transaction, stream, &descriptor)?;
+        transaction.commit().map_err(CommitError::from)?;
+        Ok(self.drop_rows(stream)?)
     }
 
     pub(super) fn active(&self) -> MutexGuard<'_, BTreeSet<StreamId>> {
@@ -118,6 +155,8 @@ impl Writer {
             removed += drop_some(&transaction, LOOKS, (id, 0)..=(id, u32::MAX))?;
             removed += drop_some(&transaction, EVIDENCE, (id, 0)..=(id, u32::MAX))?;
             removed += drop_some(&transaction, CORRECTIONS, (id, 0)..=(id, u32::MAX))?;
+            removed += drop_some(&transaction, CHECKPOINTS, id..=id)?;
+            removed += drop_some(&transaction, ATTEMPTS, id..=id)?;
             if removed == 0 {
                 transaction.open_table(DROPPED)?.remove(id)?;
             }
@@ -216,8 +255,27 @@ fn next_id(transaction: &WriteTransaction) -> Result<StreamId, CommitError> {
     Ok(StreamId(next))
 }
 
-/// Makes a stream unknown at once; its rows follow later.
-fn forget(transaction: &WriteTransaction, stream: StreamId) -> Result<(), CommitError> {
+/// Takes up an interrupted stream again, as one that has not ended.
+fn go_on(transaction: &WriteTransaction, stream: &Stream, program: ProgramId) -> Result<Begun, CommitError> {
+    let mut stream = stream.clone();
+    stream.head.outcome = None;
+    let checkpoint = go_back(transaction, stream.id, &mut stream.head, program)?;
+    transaction.open_table(HEADS)?.insert(stream.id.0, to_row(&stream.head).as_slice())?;
+    Ok(Begun::Resumed(stream, checkpoint.map(Box::new)))
+}
+
+/// Makes a stream unknown at once; its rows follow later. Its name then stands for its latest complete generation.
+fn forget(transaction: &WriteTransaction, stream: StreamId, descriptor: &StreamDescriptor) -> Result<(), CommitError> {
+    let name = descriptor.request.name.as_str();
+    transaction.open_table(NAMES)?.remove((name, descriptor.generation))?;
+    let mut aliases = transaction.open_table(ALIASES)?;
+    if aliases.get(name)?.is_some_and(|alias| alias.value() == stream.0) {
+        let is_complete = |other: &&Stream| other.head.outcome.as_ref().is_some_and(|outcome| outcome.is_complete());
+        match generations(transaction, &descriptor.request)?.iter().rfind(is_complete) {
+            Some(other) => aliases.insert(name, other.id.0)?,
+            None => aliases.remove(name)?,
+        };
+    }
     transaction.open_table(STREAMS)?.remove(stream.0)?;
     transaction.open_table(HEADS)?.remove(stream.0)?;
     transaction.open_table(DROPPED)?.insert(stream.0, ())?;
@@ -240,9 +298,9 @@ fn drop_some<K: Key + 'static, V: Value + 'static>(
 
 #[cfg(test)]
 mod tests {
-    use super::super::history::{begin, complete, open, random_log, request};
+    use super::super::history::{PROGRAM, begin, complete, open, random_log, request};
     use super::super::observations::samples::{frame, observation};
-    use super::super::{Ending, ObservationBuffer, Outcome, StreamBatch};
+    use super::super::{Ending, NewCheckpoint, ObservationBuffer, Outcome, StreamBatch};
     use super::*;
     use vokg_engine::id::StreamName;
 
@@ -264,13 +322,13 @@ mod tests {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let writer = open(dir.path());
         let first = begin(&writer, "clip");
-        assert!(matches!(writer.begin_stream(request("clip")), Err(BeginError::Busy(_))));
+        assert!(matches!(writer.begin_stream(request("clip"), PROGRAM), Err(BeginError::Busy(_))));
         fill(&writer, first, Some(complete()));
-        let again = writer.begin_stream(request("clip")).expect("the name is ours");
+        let again = writer.begin_stream(request("clip"), PROGRAM).expect("the name is ours");
         assert!(matches!(again, Begun::Done(stream) if stream.id == first));
 
         let changed = StreamRequest { config_hash: [3; 32], ..request("clip") };
-        let Ok(Begun::Fresh(second)) = writer.begin_stream(changed) else { panic!("other settings are new") };
+        let Ok(Begun::Fresh(second)) = writer.begin_stream(changed, PROGRAM) else { panic!("other settings are new") };
         assert_eq!(second.name.as_str(), "clip.g2");
         let found = |name| writer.store().find_stream(name).expect("the store is whole").map(|stream| stream.id);
         assert_eq!(found("clip"), Some(first));
@@ -283,26 +341,93 @@ mod tests {
         assert_eq!(writer.store().streams().expect("the store is whole").len(), 2);
     }
 
+    fn checkpoint(t: u64) -> NewCheckpoint {
+        let parts = [("track".to_owned(), vec![1, 2, 3])].into();
+        NewCheckpoint { program: PROGRAM, checkpoint: Checkpoint { t, parts } }
+    }
+
+    fn resumed(begun: Result<Begun, BeginError>) -> (Stream, Option<Checkpoint>) {
+        match begun {
+            Ok(Begun::Resumed(stream, checkpoint)) => (stream, checkpoint.map(|checkpoint| *checkpoint)),
+            other => panic!("it was interrupted: {other:?}"),
+        }
+    }
+
     #[test]
-    fn what_was_interrupted_or_failed_starts_from_nothing_and_leaves_nothing_behind() {
+    fn what_was_interrupted_or_failed_goes_on_from_its_checkpoint() {
         let failed = Outcome { ending: Ending::Failed("cut short".into()), ..complete() };
         for outcome in [None, Some(failed)] {
             let dir = tempfile::tempdir().expect("a temporary directory");
             let mut writer = open(dir.path());
             let first = begin(&writer, "clip");
-            let clean = rows(&writer);
-            fill(&writer, first, outcome);
-            assert!(rows(&writer) > clean);
+            let empty = StreamBatch::of_entries(first, vec![]);
+            writer.commit(&[StreamBatch { checkpoint: Some(checkpoint(1)), ..empty.clone() }]).expect("it fits");
+            fill(&writer, first, None);
+            writer.commit(&[StreamBatch { outcome, ..empty.clone() }]).expect("it can end so");
+            let log = writer.store().page(first, None, 99).expect("it exists").entries;
             drop(writer);
             writer = open(dir.path());
-            let second = begin(&writer, "clip");
-            assert_ne!(first, second);
-            assert_eq!(rows(&writer), clean);
-            assert!(matches!(writer.store().page(first, None, 1), Err(ReadError::UnknownStream(_))));
-            assert_eq!(std::fs::read_dir(dir.path().join("observations")).expect("it was made").count(), 0);
-            fill(&writer, second, Some(complete()));
-            assert_eq!(writer.store().observations(second, 0..10).expect("the store is whole").count(), 1);
+            let (stream, found) = resumed(writer.begin_stream(request("clip"), PROGRAM));
+            assert_eq!((stream.id, found, &stream.head.outcome), (first, Some(checkpoint(1).checkpoint), &None));
+            assert_eq!(writer.store().page(first, None, 99).expect("it exists").entries, log);
+            assert_eq!(writer.store().observations(first, 0..10).expect("it exists").count(), 0, "written again");
+            drop(writer);
+            writer = open(dir.path());
+            let (_, of_another) = resumed(writer.begin_stream(request("clip"), ProgramId([8; 32])));
+            assert_eq!(of_another, None);
+            let whole = StreamBatch { checkpoint: Some(checkpoint(2)), outcome: Some(complete()), ..empty };
+            writer.commit(&[whole]).expect("its log is closed");
+            let left = writer.store().read().expect("it opens").open_table(CHECKPOINTS).expect("it was made");
+            assert!(left.get(first.0).expect("it can be read").is_none(), "what is complete needs none");
         }
+    }
+
+    #[test]
+    fn a_damaged_checkpoint_is_none() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let writer = open(dir.path());
+        let first = begin(&writer, "clip");
+        let batch = StreamBatch { checkpoint: Some(checkpoint(1)), ..StreamBatch::of_entries(first, vec![]) };
+        writer.commit(&[batch]).expect("it fits");
+        let transaction = writer.begin_write().expect("nothing else writes");
+        {
+            let mut table = transaction.open_table(CHECKPOINTS).expect("it is there");
+            let mut row = table.get(first.0).expect("it can be read").expect("it is there").value().to_vec();
+            *row.last_mut().expect("it has bytes") ^= 1;
+            table.insert(first.0, row.as_slice()).expect("it fits");
+        }
+        transaction.commit().expect("the disk has room");
+        drop(writer);
+        let (_, found) = resumed(open(dir.path()).begin_stream(request("clip"), PROGRAM));
+        assert_eq!(found, None);
+    }
+
+    #[test]
+    fn a_dropped_stream_leaves_nothing_behind_and_gives_its_name_back() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let mut writer = open(dir.path());
+        let clean = rows(&writer);
+        let first = begin(&writer, "clip");
+        fill(&writer, first, Some(complete()));
+        let Ok(Begun::Fresh(second)) =
+            writer.begin_stream(StreamRequest { config_hash: [3; 32], ..request("clip") }, PROGRAM)
+        else {
+            panic!("other settings are new")
+        };
+        assert!(matches!(writer.drop_stream(second.id), Err(BeginError::Busy(_))));
+        fill(&writer, second.id, Some(complete()));
+        let found = |writer: &Writer| writer.store().find_stream("clip").expect("it can be read").map(|found| found.id);
+        assert_eq!(found(&writer), Some(second.id));
+        writer.drop_stream(second.id).expect("nobody writes it");
+        assert_eq!(found(&writer), Some(first));
+        writer.drop_stream(first).expect("nobody writes it");
+        assert_eq!((found(&writer), rows(&writer)), (None, clean));
+        assert!(matches!(writer.store().page(first, None, 1), Err(ReadError::UnknownStream(_))));
+        assert_eq!(std::fs::read_dir(dir.path().join("observations")).expect("it was made").count(), 0);
+        assert!(writer.drop_stream(first).is_err());
+        drop(writer);
+        writer = open(dir.path());
+        begin(&writer, "clip");
     }
 
     #[test]
@@ -313,11 +438,8 @@ mod tests {
         let first = begin(&writer, "clip");
         fill(&writer, first, None);
         let transaction = writer.begin_write().expect("nothing else writes");
-        forget(&transaction, first).expect("the disk has room");
-        transaction
-            .open_table(NAMES)
-            .and_then(|mut names| Ok(names.remove(("clip", 1)).map(drop)?))
-            .expect("it has a name");
+        let (descriptor, _) = crate::store::commit::load(&transaction, first).expect("it exists");
+        forget(&transaction, first, &descriptor).expect("the disk has room");
         transaction.commit().expect("the disk has room");
         assert!(rows(&writer) > clean);
         drop(writer);
@@ -331,15 +453,15 @@ mod tests {
         let first = begin(&writer, "clip");
         fill(&writer, first, Some(complete()));
         let elsewhere = StreamRequest { source_path: "other/clip".into(), content_hash: [9; 32], ..request("clip") };
-        let error = writer.begin_stream(elsewhere.clone()).expect_err("the name is taken").to_string();
+        let error = writer.begin_stream(elsewhere.clone(), PROGRAM).expect_err("the name is taken").to_string();
         assert!(error.contains("--name") && error.contains("videos/clip") && error.contains("other/clip"), "{error}");
 
         let changed_in_place = StreamRequest { source_path: request("clip").source_path, ..elsewhere };
         assert!(
-            matches!(writer.begin_stream(changed_in_place), Ok(Begun::Fresh(stream)) if stream.name.as_str() == "clip.g2")
+            matches!(writer.begin_stream(changed_in_place, PROGRAM), Ok(Begun::Fresh(stream)) if stream.name.as_str() == "clip.g2")
         );
         let lookalike = StreamRequest { name: StreamName::new("clip.g2").expect("a good name"), ..request("x") };
-        assert!(matches!(writer.begin_stream(lookalike), Err(BeginError::NameTaken { .. })));
+        assert!(matches!(writer.begin_stream(lookalike, PROGRAM), Err(BeginError::NameTaken { .. })));
     }
 
     #[test]
@@ -349,10 +471,10 @@ mod tests {
         begin(&writer, "clip.g2");
         begin(&writer, "clip");
         let changed = StreamRequest { config_hash: [3; 32], ..request("clip") };
-        assert!(matches!(writer.begin_stream(changed), Err(BeginError::NameTaken { .. })));
+        assert!(matches!(writer.begin_stream(changed, PROGRAM), Err(BeginError::NameTaken { .. })));
         let long = StreamRequest { name: StreamName::slug(&"x".repeat(128)), ..request("x") };
-        assert!(matches!(writer.begin_stream(long.clone()), Ok(Begun::Fresh(_))));
+        assert!(matches!(writer.begin_stream(long.clone(), PROGRAM), Ok(Begun::Fresh(_))));
         let changed = StreamRequest { config_hash: [3; 32], ..long };
-        assert!(matches!(writer.begin_stream(changed), Err(BeginError::NameTooLong { .. })));
+        assert!(matches!(writer.begin_stream(changed, PROGRAM), Err(BeginError::NameTooLong { .. })));
     }
 }

@@ -1,5 +1,7 @@
 //! One transaction for whatever is ready: log entries, indexes, heads, and references to files that are on disk by then.
 
+use super::attempts::forget_attempts;
+use super::checkpoint::{NewCheckpoint, store_checkpoint};
 use super::error::CommitError;
 use super::evidence::{EvidenceChange, store_evidence};
 use super::head::{BatchError, StreamHead};
@@ -13,6 +15,7 @@ use super::snapshot;
 use super::stream::{Outcome, StreamDescriptor, StreamId};
 use super::thumbnails::{THUMBNAIL_BYTES_MAX, Thumbnail};
 use redb::{ReadableTable, WriteTransaction};
+use vokg_engine::crash;
 use vokg_engine::id::StreamName;
 use vokg_engine::look::TrackLook;
 use vokg_engine::record::LogEntry;
@@ -32,6 +35,8 @@ pub struct StreamBatch {
     pub looks: Vec<TrackLook>,
     /// What became of evidence, in order.
     pub evidence: Vec<EvidenceChange>,
+    /// From where the stream can go on, once this batch is committed.
+    pub checkpoint: Option<NewCheckpoint>,
     /// How the stream ended, if this is its end. Its name then stands for this generation, unless it failed.
     pub outcome: Option<Outcome>,
 }
@@ -40,7 +45,8 @@ impl StreamBatch {
     /// A batch of log entries alone.
     pub fn of_entries(stream: StreamId, entries: Vec<LogEntry>) -> Self {
         let (observations, thumbnails, looks, evidence) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Self { stream, entries, observations, thumbnails, looks, evidence, outcome: None }
+        let (checkpoint, outcome) = (None, None);
+        Self { stream, entries, observations, thumbnails, looks, evidence, checkpoint, outcome }
     }
 
     /// About how many bytes it takes in memory.
@@ -49,7 +55,8 @@ impl StreamBatch {
         let thumbnails: usize = self.thumbnails.iter().map(|thumbnail| thumbnail.jpeg.len()).sum();
         let looks: usize = self.looks.iter().map(|look| look.look.bytes()).sum();
         let evidence = size_of_val(self.evidence.as_slice());
-        size_of_val(self.entries.as_slice()) + observations + thumbnails + looks + evidence
+        let checkpoint = self.checkpoint.as_ref().map_or(0, NewCheckpoint::bytes);
+        size_of_val(self.entries.as_slice()) + observations + thumbnails + looks + evidence + checkpoint
     }
 }
 
@@ -80,7 +87,9 @@ impl Writer {
                 self.store_batch(&transaction, &mut indexes, batch, &mut committed)?;
             }
         }
+        crash::point("commit.before");
         transaction.commit()?;
+        crash::point("commit.after");
         let mut active = self.active();
         for ended in batches.iter().filter(|batch| batch.outcome.is_some()) {
             active.remove(&ended.stream);
@@ -109,11 +118,13 @@ impl Writer {
         if snapshot::is_due(&head) {
             store_snapshot(transaction, indexes, batch, &mut head)?;
         }
+        store_checkpoint(transaction, batch, &head)?;
         if let Some(outcome) = &batch.outcome {
             if outcome.is_complete() && !head.closed {
                 return Err(refused(BatchError::StillOpen));
             }
             head.outcome = Some(outcome.clone());
+            forget_attempts(transaction, batch.stream)?;
             if outcome.is_complete() {
                 transaction.open_table(ALIASES)?.insert(descriptor.request.name.as_str(), batch.stream.0)?;
             }
@@ -144,6 +155,7 @@ impl Writer {
             table.insert((batch.stream.0, head.next_segment), to_row(&reference).as_slice())?;
             head.next_segment += 1;
         }
+        crash::point("observations.written");
         Ok(())
     }
 }

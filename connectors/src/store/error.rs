@@ -168,6 +168,19 @@ pub enum BeginError {
     /// The stream is being written right now.
     #[error("the stream {0} is being written already")]
     Busy(StreamName),
+    /// The input was being processed whenever the process died.
+    #[error(
+        "{name} was being processed at {times} deaths of vokg in a row and got no further than {reached_secs:.1} s, so it \
+         is set aside and the others go on; please report the input, and try it again with --retry"
+    )]
+    SetAside {
+        /// The stream.
+        name: StreamName,
+        /// Deaths.
+        times: u8,
+        /// Media time it reached.
+        reached_secs: f64,
+    },
     /// The name leaves no room for the suffix of the generation.
     #[error("the name {name} with its suffix {suffix} is longer than 128 characters, give a shorter one with --name")]
     NameTooLong {

@@ -10,7 +10,7 @@ use vokg_engine::id::{InteractionId, ObjectId, StreamName, TrackId};
 use vokg_engine::record::{LogEntry, Progress, Record};
 use vokg_engine::time::Micros;
 
-use super::{Begun, Ending, Outcome, StoreConfig, StreamId, StreamRequest, Writer};
+use super::{Begun, Ending, Outcome, ProgramId, StoreConfig, StreamId, StreamRequest, Writer};
 use std::path::Path;
 
 /// A progress record.
@@ -22,6 +22,9 @@ pub fn progress(lower: Micros, frontier: Option<Micros>, count: u32) -> Record {
 pub fn object(number: u32, t: Micros) -> Record {
     Record::Delta(Delta { t, diff: Diff::Assert, element: object_value(number, t), caused_by: None })
 }
+
+/// The program that writes.
+pub const PROGRAM: ProgramId = ProgramId([7; 32]);
 
 /// A request for a stream of this name.
 pub fn request(name: &str) -> StreamRequest {
@@ -43,7 +46,7 @@ pub fn open(dir: &Path) -> Writer {
 
 /// Begins a stream that is not there yet.
 pub fn begin(writer: &Writer, name: &str) -> StreamId {
-    match writer.begin_stream(request(name)) {
+    match writer.begin_stream(request(name), PROGRAM) {
         Ok(Begun::Fresh(stream)) => stream.id,
         other => panic!("the stream {name} should be new: {other:?}"),
     }

@@ -6,17 +6,18 @@
 //! pictures. docs/store-format.md draws the tables.
 //!
 //! What survives: whatever [`Writer::commit`] returned for, through `kill -9` and power loss. A stream interrupted
-//! half-way is begun anew ([`Writer::begin_stream`]); the log says the same again.
+//! half-way goes on from its latest checkpoint, or from its beginning ([`Writer::begin_stream`]); what its log already has
+//! is derived again and compared.
 //!
 //! ```
-//! use vokg_connectors::store::{Begun, Store, StoreConfig, StreamBatch, StreamRequest, Writer};
+//! use vokg_connectors::store::{Begun, ProgramId, Store, StoreConfig, StreamBatch, StreamRequest, Writer};
 //! use vokg_engine::id::StreamName;
 //! use vokg_engine::record::{LogEntry, Progress, Record};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let dir = tempfile::tempdir()?;
 //! let writer = Writer::open(dir.path(), StoreConfig::default())?;
-//! let begun = writer.begin_stream(StreamRequest {
+//! let request = StreamRequest {
 //!     name: StreamName::new("clip.mp4")?,
 //!     source_path: "clip.mp4".into(),
 //!     content_hash: [1; 32],
@@ -24,7 +25,8 @@
 //!     segmenter: "motion".into(),
 //!     sampling: "all".into(),
 //!     created_us: 0,
-//! })?;
+//! };
+//! let begun = writer.begin_stream(request, ProgramId([3; 32]))?;
 //! let Begun::Fresh(stream) = begun else { panic!("the directory is new") };
 //! let nothing_yet = Record::Progress(Progress { lower: 0, frontier: Some(1_000_000), settled_us: 0, count: 0 });
 //! let entries = vec![LogEntry { epoch: 1, seq: 0, record: nothing_yet }];
@@ -38,7 +40,9 @@
 //! ```
 
 mod amend;
+mod attempts;
 mod begin;
+mod checkpoint;
 mod commit;
 mod committer;
 mod error;
@@ -68,7 +72,9 @@ mod thumbnails;
 mod view;
 
 pub use amend::{Amendment, Hand, HandCorrection};
+pub use attempts::{CRASH_NOTE, CRASHES_MAX, DEATHS_MAX};
 pub use begin::Begun;
+pub use checkpoint::{CHECKPOINT_BYTES_MAX, NewCheckpoint, ProgramId};
 pub use commit::{Committed, StreamBatch};
 pub use committer::{CommitCounters, CommitHandle, Committer, CommitterConfig, Grouping};
 pub use error::{BeginError, CommitError, OpenError, ReadError};

@@ -147,6 +147,7 @@ impl Writer {
             Err(OpenError::Absent(_)) => writer.make_tables()?,
             checked => checked?,
         }
+        writer.settle_attempts()?;
         writer.finish_drops()?;
         writer.sweep_orphans()?;
         Ok(writer)

@@ -38,6 +38,17 @@ impl Position {
         Self { epoch: entry.epoch, seq: entry.seq }
     }
 
+    /// The place before it in its epoch; `None` before the first, where a log is read from its beginning.
+    ///
+    /// ```
+    /// # use vokg_connectors::store::Position;
+    /// assert_eq!(Position { epoch: 1, seq: 3 }.before(), Some(Position { epoch: 1, seq: 2 }));
+    /// assert_eq!(Position { epoch: 1, seq: 0 }.before(), None);
+    /// ```
+    pub fn before(self) -> Option<Self> {
+        self.seq.checked_sub(1).map(|seq| Self { seq, ..self })
+    }
+
     /// Whether both parts fit into a key.
     pub(super) fn is_storable(self) -> bool {
         self.epoch <= EPOCH_MAX && self.seq <= SEQ_MAX

@@ -50,6 +50,12 @@ pub(super) const EVIDENCE: TableDefinition<'_, (u32, u32), &[u8]> = TableDefinit
 /// (stream, number) → [`super::HandCorrection`]. Absent in stores made before there were corrections by hand.
 pub(super) const CORRECTIONS: TableDefinition<'_, (u32, u32), &[u8]> = TableDefinition::new("corrections");
 
+/// Stream → the latest checkpoint of one that is not complete. Absent in stores made before there were checkpoints.
+pub(super) const CHECKPOINTS: TableDefinition<'_, u32, &[u8]> = TableDefinition::new("checkpoints");
+
+/// Stream → what is known of the attempts at one that has not ended. Absent in older stores.
+pub(super) const ATTEMPTS: TableDefinition<'_, u32, &[u8]> = TableDefinition::new("attempts");
+
 /// What a log entry makes of its element.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum VersionState {

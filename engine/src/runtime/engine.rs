@@ -4,6 +4,7 @@
 //! other by that number. So every worker must build the same dataflows in the same order: commands go through one
 //! owner, which numbers them, and each worker refuses a number out of turn.
 
+use crate::crash;
 use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, Once};
@@ -255,6 +256,7 @@ fn abort_on_worker_panic() {
             let thread = std::thread::current();
             if thread.name().is_some_and(|name| name.starts_with("timely:work-")) {
                 eprintln!("vokg: a worker panicked, so the process ends; what was committed is safe, run again");
+                crash::last_word("a worker panicked");
                 std::process::abort();
             }
         }));

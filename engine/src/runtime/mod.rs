@@ -10,6 +10,7 @@
 //! [`credit`] bring records in, at most K frames at once; [`offload`] keeps slow work off the workers; [`control`] is
 //! how a stream is stopped, fails and is watched from outside.
 
+pub mod checkpoint;
 pub mod control;
 pub mod credit;
 pub mod engine;

@@ -4,6 +4,7 @@ use super::bits::BitPlane;
 use super::light::Light;
 use super::plane::{Lattice, Plane};
 use super::smooth::smoothed_fractions;
+use serde::{Deserialize, Serialize};
 use vokg_engine::geometry::Affine;
 
 /// By how many cells pictures of a camera at rest may be off.
@@ -26,7 +27,7 @@ const LEAST_SMOOTHED: (f32, f32) = (1.0, 0.7);
 const FIRST_DEVIATION: (f32, f32) = (6.0, 4.0);
 
 /// Mean and variance of one channel.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Layer {
     /// Means, in grey levels of the light the background was last seen in.
     pub mean: Vec<f32>,
@@ -90,7 +91,7 @@ pub(super) struct LearningRates {
 }
 
 /// The background of a scene.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Background {
     /// Its cells.
     pub lattice: Lattice,

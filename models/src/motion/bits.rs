@@ -1,9 +1,10 @@
 //! A set of plane cells, one bit each: 64 cells are handled in one step, so that morphology costs microseconds.
 
+use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
 /// Cells of a plane that are in or out. Bits beyond the width are always 0.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct BitPlane {
     /// Cells per row.
     pub width: usize,

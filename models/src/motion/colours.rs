@@ -2,6 +2,7 @@
 
 use super::components::Run;
 use super::plane::Plane;
+use serde::{Deserialize, Serialize};
 
 /// Cells of the histogram.
 pub(super) const COLOUR_CELLS: usize = 64;
@@ -17,8 +18,23 @@ pub(super) fn colour_cell(y: u8, u: u8, v: u8) -> usize {
 }
 
 /// Counts of the colours of some cells.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(into = "Vec<u32>", try_from = "Vec<u32>")]
 pub(super) struct Colours(pub [u32; COLOUR_CELLS]);
+
+impl From<Colours> for Vec<u32> {
+    fn from(colours: Colours) -> Self {
+        colours.0.to_vec()
+    }
+}
+
+impl TryFrom<Vec<u32>> for Colours {
+    type Error = &'static str;
+
+    fn try_from(counts: Vec<u32>) -> Result<Self, Self::Error> {
+        counts.try_into().map(Self).map_err(|_| "colours have a count for each cell of the histogram")
+    }
+}
 
 impl Colours {
     /// The colours of a plane's cells in `runs`.

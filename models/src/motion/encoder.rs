@@ -3,7 +3,7 @@
 use super::camera::{CameraMeter, Texture};
 use super::config::MotionConfig;
 use super::plane::Plane;
-use crate::{Encoded, Encoder, SegmentError};
+use crate::{Encoded, Encoder, RecallError, SegmentError};
 use vokg_engine::frame::Frame;
 use vokg_engine::segment::CameraMotion;
 use vokg_engine::time::Micros;
@@ -39,5 +39,14 @@ impl Encoder for MotionEncoder {
         let texture = Texture::of(&plane.y, plane.lattice.width);
         let camera = self.camera.measure(frame.t, plane.lattice, &texture);
         Ok(Box::new(Reduced { t: frame.t, plane, texture, camera }))
+    }
+
+    fn remember(&self) -> Option<Vec<u8>> {
+        postcard::to_stdvec(&self.camera).ok()
+    }
+
+    fn recall(&mut self, memory: &[u8]) -> Result<(), RecallError> {
+        self.camera = postcard::from_bytes(memory).map_err(RecallError::new)?;
+        Ok(())
     }
 }

@@ -9,6 +9,7 @@ use super::expected::rect_of;
 use super::light::Light;
 use super::morphology::eroded;
 use super::plane::Plane;
+use serde::{Deserialize, Serialize};
 use vokg_engine::geometry::Rect;
 use vokg_engine::time::Micros;
 
@@ -22,12 +23,12 @@ const LEAST_EDGE: f32 = 8.0;
 const SAME_PLACE_IOU: f32 = 0.5;
 
 /// Places that look like ghosts, and since when.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Ghosts {
     suspects: Vec<Suspect>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Suspect {
     rect: Rect,
     since: Micros,

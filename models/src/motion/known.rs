@@ -7,6 +7,7 @@ use super::components::Piece;
 use super::expected::Expected;
 use super::plane::Plane;
 use super::sprite::Sprite;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use vokg_engine::geometry::{Affine, Rect};
 use vokg_engine::id::TrackId;
@@ -26,11 +27,12 @@ const AREA_RATE: f32 = 0.2;
 const RENEWED_PART: u32 = 8;
 
 /// Live tracks by id.
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 pub(super) struct KnownTracks {
     tracks: BTreeMap<TrackId, Known>,
 }
 
+#[derive(Serialize, Deserialize)]
 struct Known {
     colours: Option<Colours>,
     sprite: Option<Sprite>,
@@ -42,6 +44,7 @@ struct Known {
 }
 
 /// What a track carries.
+#[derive(Serialize, Deserialize)]
 struct Cargo {
     /// Its box about the track's anchor.
     rect: Rect,

@@ -7,9 +7,10 @@
 use super::background::Background;
 use super::bits::BitPlane;
 use super::plane::Plane;
+use serde::{Deserialize, Serialize};
 
 /// Light relative to the background's: `seen = gain · background + offset`.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Light {
     /// Contrast.
     pub gain: f32,

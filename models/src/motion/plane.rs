@@ -4,6 +4,7 @@
 use super::reduce::{Source, reduced, reduced_pairs};
 use super::smooth::smoothed;
 use crate::SegmentError;
+use serde::{Deserialize, Serialize};
 use vokg_engine::frame::{CpuFrame, Frame, FrameData, PixelFormat};
 use vokg_engine::geometry::{Affine, Rect, Size};
 
@@ -13,7 +14,7 @@ pub(super) const MIN_FRAME_PX: u32 = 32;
 const CELLS_PER_WIDTH_SQUARED: f64 = 0.75;
 
 /// Luma cells laid over a frame. Both extents are even: a chroma cell covers 2 × 2 luma cells.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Lattice {
     /// Luma cells per row.
     pub width: usize,

@@ -7,6 +7,7 @@ use super::components::Piece;
 use super::expected::rect_of;
 use super::plane::{Lattice, Plane, stretched};
 use super::registration::registered;
+use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use vokg_engine::geometry::{Affine, Rect, Size};
 use vokg_engine::mask::{CellBounds, Mask};
@@ -26,7 +27,7 @@ const ERROR_UNFOUND: f32 = 1.0;
 const WELL_LAID: f32 = 0.25;
 
 /// The map from the background's cells to those of the present picture.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Pose {
     /// The map.
     pub picture_from_background: Affine,
@@ -160,6 +161,7 @@ fn bounds(rect: &Rect, lattice: Size) -> CellBounds {
 }
 
 /// The background's texture, by which a picture is laid on it.
+#[derive(Serialize, Deserialize)]
 pub(super) struct Landmarks {
     texture: Texture,
     blocks: Vec<Block>,

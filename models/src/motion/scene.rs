@@ -20,6 +20,7 @@ use super::pose::{Landmarks, Pose};
 use super::shadow::shadows;
 use super::split::{Claim, Part, covered, split};
 use super::sprite::Anchor;
+use serde::{Deserialize, Serialize};
 use vokg_engine::geometry::{Affine, Rect};
 use vokg_engine::segment::CameraMotion;
 use vokg_engine::time::{Micros, micros_from_secs, secs_from_micros};
@@ -35,6 +36,7 @@ const DOUBT_SHARE: f32 = 1.0;
 const FEWEST_PROOF: usize = 4;
 
 /// The background of a scene at one size of the frame, and what must be remembered to compare pictures with it.
+#[derive(Serialize, Deserialize)]
 pub(super) struct SceneState {
     /// The background.
     pub background: Background,

@@ -11,7 +11,7 @@ use super::look::{Exposure, look_of};
 use super::plane::Lattice;
 use super::pose::Pose;
 use super::scene::{SceneState, View};
-use crate::{Encoded, SegmentError, Segmented, Segmenter};
+use crate::{Encoded, RecallError, SegmentError, Segmented, Segmenter};
 use vokg_engine::segment::{Hints, Segment, SegmentOrigin};
 use vokg_engine::time::micros_from_secs;
 
@@ -89,6 +89,15 @@ impl Segmenter for MotionSegmenter {
             }
         }
         Ok(Segmented { camera: reduced.camera, segments })
+    }
+
+    fn remember(&self) -> Option<Vec<u8>> {
+        postcard::to_stdvec(&(&self.scene, &self.known)).ok()
+    }
+
+    fn recall(&mut self, memory: &[u8]) -> Result<(), RecallError> {
+        (self.scene, self.known) = postcard::from_bytes(memory).map_err(RecallError::new)?;
+        Ok(())
     }
 }
 

@@ -6,6 +6,7 @@
 
 use super::components::Piece;
 use super::plane::{Lattice, Plane};
+use serde::{Deserialize, Serialize};
 use vokg_engine::geometry::Rect;
 use vokg_engine::time::{Micros, secs_from_micros};
 
@@ -62,7 +63,7 @@ fn row_extents(piece: &Piece) -> Vec<Option<(usize, usize)>> {
 }
 
 /// One cell of a sprite.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Cell {
     /// Share of pictures in which the thing covered it.
     pub share: f32,
@@ -71,7 +72,7 @@ pub(super) struct Cell {
 }
 
 /// The sprite of one track.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Sprite {
     /// Columns to either side of the anchor.
     half: usize,

@@ -1,5 +1,6 @@
 //! Keeps the best picture of each track: where it is large, whole and alone.
 
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::Pipeline;
@@ -9,6 +10,7 @@ use vokg_engine::geometry::{Rect, Size};
 use vokg_engine::id::TrackId;
 use vokg_engine::observation::{Observation, TrackedFrame};
 use vokg_engine::rgb::RgbImage;
+use vokg_engine::runtime::checkpoint::Checkpoints;
 use vokg_engine::time::Micros;
 
 /// Pixels of the longer side of a crop.
@@ -19,7 +21,7 @@ const BETTER: f32 = 1.3;
 const MARGIN: f32 = 0.08;
 
 /// The best picture of a track.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Crop {
     /// Of whom.
     pub track: TrackId,
@@ -30,7 +32,7 @@ pub struct Crop {
 }
 
 /// The best picture so far of each live track.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Crops {
     best: BTreeMap<TrackId, (f32, Crop)>,
 }
@@ -71,9 +73,11 @@ fn worth(observation: &Observation, frame: Size) -> f32 {
 pub fn crop<'s>(
     pictures: StreamVec<'s, Micros, Frame>,
     tracked: StreamVec<'s, Micros, TrackedFrame>,
+    checkpoints: &Checkpoints,
 ) -> StreamVec<'s, Micros, Crop> {
+    let keeper = checkpoints.keeper("crop");
     pictures.binary_frontier(tracked, Pipeline, Pipeline, "crop", |_, _| {
-        let mut crops = Crops::default();
+        let mut crops: Crops = keeper.restore().unwrap_or_default();
         let mut frames = VecDeque::new();
         let mut waiting = VecDeque::new();
         move |(pictures, pictures_frontier), (tracked, _), output| {
@@ -93,6 +97,7 @@ pub fn crop<'s>(
                 }
                 let picture = frames.front().filter(|frame| frame.t == tracked.t);
                 output.session(&capability).give_iterator(crops.on_frame(&tracked, picture).into_iter());
+                keeper.keep(tracked.t, &crops);
             }
         }
     })

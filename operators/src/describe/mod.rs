@@ -1,11 +1,13 @@
 //! Says what the source itself knows: the stream, its end, and what was not seen.
 
+use serde::{Deserialize, Serialize};
 use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::Pipeline;
 use timely::dataflow::operators::generic::Operator;
 use vokg_engine::delta::{Delta, Diff, Element, StreamVertex, Vertex, VertexKey};
 use vokg_engine::frame::Arrival;
 use vokg_engine::geometry::Size;
+use vokg_engine::runtime::checkpoint::Checkpoints;
 use vokg_engine::runtime::feed::Timed;
 use vokg_engine::time::{Micros, TimeSource};
 
@@ -25,6 +27,12 @@ pub struct DescribeConfig {
 /// The vertices a source gives rise to.
 struct Describer {
     config: DescribeConfig,
+    told: Told,
+}
+
+/// What the source has told so far.
+#[derive(Clone, Copy, Default, Serialize, Deserialize)]
+struct Told {
     size: Option<Size>,
     last_us: Micros,
     gaps: u32,
@@ -32,7 +40,7 @@ struct Describer {
 
 impl Describer {
     fn new(config: DescribeConfig) -> Self {
-        Self { config, size: None, last_us: 0, gaps: 0 }
+        Self { config, told: Told::default() }
     }
 
     fn on_arrival(&mut self, t: Micros, arrival: &Arrival) -> Vec<Delta> {
@@ -41,21 +49,21 @@ impl Describer {
             deltas.push(Delta { t, diff: Diff::Assert, element: Element::Vertex(key, vertex), caused_by: None });
         };
         for gap in &arrival.gaps {
-            self.gaps += 1;
-            assert(VertexKey::Gap(self.gaps), Vertex::Gap(gap.clone()));
+            self.told.gaps += 1;
+            assert(VertexKey::Gap(self.told.gaps), Vertex::Gap(gap.clone()));
         }
         match &arrival.frame {
             Some(frame) => {
-                self.last_us = t;
-                if self.size.is_none() {
+                self.told.last_us = t;
+                if self.told.size.is_none() {
                     assert(VertexKey::Stream, self.stream(frame.size, None));
                     self.config.zones.iter().cloned().for_each(|(key, zone)| assert(key, zone));
-                    self.size = Some(frame.size);
+                    self.told.size = Some(frame.size);
                 }
             }
             None => {
-                if let Some(size) = self.size {
-                    assert(VertexKey::Stream, self.stream(size, Some(self.last_us)));
+                if let Some(size) = self.told.size {
+                    assert(VertexKey::Stream, self.stream(size, Some(self.told.last_us)));
                 }
             }
         }
@@ -73,14 +81,18 @@ impl Describer {
 pub fn describe<'s>(
     arrivals: StreamVec<'s, Micros, Timed<Arrival>>,
     config: DescribeConfig,
+    checkpoints: &Checkpoints,
 ) -> StreamVec<'s, Micros, Delta> {
+    let keeper = checkpoints.keeper("describe");
     arrivals.unary(Pipeline, "describe", |_, _| {
         let mut describer = Describer::new(config);
+        describer.told = keeper.restore().unwrap_or_default();
         move |input, output| {
             input.for_each(|capability, arrivals| {
                 let mut session = output.session(&capability);
                 for Timed { t, record } in arrivals.drain(..) {
                     session.give_iterator(describer.on_arrival(t, &record).into_iter());
+                    keeper.keep(t, &describer.told);
                 }
             });
         }
@@ -106,9 +118,9 @@ mod tests {
         let gap = GapVertex { from_us: 0, to_us: 90, reason: "missing frames".to_owned() };
         let mut keys = Vec::new();
         for (t, arrival) in [
-            (0, Arrival { gaps: vec![], frame: frame(0) }),
-            (90, Arrival { gaps: vec![gap], frame: frame(90) }),
-            (91, Arrival { gaps: vec![], frame: None }),
+            (0, Arrival { gaps: vec![], frame: frame(0), position: None }),
+            (90, Arrival { gaps: vec![gap], frame: frame(90), position: None }),
+            (91, Arrival { gaps: vec![], frame: None, position: None }),
         ] {
             keys.extend(describer.on_arrival(t, &arrival).into_iter().map(|delta| (delta.t, delta.element)));
         }

@@ -2,13 +2,14 @@
 
 use crate::resolve::horizon::{CORRECTION_HORIZON_US, settled_us};
 use crate::tick::Tick;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use vokg_engine::delta::{Delta, Diff, ElementKey};
 use vokg_engine::record::{LogEntry, Progress, Record};
 use vokg_engine::time::{Micros, SECOND_US};
 
 /// Where a log begins.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EmitConfig {
     /// The epoch of all entries.
     pub epoch: u32,
@@ -35,7 +36,7 @@ impl Default for EmitConfig {
 ///
 /// A time with deltas is closed by a progress record with `frontier = t + 1`. Between such times there is at most one
 /// for each full second, the greatest that had passed when the next frame came. The last has no frontier.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Emitter {
     config: EmitConfig,
     /// Deltas since the last progress record.

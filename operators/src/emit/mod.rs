@@ -12,6 +12,7 @@ use timely::dataflow::StreamVec;
 use timely::dataflow::operators::vec::Map;
 use vokg_engine::delta::Delta;
 use vokg_engine::record::LogEntry;
+use vokg_engine::runtime::checkpoint::Checkpoints;
 use vokg_engine::time::Micros;
 
 /// A time that is complete, with all that the log has to say about it.
@@ -28,6 +29,7 @@ pub struct Closed {
 /// Deltas belong to the tick at or next after their own `t`.
 ///
 /// ```
+/// use vokg_engine::runtime::checkpoint::Checkpoints;
 /// use timely::dataflow::InputHandle;
 /// use timely::dataflow::operators::{Input, Inspect};
 /// use vokg_engine::record::Record;
@@ -38,7 +40,7 @@ pub struct Closed {
 ///     let (mut deltas, mut ticks) = (InputHandle::new(), InputHandle::new());
 ///     worker.dataflow(|scope| {
 ///         let (deltas, ticks) = (scope.input_from(&mut deltas), scope.input_from(&mut ticks));
-///         emit(deltas, ticks, EmitConfig::default()).inspect(|closed| {
+///         emit(deltas, ticks, EmitConfig::default(), &Checkpoints::default()).inspect(|closed| {
 ///             for entry in &closed.entries {
 ///                 assert!(matches!(entry.record, Record::Progress(_)));
 ///                 println!("{} {:?}", entry.seq, entry.record);
@@ -59,11 +61,14 @@ pub fn emit<'s>(
     deltas: StreamVec<'s, Micros, Delta>,
     ticks: StreamVec<'s, Micros, Tick>,
     config: EmitConfig,
+    checkpoints: &Checkpoints,
 ) -> StreamVec<'s, Micros, Closed> {
-    let mut emitter = Emitter::new(config);
+    let keeper = checkpoints.keeper("emit");
+    let mut emitter = keeper.restore().unwrap_or_else(|| Emitter::new(config));
     let deltas = deltas.map(|delta| (delta.t, delta));
     at_ticks("emit", ticks, deltas, move |t, tick: Tick, deltas| {
         let entries = emitter.tick(&tick, deltas);
+        keeper.keep(t, &emitter);
         if entries.is_empty() { vec![] } else { vec![Closed { t, entries }] }
     })
 }

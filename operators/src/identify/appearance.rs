@@ -1,5 +1,6 @@
 //! What a track looked like and how large it was on the whole, from where it was seen whole and alone.
 
+use serde::{Deserialize, Serialize};
 use vokg_engine::look::{Look, MeanLook};
 use vokg_engine::observation::Observation;
 use vokg_engine::time::Micros;
@@ -8,7 +9,7 @@ use vokg_engine::time::Micros;
 const PAUSE_US: Micros = 250_000;
 
 /// The appearance of a track so far.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Appearance {
     /// Where nothing cut its box.
     whole: Summary,
@@ -17,7 +18,7 @@ pub(crate) struct Appearance {
 }
 
 /// Looks and sizes of some sightings.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Summary {
     looks: MeanLook,
     sizes: f64,

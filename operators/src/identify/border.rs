@@ -1,12 +1,13 @@
 //! Through which sides of the frame a thing comes and goes.
 
+use serde::{Deserialize, Serialize};
 use vokg_engine::geometry::{Rect, Size};
 
 /// Within this share of the frame's extent from its border a box is cut by it.
 const BORDER_SHARE: f32 = 0.01;
 
 /// Sides of the frame.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Sides {
     pub(super) left: bool,
     pub(super) top: bool,

@@ -8,6 +8,7 @@ use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::Pipeline;
 use timely::dataflow::operators::generic::Operator;
 use vokg_engine::observation::{IdentityChange, TrackedFrame};
+use vokg_engine::runtime::checkpoint::Checkpoints;
 use vokg_engine::time::Micros;
 
 /// Tells which object each track is, and when that changes.
@@ -19,6 +20,7 @@ use vokg_engine::time::Micros;
 /// When the dataflow runs, where a frame is earlier than the time it travels at.
 ///
 /// ```
+/// use vokg_engine::runtime::checkpoint::Checkpoints;
 /// use timely::dataflow::operators::{Inspect, ToStream};
 /// use vokg_engine::geometry::Rect;
 /// use vokg_engine::id::{ObjectId, TrackId};
@@ -32,7 +34,7 @@ use vokg_engine::time::Micros;
 ///             mask: None, visible: None, merged: false, look: None,
 ///         };
 ///         let tracked = [TrackedFrame { seen: vec![seen], ..Default::default() }].to_stream(scope);
-///         identify(tracked.container::<Vec<_>>(), IdentifyConfig::default())
+///         identify(tracked.container::<Vec<_>>(), IdentifyConfig::default(), &Checkpoints::default())
 ///             .inspect(|change| assert_eq!((change.from, change.to), (None, ObjectId(1))));
 ///     });
 /// });
@@ -40,9 +42,14 @@ use vokg_engine::time::Micros;
 pub fn identify<'s>(
     tracked: StreamVec<'s, Micros, TrackedFrame>,
     config: IdentifyConfig,
+    checkpoints: &Checkpoints,
 ) -> StreamVec<'s, Micros, IdentityChange> {
+    let keeper = checkpoints.keeper("identify");
     tracked.unary_frontier::<CapacityContainerBuilder<Vec<IdentityChange>>, _, _, _>(Pipeline, "identify", |_, _| {
         let mut identifier = Identifier::new(config);
+        if let Some(remembered) = keeper.restore() {
+            identifier = identifier.resume(remembered);
+        }
         let mut frames = InTimeOrder::new();
         move |(input, frontier), output| {
             input.for_each(|capability, batch| {
@@ -52,6 +59,7 @@ pub fn identify<'s>(
             });
             while let Some((at, frame)) = frames.next(frontier.frontier()) {
                 output.session(&at).give_iterator(identifier.on_frame(&frame).into_iter());
+                keeper.keep(frame.t, &identifier);
             }
         }
     })

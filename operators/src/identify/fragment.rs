@@ -2,6 +2,8 @@
 
 use super::appearance::Appearance;
 use super::border::Sides;
+use super::reason::Reason;
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use vokg_engine::geometry::Size;
 use vokg_engine::id::{ObjectId, TrackId};
@@ -14,7 +16,7 @@ const STRETCH_US: Micros = SECOND_US;
 const CROSSING_US: Micros = 300_000;
 
 /// A track, by its two ends.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Fragment {
     pub(super) track: TrackId,
     /// The object it belongs to at present.
@@ -39,14 +41,15 @@ pub(super) struct Fragment {
 }
 
 /// Why a track is taken for the same thing as an older one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Link {
     pub(super) track: TrackId,
-    pub(super) reason: &'static str,
+    #[serde(deserialize_with = "super::reason::deserialize")]
+    pub(super) reason: Reason,
 }
 
 /// Where something was and how large.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 struct Pose {
     t: Micros,
     x: f32,

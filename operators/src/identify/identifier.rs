@@ -4,19 +4,12 @@ use super::agreement::agreement_milli;
 use super::config::IdentifyConfig;
 use super::fragment::Fragment;
 use super::links::{Changes, Links};
+use super::reason::{BEGAN, FRAGMENT, PARTED, RETURN};
 use super::returns::{is_known, return_milli};
+use serde::{Deserialize, Serialize};
 use vokg_engine::id::TrackId;
 use vokg_engine::observation::{IdentityChange, TrackedFrame};
 use vokg_engine::time::{Micros, micros_from_secs};
-
-/// The reason of a track that is the first of its object.
-pub const BEGAN: &str = "began";
-/// The reason of a track that goes on where another ended.
-pub const FRAGMENT: &str = "fragment";
-/// The reason of a track that is a thing come back.
-pub const RETURN: &str = "return";
-/// The reason of a track that was taken for another thing and is not.
-pub const PARTED: &str = "parted";
 
 /// Time between two judgements of returns: what is known of a track grows slowly.
 const JUDGE_EVERY_US: Micros = 250_000;
@@ -41,8 +34,9 @@ const JUDGE_EVERY_US: Micros = 250_000;
 ///
 /// Memory is bounded: a track that ended is forgotten when nothing can be linked to it any more, and of more than
 /// [`IdentifyConfig::remembered_tracks`] the longest gone.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Identifier {
+    #[serde(skip)]
     config: IdentifyConfig,
     links: Links,
     judged_us: Option<Micros>,
@@ -65,6 +59,11 @@ impl Identifier {
     /// An identifier that knows no track.
     pub fn new(config: IdentifyConfig) -> Self {
         Self { config, links: Links::default(), judged_us: None, forgotten_early: 0 }
+    }
+
+    /// Goes on where another identifier with the same configuration was.
+    pub fn resume(self, other: Self) -> Self {
+        Self { config: self.config, ..other }
     }
 
     /// Takes what is known after the next frame; answers which tracks changed their object, ordered by track.

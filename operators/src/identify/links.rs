@@ -4,6 +4,7 @@
 //! that were seen at the same time are never in one chain, whatever links are made and undone.
 
 use super::fragment::{Fragment, Link};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use vokg_engine::id::{ObjectId, TrackId};
 use vokg_engine::observation::IdentityChange;
@@ -32,7 +33,7 @@ impl Changes {
 }
 
 /// Known tracks by number.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Links {
     pub(super) tracks: BTreeMap<TrackId, Fragment>,
 }

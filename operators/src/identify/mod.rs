@@ -8,8 +8,10 @@ mod dataflow;
 mod fragment;
 mod identifier;
 mod links;
+mod reason;
 mod returns;
 
 pub use config::{IdentifyConfig, ReturnConfig};
 pub use dataflow::identify;
-pub use identifier::{BEGAN, FRAGMENT, Identifier, PARTED, RETURN};
+pub use identifier::Identifier;
+pub use reason::{BEGAN, FRAGMENT, PARTED, RETURN};

@@ -12,13 +12,14 @@
 use super::products::{Lagged, Products};
 use super::regression::CrossProducts;
 use super::tail::upper_tail;
+use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
 /// The order of the regression: one second at ten steps a second. Even, as the tail of F is summed for even numbers.
 pub(super) const LAGS: usize = 10;
 
 /// Whom a test is about, by place in the window's list.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Question {
     pub(super) leader: usize,
     pub(super) follower: usize,
@@ -29,7 +30,7 @@ pub(super) struct Question {
 }
 
 /// What the leader's past gives.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Answer {
     /// The share of the squared error that it removes.
     pub(super) gain: f64,

@@ -7,6 +7,7 @@ use super::products::Products;
 use super::series::{Series, shared_rows};
 use super::way::{Resampling, STEP_US, STEPS_PER_SEC, Way};
 use crate::ground::Ground;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use vokg_engine::geometry::{Rect, Size};
@@ -56,8 +57,9 @@ pub struct Influence {
 /// frames states what was found. Sightings that cover more than their track, or are cut by the border, count as
 /// none. Places are those on the ground: the motion of the camera is no movement of things. Kept are the
 /// places of one window and one hop per track, ten a second.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Influences {
+    #[serde(skip)]
     config: InfluenceConfig,
     ground: Ground,
     ways: BTreeMap<TrackId, Way>,
@@ -70,6 +72,11 @@ impl Influences {
     /// Begins with no tracks.
     pub fn new(config: InfluenceConfig) -> Self {
         Self { config, ground: Ground::default(), ways: BTreeMap::new(), closes_us: None, open: None }
+    }
+
+    /// Goes on where others with the same configuration were.
+    pub fn resume(self, other: Self) -> Self {
+        Self { config: self.config, ..other }
     }
 
     /// Takes the next frame, in order of time; tells what was found in the windows that it decides, by window, leader
@@ -149,7 +156,7 @@ fn is_cut(rect: &Rect, frame: Size) -> bool {
 }
 
 /// The tests of a window that has closed, answered one after the other.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Window {
     closed_us: Micros,
     steps: Range<u64>,

@@ -6,6 +6,7 @@
 
 use super::granger::LAGS;
 use super::series::Series;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::ops::Range;
 
 /// A track of the window, by place in its list, and how many steps back.
@@ -15,7 +16,7 @@ pub(super) struct Lagged {
     pub(super) lag: usize,
 }
 
-/// Running sums over one window.
+/// Running sums over one window. Kept as the tracks they are of: sums are made again where they are asked for.
 #[derive(Clone, Debug)]
 pub(super) struct Products {
     series: Vec<Series>,
@@ -24,6 +25,18 @@ pub(super) struct Products {
     /// Of each track and axis, the sums of its velocity before each step.
     of_tracks: Vec<[Vec<f64>; 2]>,
     steps: usize,
+}
+
+impl Serialize for Products {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.series.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Products {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Deserialize::deserialize(deserializer).map(Self::new)
+    }
 }
 
 impl Products {

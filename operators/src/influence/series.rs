@@ -2,11 +2,12 @@
 
 use super::granger::LAGS;
 use super::way::{Place, STEPS_PER_SEC, Way};
+use serde::{Deserialize, Serialize};
 use std::ops::Range;
 use vokg_engine::id::TrackId;
 
 /// One track in one window. Indices are steps from the window's begin.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Series {
     pub(super) track: TrackId,
     places: Vec<Option<Place>>,

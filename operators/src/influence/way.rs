@@ -1,6 +1,7 @@
 //! The way of one track on a fixed grid of media time: ten places a second, whatever the frame rate.
 
 use crate::ground::GroundBox;
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use vokg_engine::time::{Micros, secs_from_micros};
 
@@ -14,7 +15,7 @@ pub(super) const STEPS_PER_SEC: usize = 10;
 const SIZE_SETTLE_SECS: f64 = 2.0;
 
 /// Where a track is at a step of the grid, in pixels.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Place {
     pub(super) x: f64,
     pub(super) y: f64,
@@ -32,7 +33,7 @@ pub(super) struct Resampling {
 }
 
 /// Places of a track at consecutive steps; `None` where it was not seen around them.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Way {
     first: u64,
     places: VecDeque<Option<Place>>,

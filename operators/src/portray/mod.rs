@@ -3,6 +3,7 @@
 use crate::identify::appearance::Appearance;
 use crate::identify::border::Sides;
 use crate::in_time_order::InTimeOrder;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::StreamVec;
@@ -11,10 +12,11 @@ use timely::dataflow::operators::generic::Operator;
 use vokg_engine::id::TrackId;
 use vokg_engine::look::TrackLook;
 use vokg_engine::observation::TrackedFrame;
+use vokg_engine::runtime::checkpoint::Checkpoints;
 use vokg_engine::time::Micros;
 
 /// The looks of the live tracks so far.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Portraits {
     live: BTreeMap<TrackId, Appearance>,
 }
@@ -36,9 +38,13 @@ impl Portraits {
 }
 
 /// Emits the look of each track at the time of the frame that ends it.
-pub fn portray<'s>(tracked: StreamVec<'s, Micros, TrackedFrame>) -> StreamVec<'s, Micros, TrackLook> {
+pub fn portray<'s>(
+    tracked: StreamVec<'s, Micros, TrackedFrame>,
+    checkpoints: &Checkpoints,
+) -> StreamVec<'s, Micros, TrackLook> {
+    let keeper = checkpoints.keeper("portray");
     tracked.unary_frontier::<CapacityContainerBuilder<Vec<TrackLook>>, _, _, _>(Pipeline, "portray", |_, _| {
-        let mut portraits = Portraits::default();
+        let mut portraits: Portraits = keeper.restore().unwrap_or_default();
         let mut frames = InTimeOrder::new();
         move |(input, frontier), output| {
             input.for_each(|capability, batch| {
@@ -48,6 +54,7 @@ pub fn portray<'s>(tracked: StreamVec<'s, Micros, TrackedFrame>) -> StreamVec<'s
             });
             while let Some((at, frame)) = frames.next(frontier.frontier()) {
                 output.session(&at).give_iterator(portraits.on_frame(&frame).into_iter());
+                keeper.keep(frame.t, &portraits);
             }
         }
     })

@@ -3,17 +3,18 @@
 //! The centre of a box that the border of the frame cuts moves at half the speed of the thing, and its area shrinks
 //! with it. So motion is read from an edge that was free throughout, and the size from boxes that are whole.
 
+use serde::{Deserialize, Serialize};
 use vokg_engine::geometry::{Rect, Size};
 
 /// The four edges of a box and whether each is the thing's own.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Edges {
     pub(super) x: Extent,
     pub(super) y: Extent,
 }
 
 /// Both edges of a box along one axis, in pixels.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Extent {
     pub(super) low: f64,
     pub(super) high: f64,

@@ -6,12 +6,13 @@
 //! under the same number.
 
 use super::SpanChange;
+use serde::{Deserialize, Serialize};
 use vokg_engine::evidence::{Detail, EvidenceSpan, RelationKind};
 use vokg_engine::id::TrackId;
 use vokg_engine::time::Micros;
 
 /// One relation, in one direction, between two tracks.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Evidence {
     kind: RelationKind,
     a: TrackId,
@@ -32,14 +33,14 @@ pub(super) struct Evidence {
 }
 
 /// What of a span changes while it is stated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Said {
     to_us: Option<Micros>,
     confidence_milli: u16,
     lag_ms: Option<u32>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum Phase {
     On,
     Paused,

@@ -17,6 +17,7 @@ use super::evidence::Evidence;
 use super::hidden_config::HiddenByConfig;
 use super::pose::Pose;
 use super::relation::confidence;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use vokg_engine::evidence::{EvidenceSpan, IntervalRule, RelationKind};
 use vokg_engine::geometry::Rect;
@@ -46,8 +47,9 @@ pub(super) fn rules(config: &RelateConfig) -> [(RelationKind, IntervalRule); 2] 
 }
 
 /// What is out of sight behind something else.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Hidden {
+    #[serde(skip)]
     bounds: HiddenByConfig,
     carry_secs: f64,
     most_us: Micros,
@@ -66,7 +68,7 @@ pub(super) struct Hidden {
 type Key = (TrackId, TrackId);
 
 /// One thing behind another.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Hiding {
     /// When the hidden thing was last seen.
     since_us: Micros,
@@ -83,7 +85,7 @@ struct Hiding {
 }
 
 /// Where a thing went out of sight, and where it is if it went on.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Place {
     seen: Rect,
     gone_on: Rect,
@@ -91,7 +93,7 @@ struct Place {
 }
 
 /// Who came into sight while something was hidden.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Appeared {
     first_us: Micros,
     from_us: Micros,
@@ -173,6 +175,11 @@ impl Hidden {
             appeared: BTreeMap::new(),
             over: Vec::new(),
         }
+    }
+
+    /// Goes on where others with the same configuration were.
+    pub(super) fn resume(self, other: Self) -> Self {
+        Self { bounds: self.bounds, ..other }
     }
 
     /// Begins with what was seen whole and `occluded` by another in the frame before, and is not among those seen now.

@@ -43,6 +43,7 @@ pub(super) struct Ask {
 }
 
 /// The relations, and how far they reach.
+#[derive(Default)]
 pub(super) struct Judges {
     /// In the order of their kinds.
     pub(super) all: Vec<Judged>,

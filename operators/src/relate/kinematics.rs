@@ -4,6 +4,7 @@
 //! that the same sightings give the same bits everywhere.
 
 use super::border::{Edges, Extent};
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use vokg_engine::time::{Micros, secs_from_micros};
 
@@ -17,7 +18,7 @@ const NOISE_SETTLE_SECS: f64 = 1.0;
 const AREA_SETTLE_SECS: f64 = 0.5;
 
 /// Least-squares slopes of a track's edges over a trailing window.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Velocity {
     samples: VecDeque<(Micros, Edges)>,
     /// Of the samples, unless there are none.
@@ -27,7 +28,7 @@ pub(super) struct Velocity {
 }
 
 /// The lines through the edges of a window.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Fit {
     count: f64,
     /// Mean time of the samples, in seconds after the last one; not positive.
@@ -39,7 +40,7 @@ struct Fit {
 }
 
 /// The lines through both edges along one axis, in pixels and pixels per second.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Line {
     mean_low: f64,
     mean_high: f64,
@@ -52,7 +53,7 @@ struct Line {
 }
 
 /// Which sightings a velocity is measured from.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct VelocityWindow {
     /// Those at most this old, and never fewer than three.
     pub(super) length_us: Micros,
@@ -63,7 +64,7 @@ pub(super) struct VelocityWindow {
 }
 
 /// The mean of several boxes, in pixels.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct MeanBox {
     pub(super) left: f64,
     pub(super) top: f64,
@@ -260,7 +261,7 @@ impl Sums {
 /// Running median of a track's size, the square root of its box's area.
 ///
 /// Boxes cut by the border count only until a whole one was seen.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct SizeMedian {
     window: VecDeque<(Micros, f64)>,
     sorted: Vec<f64>,
@@ -298,7 +299,7 @@ impl SizeMedian {
 }
 
 /// The area a track has when nothing hides it: an exponential mean over the frames in which nothing could.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct AmodalArea {
     mean: Option<(Micros, f64)>,
 }

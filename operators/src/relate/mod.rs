@@ -70,6 +70,7 @@ use timely::dataflow::channels::pact::Pipeline;
 use timely::dataflow::operators::generic::Operator;
 use vokg_engine::evidence::EvidenceSpan;
 use vokg_engine::observation::TrackedFrame;
+use vokg_engine::runtime::checkpoint::Checkpoints;
 
 /// One change of the evidence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -85,6 +86,7 @@ pub struct SpanChange {
 /// Frames are judged in order of time, each once the frontier has passed it, on the worker they are on.
 ///
 /// ```
+/// use vokg_engine::runtime::checkpoint::Checkpoints;
 /// use timely::dataflow::operators::{Inspect, ToStream};
 /// use vokg_engine::{geometry::Rect, id::TrackId, observation::{Observation, TrackedFrame}};
 /// use vokg_operators::relate::{Relations, RelateConfig, relate};
@@ -95,14 +97,19 @@ pub struct SpanChange {
 /// };
 /// let frame = TrackedFrame { seen: vec![seen(1, 0.0), seen(2, 25.0)], ..TrackedFrame::default() };
 /// timely::example(move |scope| {
-///     relate([frame].to_stream(scope).container::<Vec<_>>(), Relations::new(RelateConfig::default()))
+///     relate([frame].to_stream(scope).container::<Vec<_>>(), Relations::new(RelateConfig::default()), &Checkpoints::default())
 ///         .inspect(|(span, t, diff)| assert_eq!((span.kind.as_str(), *t, *diff), ("NEAR", 0, 1)));
 /// });
 /// ```
 pub fn relate<'s>(
     tracked: StreamVec<'s, u64, TrackedFrame>,
     mut relations: Relations,
+    checkpoints: &Checkpoints,
 ) -> VecCollection<'s, u64, EvidenceSpan> {
+    let keeper = checkpoints.keeper("relate");
+    if let Some(remembered) = keeper.restore() {
+        relations = relations.resume(remembered);
+    }
     let changes = tracked.unary_frontier(Pipeline, "relate", move |_, _| {
         let mut waiting = BTreeMap::new();
         move |(input, frontier), output| {
@@ -115,6 +122,7 @@ pub fn relate<'s>(
                 let (t, (cap, frame)) = next.remove_entry();
                 let changes = relations.on_frame(&frame).into_iter();
                 output.session(&cap).give_iterator(changes.map(|change| (change.span, t, change.diff)));
+                keeper.keep(t, &relations);
             }
         }
     });
@@ -153,7 +161,8 @@ mod tests {
             let mut input = InputHandle::new();
             worker.dataflow::<u64, _, _>(|scope| {
                 let relations = Relations::new(RelateConfig::default());
-                relate(scope.input_from(&mut input), relations).inspect(move |update| kept.borrow_mut().push(*update));
+                relate(scope.input_from(&mut input), relations, &Checkpoints::default())
+                    .inspect(move |update| kept.borrow_mut().push(*update));
             });
             let (mut frames, mut chance) = (history(seed), Chance::new(seed));
             while !frames.is_empty() {

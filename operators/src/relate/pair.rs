@@ -37,7 +37,7 @@ pub struct Pair<'a> {
 const NOISE_ALLOWED: f64 = 2.0;
 
 /// How far back what is read from windows of motion speaks of.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub(super) struct Delays {
     velocity_us: Micros,
     steady_us: Micros,

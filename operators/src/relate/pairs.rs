@@ -10,6 +10,7 @@ use super::pair::{Delays, Held, Pair, Shared};
 use super::pose::{Motion, Pose};
 use super::relation::{Judgement, Registry};
 use super::sieve::{Sieve, Through};
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use vokg_engine::evidence::{EvidenceSpan, RelationKind};
 use vokg_engine::geometry::Size;
@@ -23,7 +24,9 @@ pub const MEMORY_US: Micros = 5 * SECOND_US;
 type Key = (TrackId, TrackId);
 
 /// Evidence that holds, is paused or is remembered, per pair, and the relations it is judged by.
+#[derive(Serialize, Deserialize)]
 pub(super) struct Pairs {
+    #[serde(skip)]
     relations: Judges,
     evidence: BTreeMap<Key, Vec<Slot>>,
     last_number: u32,
@@ -34,6 +37,7 @@ pub(super) struct Pairs {
 }
 
 /// Evidence of one relation in one direction.
+#[derive(Serialize, Deserialize)]
 struct Slot {
     relation: usize,
     forward: bool,
@@ -144,6 +148,11 @@ impl Pairs {
             lone: BTreeSet::new(),
             left: BTreeSet::new(),
         }
+    }
+
+    /// Goes on where others with the same relations were.
+    pub(super) fn resume(self, other: Self) -> Self {
+        Self { relations: self.relations, ..other }
     }
 
     /// The number of the next span.

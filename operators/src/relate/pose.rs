@@ -5,6 +5,7 @@ use super::config::MeasureConfig;
 use super::kinematics::{AmodalArea, MeanBox, SizeMedian, Velocity, VelocityWindow};
 use super::trail::Trail;
 use crate::ground::GroundBox;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use vokg_engine::geometry::{Rect, Size};
 use vokg_engine::id::TrackId;
@@ -16,7 +17,7 @@ use vokg_engine::time::{Micros, micros_from_secs};
 const SIZE_MIN_PX: f64 = 1.0 / 16.0;
 
 /// One track in one frame.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Pose {
     pub(super) track: TrackId,
     pub(super) rect: Rect,
@@ -55,7 +56,7 @@ pub(super) struct Pose {
 }
 
 /// The windows of one live track.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Motion {
     size: SizeMedian,
     velocity: Velocity,
@@ -69,7 +70,7 @@ pub(super) struct Motion {
 }
 
 /// The windows' lengths in microseconds.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Windows {
     size_us: Micros,
     velocity: VelocityWindow,

@@ -12,6 +12,7 @@ use super::trail::STEP_US;
 use super::zones::Zones;
 use crate::ground::Ground;
 use crate::influence::Influences;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 use vokg_engine::evidence::{Detail, EvidenceSpan, RelationKind};
 use vokg_engine::geometry::Size;
@@ -26,8 +27,11 @@ const RECENT_MAX: usize = 240;
 ///
 /// A track that is confirmed late is related from its first sighting on: its earlier sightings are replayed against
 /// the recent frames, and what began then is stated now, with its true beginning.
+#[derive(Serialize, Deserialize)]
 pub struct Relations {
+    #[serde(skip)]
     windows: Windows,
+    #[serde(skip)]
     delays: Delays,
     interpolate_us: Micros,
     replay_us: Micros,
@@ -44,6 +48,7 @@ pub struct Relations {
 }
 
 /// A frame that later confirmed tracks are compared with.
+#[derive(Serialize, Deserialize)]
 struct Recent {
     t: Micros,
     frame: Option<Size>,
@@ -53,7 +58,7 @@ struct Recent {
 }
 
 /// The times of the last frames.
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 struct Rhythm {
     last_us: Option<Micros>,
     period_us: Option<Micros>,
@@ -82,6 +87,19 @@ impl Relations {
             zones: Zones::new(&config),
             hidden: Hidden::new(&config),
             influences: Influences::new(config.influence),
+        }
+    }
+
+    /// Goes on where others with the same configuration and registry were.
+    pub fn resume(self, other: Self) -> Self {
+        Self {
+            windows: self.windows,
+            delays: self.delays,
+            pairs: self.pairs.resume(other.pairs),
+            zones: self.zones.resume(other.zones),
+            hidden: self.hidden.resume(other.hidden),
+            influences: self.influences.resume(other.influences),
+            ..other
         }
     }
 

@@ -1,6 +1,7 @@
 //! Where a track was over the last seconds, on a grid of time that does not depend on the frame rate.
 
 use crate::ground::GroundBox;
+use serde::{Deserialize, Serialize};
 use std::ops::Range;
 use vokg_engine::time::Micros;
 
@@ -12,7 +13,7 @@ const POINTS_MAX: u64 = 80;
 const RING: usize = 128;
 
 /// A point of a trail, in pixels.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Point {
     pub(super) centre: (f64, f64),
     /// Height of the bottom edge in the frame, from above.
@@ -20,7 +21,7 @@ pub(super) struct Point {
 }
 
 /// The places of one track at the multiples of [`STEP_US`], interpolated between its sightings.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Trail {
     /// The point of step `n` at `n % RING`; empty until there is one.
     ring: Vec<Point>,

@@ -8,6 +8,7 @@ use super::SpanChange;
 use super::config::RelateConfig;
 use super::evidence::Evidence;
 use super::zone_config::{LineConfig, ZoneConfig};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use vokg_engine::evidence::{Detail, EvidenceSpan, RelationKind};
 use vokg_engine::geometry::Size;
@@ -18,9 +19,11 @@ use vokg_engine::time::{Micros, micros_from_secs};
 type Point = (f64, f64);
 
 /// The zones of a stream, and who is in them.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Zones {
+    #[serde(skip)]
     areas: Vec<ZoneConfig>,
+    #[serde(skip)]
     lines: Vec<LineConfig>,
     stay_us: Micros,
     inside: BTreeMap<(TrackId, ZoneId), [Evidence; 2]>,
@@ -31,7 +34,7 @@ pub(super) struct Zones {
     last_us: Option<Micros>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Crossing {
     t: Micros,
     rightwards: bool,
@@ -50,6 +53,11 @@ impl Zones {
             crossed: Vec::new(),
             last_us: None,
         }
+    }
+
+    /// Goes on where others with the same configuration were.
+    pub(super) fn resume(self, other: Self) -> Self {
+        Self { areas: self.areas, lines: self.lines, ..other }
     }
 
     /// Takes the next frame; what begins is numbered by [`Zones::number`].

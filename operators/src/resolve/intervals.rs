@@ -10,6 +10,7 @@
 //! The answer depends on the spans and the time alone, never on earlier answers. So recomputing a pair whenever one of
 //! its spans changed or its [`Evaluation::deadline_us`] has come is all there is to keeping interactions up to date.
 
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use vokg_engine::evidence::{Detail, EvidenceSpan, IntervalRule};
 use vokg_engine::time::Micros;
@@ -33,7 +34,7 @@ impl Now {
 }
 
 /// A stretch of time in which a relation held between two objects.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Interval {
     /// First evidence.
     pub from_us: Micros,
@@ -99,7 +100,7 @@ pub fn eval(spans: &[EvidenceSpan], rule: &IntervalRule, now: Now) -> Evaluation
 }
 
 /// Evidence reduced to what the rule looks at: one span, or several old ones that were sealed together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Piece {
     pub(super) from_us: Micros,
     /// First moment without evidence, or until when it is known to hold.

@@ -38,12 +38,16 @@ use horizon::CORRECTION_HORIZON_US;
 use pairs::{Change, Pairs};
 use seal::{Input, Row, Standing};
 use timely::dataflow::StreamVec;
-use timely::dataflow::operators::Concat;
 use timely::dataflow::operators::vec::Map;
+use timely::dataflow::operators::{Concat, ToStream};
 use vokg_engine::delta::Delta;
 use vokg_engine::evidence::EvidenceSpan;
 use vokg_engine::observation::{IdentityChange, TrackedFrame};
+use vokg_engine::runtime::checkpoint::Checkpoints;
 use vokg_engine::time::Micros;
+
+/// When the rows that stand are put into the joins again, where a stream goes on: before any frame.
+const AGAIN_US: Micros = 0;
 
 /// How evidence is resolved.
 #[derive(Clone, Debug)]
@@ -81,7 +85,11 @@ pub struct Interactions<'s> {
 /// Identity changes move only tracks whose evidence began at or after [`horizon::settled_us`]. Evidence that is withdrawn
 /// is withdrawn from that time on.
 ///
+/// A stream that goes on has its plain states from the checkpoint; the rows of the joins are put in again, and what the
+/// joins make of them is not told a second time.
+///
 /// ```
+/// use vokg_engine::runtime::checkpoint::Checkpoints;
 /// use differential_dataflow::AsCollection;
 /// use timely::dataflow::operators::{Inspect, ToStream};
 /// use vokg_engine::delta::{Diff, Element};
@@ -104,7 +112,7 @@ pub struct Interactions<'s> {
 ///     let spans = [(near, 0, 1)].to_stream(scope).container::<Vec<_>>().as_collection();
 ///     let identities = [is(1, 1), is(2, 2)].to_stream(scope).container::<Vec<_>>();
 ///     let ticks = [Tick::default()].to_stream(scope).container::<Vec<_>>();
-///     resolve(spans, identities, ticks, config).deltas.inspect(|delta| {
+///     resolve(spans, identities, ticks, config, &Checkpoints::default()).deltas.inspect(|delta| {
 ///         let Element::Edge(edge) = &delta.element else { unreachable!("resolve states edges") };
 ///         assert_eq!((delta.diff, edge.valid_from_us, edge.valid_to_us), (Diff::Assert, 0, None));
 ///     });
@@ -115,15 +123,26 @@ pub fn resolve<'s>(
     identities: StreamVec<'s, Micros, IdentityChange>,
     ticks: StreamVec<'s, Micros, Tick>,
     config: ResolveConfig,
+    checkpoints: &Checkpoints,
 ) -> Interactions<'s> {
     let ResolveConfig { rules, correction_horizon_us } = config;
+    let (keep_standing, keep_pairs) = (checkpoints.keeper("standing"), checkpoints.keeper("pairs"));
+    let scope = ticks.scope();
 
     let spans = spans.inner.map(|(span, t, diff)| (t, Input::Span(span, diff)));
     let identities = stamped(identities).map(|(t, change)| (t, Input::Identity(change)));
     let mut standing = Standing::new(rules.clone(), correction_horizon_us);
+    let mut again = Vec::new();
+    if let Some(remembered) = keep_standing.restore() {
+        standing = standing.resume(remembered);
+        again = standing.rows();
+    }
     let rows = at_ticks("standing", ticks.clone(), spans.concat(identities), move |t, tick: Tick, inputs| {
-        standing.tick(&tick, inputs).into_iter().map(|row| (t, row)).collect()
+        let rows = standing.tick(&tick, inputs).into_iter().map(|row| (t, row)).collect();
+        keep_standing.keep(t, &standing);
+        rows
     });
+    let rows = rows.concat(again.into_iter().map(|row| (AGAIN_US, row)).to_stream(scope).container::<Vec<_>>());
 
     let spans = rows.clone().flat_map(|(t, row)| match row {
         Row::Span(span, diff) => Some((span, t, diff)),
@@ -142,16 +161,28 @@ pub fn resolve<'s>(
         _ => None,
     });
     let evidence = join::between_objects(spans.as_collection(), identities.as_collection());
-    let evidence = evidence.inner.map(|((a, b, span), t, diff)| (t, Change::Evidence(a, b, span, diff)));
+    let first_us = checkpoints.resumed_us().map_or(0, |resumed| resumed + 1);
+    let evidence = evidence.inner.flat_map(move |((a, b, span), t, diff)| {
+        // What the pairs remember comes again from the joins.
+        (t >= first_us).then_some((t, Change::Evidence(a, b, span, diff)))
+    });
 
     let mut pairs = Pairs::new(rules, correction_horizon_us);
+    let mut again = Vec::new();
+    if let Some(remembered) = keep_pairs.restore() {
+        pairs = pairs.resume(remembered);
+        again = pairs.standing();
+    }
     let outcomes = at_ticks("pairs", ticks, evidence.concat(moved), move |t, tick: Tick, changes| {
         let outcome = pairs.tick(&tick, changes);
+        keep_pairs.keep(t, &pairs);
         if outcome.is_empty() { vec![] } else { vec![(t, outcome)] }
     });
     let deltas = outcomes.clone().flat_map(|(_, outcome)| outcome.deltas);
     let standing =
         outcomes.flat_map(|(t, outcome)| outcome.standing.into_iter().map(move |(end, diff)| (end, t, diff)));
+    let standing =
+        standing.concat(again.into_iter().map(|end| (end, AGAIN_US, 1)).to_stream(scope).container::<Vec<_>>());
     Interactions { deltas, standing: standing.as_collection(), evidence: stated.as_collection() }
 }
 
@@ -162,9 +193,13 @@ pub fn objects<'s>(
     frames: StreamVec<'s, Micros, TrackedFrame>,
     identities: StreamVec<'s, Micros, IdentityChange>,
     correction_horizon_us: Micros,
+    checkpoints: &Checkpoints,
 ) -> StreamVec<'s, Micros, Delta> {
-    let mut objects = Objects::new(correction_horizon_us);
-    at_ticks("objects", frames, stamped(identities), move |_t, frame: TrackedFrame, changes| {
-        objects.frame(&frame, &changes)
+    let keeper = checkpoints.keeper("objects");
+    let mut objects = keeper.restore().unwrap_or_else(|| Objects::new(correction_horizon_us));
+    at_ticks("objects", frames, stamped(identities), move |t, frame: TrackedFrame, changes| {
+        let deltas = objects.frame(&frame, &changes);
+        keeper.keep(t, &objects);
+        deltas
     })
 }

@@ -6,6 +6,7 @@
 
 use super::horizon::settled_us;
 use super::moves::net_moves;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use vokg_engine::delta::{CorrectionVertex, Delta, Diff, Element, IdentityMove, ObjectVertex, Vertex, VertexKey};
 use vokg_engine::id::{ObjectId, TrackId};
@@ -16,7 +17,7 @@ use vokg_engine::time::Micros;
 ///
 /// An object that left before the settled time is sealed and forgotten; whoever decides identities does not reach
 /// behind it.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Objects {
     horizon_us: Micros,
     settled_us: Micros,
@@ -25,7 +26,7 @@ pub struct Objects {
 }
 
 /// What was seen of one track.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Sightings {
     first_us: Micros,
     last_us: Micros,
@@ -35,7 +36,7 @@ struct Sightings {
     object: Option<ObjectId>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 struct Object {
     tracks: BTreeSet<TrackId>,
     stated: Option<ObjectVertex>,

@@ -3,6 +3,7 @@
 use super::cut::Holes;
 use super::intervals::{Interval, Now, Piece};
 use super::rules::Rules;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use vokg_engine::delta::Edge;
 use vokg_engine::evidence::{EvidenceSpan, IntervalRule, RelationKind};
@@ -10,7 +11,7 @@ use vokg_engine::id::{InteractionId, ObjectId};
 use vokg_engine::time::Micros;
 
 /// One relation between two objects; of a symmetric relation the smaller object comes first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) struct PairKey {
     pub(super) kind: RelationKind,
     pub(super) a: ObjectId,
@@ -47,7 +48,7 @@ impl PairKey {
 }
 
 /// An interaction as the log has it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Stated {
     pub(super) edge: Edge,
     /// The spans it rested on when last evaluated; those that were sealed by then count as their first.
@@ -55,7 +56,7 @@ pub(super) struct Stated {
 }
 
 /// The state of one relation between two objects.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Pair {
     spans: BTreeMap<u32, EvidenceSpan>,
     /// Spans that left memory, per interval as one.

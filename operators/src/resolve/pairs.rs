@@ -14,6 +14,7 @@ use super::pair::{Needs, Pair, PairKey, Stated};
 use super::rules::Rules;
 use super::scratch::{Evidence, evaluate};
 use crate::tick::Tick;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use vokg_engine::delta::{Delta, Diff, Edge, Element};
 use vokg_engine::evidence::{EvidenceSpan, IntervalRule, RelationKind};
@@ -38,8 +39,9 @@ pub(super) struct Outcome {
 }
 
 /// The state of all pairs of one stream.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Pairs {
+    #[serde(skip)]
     rules: Rules,
     horizon_us: Micros,
     pairs: BTreeMap<PairKey, Pair>,
@@ -50,7 +52,7 @@ pub(super) struct Pairs {
 }
 
 /// Which pairs state an interaction that supersedes another: when that one comes back, they must not say so any more.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 struct Heirs(BTreeSet<(InteractionId, PairKey, InteractionId)>);
 
 impl Heirs {
@@ -94,6 +96,20 @@ impl Pairs {
             cut_us: 0,
             heirs: Heirs::default(),
         }
+    }
+
+    /// Goes on where others with the same rules were.
+    pub(super) fn resume(self, other: Self) -> Self {
+        Self { rules: self.rules, ..other }
+    }
+
+    /// The ends of all interactions that stand.
+    pub(super) fn standing(&self) -> Vec<StandingEnd> {
+        let mut outcome = Outcome::default();
+        for (key, pair) in &self.pairs {
+            pair.stated.values().for_each(|stated| outcome.stands(key, &stated.edge, 1));
+        }
+        outcome.standing.into_iter().map(|(end, _)| end).collect()
     }
 
     /// Decides at one tick, from all changes up to it.

@@ -8,6 +8,7 @@ use super::horizon::settled_us;
 use super::moves::net_moves;
 use super::rules::Rules;
 use crate::tick::Tick;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use vokg_engine::evidence::EvidenceSpan;
 use vokg_engine::id::{ObjectId, TrackId, ZoneId};
@@ -33,10 +34,13 @@ pub(super) enum Row {
 }
 
 /// The rows that stand, and what is known about those that do not yet.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Standing {
+    #[serde(skip)]
     rules: Rules,
     horizon_us: Micros,
+    /// All spans that stand as rows.
+    spans: BTreeSet<EvidenceSpan>,
     /// Closed spans by the time after which they are sealed.
     closed: BTreeSet<(Micros, EvidenceSpan)>,
     tracks: BTreeMap<TrackId, Standpoint>,
@@ -45,7 +49,7 @@ pub(super) struct Standing {
 }
 
 /// What is known about one track.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Standpoint {
     object: Option<ObjectId>,
     spans: usize,
@@ -72,7 +76,21 @@ fn keep_what_is_settled(spans: &mut BTreeMap<EvidenceSpan, isize>, settled_us: M
 
 impl Standing {
     pub(super) fn new(rules: Rules, horizon_us: Micros) -> Self {
-        Self { rules, horizon_us, closed: BTreeSet::new(), tracks: BTreeMap::new(), ended: BTreeSet::new() }
+        let (spans, closed, ended) = Default::default();
+        Self { rules, horizon_us, spans, closed, tracks: BTreeMap::new(), ended }
+    }
+
+    /// Goes on where another with the same rules was.
+    pub(super) fn resume(self, other: Self) -> Self {
+        Self { rules: self.rules, ..other }
+    }
+
+    /// All rows that stand.
+    pub(super) fn rows(&self) -> Vec<Row> {
+        let spans = self.spans.iter().map(|span| Row::Span(*span, 1));
+        let needed = self.tracks.iter().filter(|(_, track)| track.spans > 0);
+        let identities = needed.filter_map(|(id, track)| Some(Row::Identity(*id, track.object?, 1)));
+        spans.chain(identities).collect()
     }
 
     /// The changes of the rows at one tick, from all changes of the inputs up to it.
@@ -135,6 +153,7 @@ impl Standing {
             }
         }
         self.closed.extend(self.sealed_after(&span).map(|t| (t, span)));
+        self.spans.insert(span);
         rows.push(Row::Span(span, 1));
     }
 
@@ -143,6 +162,7 @@ impl Standing {
         if sealed_before {
             return;
         }
+        self.spans.remove(&span);
         rows.push(Row::Span(span, -1));
         for end in [span.a, span.b] {
             let Some(track) = self.tracks.get_mut(&end) else { continue };
@@ -218,7 +238,11 @@ mod tests {
                     Row::Stated(..) | Row::Moved(_) => 0,
                 };
             }
-            let size = standing.closed.len() + standing.tracks.len() + standing.ended.len() + rows as usize;
+            let size = standing.spans.len()
+                + standing.closed.len()
+                + standing.tracks.len()
+                + standing.ended.len()
+                + rows as usize;
             let half = usize::from(step > 2000);
             most[half] = most[half].max(size);
         }

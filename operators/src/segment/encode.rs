@@ -24,6 +24,13 @@ pub struct EncodedFrame {
     pub encoded: Option<Encoded>,
 }
 
+struct Job {
+    t: Micros,
+    frame: Option<Frame>,
+    /// Whether to tell what the encoder remembers after it.
+    remember: bool,
+}
+
 /// Encodes frames in order.
 ///
 /// The second stream carries the frames themselves for whoever wants pixels later, but only those after the lead
@@ -43,10 +50,17 @@ pub fn encode<'s>(
     let (picture_output, pictures) = builder.new_output();
     let mut encoded_output = OutputBuilder::from(encoded_output);
     let mut picture_output = OutputBuilder::from(picture_output);
-    let work = move |(t, frame): (Micros, Option<Frame>)| -> Result<EncodedFrame, SegmentError> {
-        let size = frame.as_ref().map_or(Size { width: 0, height: 0 }, |frame| frame.size);
+    let keeper = config.checkpoints.keeper("encode");
+    if let Some(memory) = keeper.restore_bytes()
+        && let Err(error) = encoder.recall(&memory)
+    {
+        keeper.refuse(error);
+    }
+    let work = move |Job { t, frame, remember }| -> Result<(EncodedFrame, Option<Vec<u8>>), SegmentError> {
+        let size = frame.as_ref().map_or(Size { width: 0, height: 0 }, |frame: &Frame| frame.size);
         let encoded = frame.map(|frame| encoder.encode(&frame)).transpose()?;
-        Ok(EncodedFrame { t, size, encoded })
+        let memory = if remember { encoder.remember() } else { None };
+        Ok((EncodedFrame { t, size, encoded }, memory))
     };
     let mut lane = Lane::new(scope, &info, "encode", config.offload, work);
     let mut lead = Lead::new(lead_us);
@@ -62,13 +76,15 @@ pub fn encode<'s>(
                     if let Some(frame) = record.frame.clone().filter(|_| !in_lead) {
                         pictures.session(&for_picture.delayed(&t)).give(frame);
                     }
-                    lane.offer(for_encoded.delayed(&t), (t, record.frame));
+                    let job = Job { t, frame: record.frame, remember: keeper.is_due(t) };
+                    lane.offer(for_encoded.delayed(&t), job);
                 }
             });
             let mut encoded = encoded_output.activate();
             lane.pump(|capability: Capability<Micros>, answer| match answer {
-                Ok(Ok(frame)) => {
+                Ok(Ok((frame, memory))) => {
                     credits.encoded(frame.t);
+                    memory.into_iter().for_each(|memory| keeper.keep_bytes(frame.t, memory));
                     encoded.session(&capability).give(frame);
                 }
                 Ok(Err(error)) => config.control.fail(error.to_string()),

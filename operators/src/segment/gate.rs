@@ -9,6 +9,7 @@ use timely::dataflow::operators::Capability;
 use timely::dataflow::operators::generic::Operator;
 use timely::progress::frontier::AntichainRef;
 use vokg_engine::geometry::Size;
+use vokg_engine::runtime::checkpoint::Keeper;
 use vokg_engine::runtime::control::StreamControl;
 use vokg_engine::runtime::credit::{LEAD_FRAMES_MAX, Lead};
 use vokg_engine::runtime::offload::{Lane, OffloadError};
@@ -18,19 +19,22 @@ use vokg_models::{Encoded, SegmentError, Segmented, Segmenter};
 
 enum Job {
     Prepare(Vec<Encoded>),
-    Segment(Encoded, Hints),
+    /// With whether to tell what the segmenter remembers after it.
+    Segment(Encoded, Hints, bool),
 }
 
 enum Answer {
     Prepared(Vec<Encoded>),
-    Segmented(Segmented),
+    /// With what the segmenter remembers, where that was asked for.
+    Segmented(Segmented, Option<Vec<u8>>),
 }
 
 type LaneAnswer = Result<Result<Answer, SegmentError>, OffloadError>;
 
 /// Segments frames in order, each with the hints made of the frame before.
 ///
-/// `hints` must be the tracker's output fed back with a step of +1 µs. The frames of the lead ([`Lead`]) wait until the
+/// `hints` must be the tracker's output fed back with a step of +1 µs. A stream that goes on has the hints of its last
+/// frame told again. The frames of the lead ([`Lead`]) wait until the
 /// segmenter has seen them all.
 pub fn segment<'s>(
     encoded: StreamVec<'s, Micros, EncodedFrame>,
@@ -40,18 +44,29 @@ pub fn segment<'s>(
     config: StageConfig,
 ) -> StreamVec<'s, Micros, SegmentedFrame> {
     let scope = encoded.scope();
+    let keeper = config.checkpoints.keeper("segment");
+    let mut gate = Gate::new(lead_us);
+    if let (Some(t), Some(memory)) = (keeper.resumed_us(), keeper.restore_bytes()) {
+        gate.go_on(t);
+        if let Err(error) = segmenter.recall(&memory) {
+            keeper.refuse(error);
+        }
+    }
+    gate.keeper = keeper;
     let work = move |job| -> Result<Answer, SegmentError> {
         match job {
             Job::Prepare(lead) => {
                 segmenter.prepare(&lead);
                 Ok(Answer::Prepared(lead))
             }
-            Job::Segment(encoded, hints) => segmenter.segment(&encoded, &hints).map(Answer::Segmented),
+            Job::Segment(encoded, hints, remember) => {
+                let segmented = segmenter.segment(&encoded, &hints)?;
+                Ok(Answer::Segmented(segmented, if remember { segmenter.remember() } else { None }))
+            }
         }
     };
     encoded.binary_frontier(hints, Pipeline, Pipeline, "segment", move |_, info| {
         let mut lane = Lane::new(scope, &info, "segment", config.offload, work);
-        let mut gate = Gate::new(lead_us);
         move |(encoded, encoded_frontier), (hints, hints_frontier), output| {
             encoded.for_each(|capability, frames| {
                 if let Some(capability) = capability.retain_least(0).filter(|_| !gate.failed) {
@@ -90,6 +105,7 @@ struct Gate {
     previous: Option<EncodedHead>,
     hints: Option<Hints>,
     failed: bool,
+    keeper: Keeper,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -112,7 +128,14 @@ enum Step {
 
 impl Gate {
     fn new(lead_us: Micros) -> Self {
-        Self { lead_us, queue: VecDeque::new(), phase: Phase::Lead, previous: None, hints: None, failed: false }
+        let (queue, keeper) = (VecDeque::new(), Keeper::default());
+        Self { lead_us, queue, phase: Phase::Lead, previous: None, hints: None, failed: false, keeper }
+    }
+
+    /// The segmenter has worked on all frames up to `t`; the tracker's hints made of that one are still to come.
+    fn go_on(&mut self, t: Micros) {
+        self.phase = Phase::Running;
+        self.previous = Some(EncodedHead { t, size: NO_PICTURE });
     }
 
     /// What can be done now, if anything.
@@ -148,7 +171,7 @@ impl Gate {
                 let Some(encoded) = frame.encoded else { return Some(Step::End(capability)) };
                 self.previous = Some(EncodedHead { t: frame.t, size: frame.size });
                 let hints = self.hints.take().unwrap_or_default();
-                Some(Step::Work(capability, Job::Segment(encoded, hints)))
+                Some(Step::Work(capability, Job::Segment(encoded, hints, self.keeper.is_due(frame.t))))
             }
         }
     }
@@ -174,7 +197,8 @@ impl Gate {
                 }
                 None
             }
-            Ok(Ok(Answer::Segmented(Segmented { camera, segments }))) => {
+            Ok(Ok(Answer::Segmented(Segmented { camera, segments }, memory))) => {
+                memory.into_iter().for_each(|memory| self.keeper.keep_bytes(t, memory));
                 let size = self.previous.map_or(NO_PICTURE, |head| head.size);
                 Some(SegmentedFrame { t, size, end: false, camera, segments })
             }
@@ -208,7 +232,7 @@ mod tests {
     use vokg_engine::runtime::credit::Credits;
     use vokg_engine::runtime::feed::{feed, source};
     use vokg_engine::runtime::offload::OffloadConfig;
-    use vokg_engine::runtime::{control::StreamControl, engine::Engine};
+    use vokg_engine::runtime::{checkpoint::Checkpoints, control::StreamControl, engine::Engine};
     use vokg_engine::segment::{Prediction, Segment, SegmentOrigin};
     use vokg_models::Encoder;
 
@@ -251,13 +275,14 @@ mod tests {
         let control = Arc::new(StreamControl::default());
         let lead_us = 500_000;
         let offload = OffloadConfig { jitter, ..OffloadConfig::default() };
-        let config = StageConfig { offload, control: Arc::clone(&control) };
+        let watched = Arc::clone(&control);
         let build = move |worker: &mut timely::worker::Worker, placement| {
             let receiver = match placement {
                 vokg_engine::runtime::engine::Placement::Home => receiver.lock().ok().and_then(|mut r| r.take()),
                 vokg_engine::runtime::engine::Placement::Elsewhere => None,
             };
-            let (config, seen) = (config.clone(), seen_sender.clone());
+            let (offload, control, seen) = (offload.clone(), Arc::clone(&watched), seen_sender.clone());
+            let config = StageConfig { offload, control, checkpoints: Checkpoints::default() };
             worker.dataflow::<Micros, _, _>(|scope| {
                 let credits = Credits::new(credits_frames, lead_us);
                 let arrivals = source(scope, receiver, placement, &credits, &config.control);
@@ -286,7 +311,7 @@ mod tests {
             let size = Size { width: 2, height: 2 };
             let frame = (n < 60).then(|| Frame::from_i420(n * 40_000, size, vec![0; 4], vec![0], vec![0]));
             let t = if n < 60 { n * 40_000 } else { 59 * 40_000 + 1 };
-            sender.send(t, Arrival { gaps: vec![], frame }, &control).expect("the stream takes frames");
+            sender.send(t, Arrival { gaps: vec![], frame, position: None }, &control).expect("the stream takes frames");
         }
         drop(sender);
         engine.finish(std::time::Instant::now() + std::time::Duration::from_secs(60)).expect("workers end");

@@ -16,6 +16,7 @@ pub use encode::{EncodedFrame, encode};
 pub use gate::segment;
 
 use std::sync::Arc;
+use vokg_engine::runtime::checkpoint::Checkpoints;
 use vokg_engine::runtime::control::StreamControl;
 use vokg_engine::runtime::offload::OffloadConfig;
 
@@ -26,4 +27,6 @@ pub struct StageConfig {
     pub offload: OffloadConfig,
     /// Where a failure is reported. A failed stage emits nothing more, so nothing of that frame is logged.
     pub control: Arc<StreamControl>,
+    /// Where the halves of the segmenter keep what they remember.
+    pub checkpoints: Checkpoints,
 }

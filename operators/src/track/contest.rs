@@ -6,12 +6,13 @@
 use super::candidates::Candidate;
 use super::heading::Heading;
 use super::silhouette::Silhouette;
+use serde::{Deserialize, Serialize};
 use vokg_engine::geometry::{Rect, Size};
 use vokg_engine::mask::Mask;
 use vokg_engine::segment::Segment;
 
 /// The mask a track was last seen with.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Shape {
     /// Its pixels, in the frame in which it was seen.
     pub(super) mask: Mask,

@@ -5,6 +5,7 @@
 //! 2001, section 6.2.2). All noise is in sizes and seconds: at 30 frames a second it equals the customary per-frame
 //! weights of 1/20 (position, measurement) and 1/160 (velocity) of DeepSORT and ByteTrack.
 
+use serde::{Deserialize, Serialize};
 use vokg_engine::geometry::{Affine, Rect};
 
 /// Standard deviation of a measured coordinate, in sizes.
@@ -21,7 +22,7 @@ const MIN_EXTENT_PX: f32 = 1.0;
 /// How uncertain a coordinate is: the variances of its value and of its velocity, and their covariance.
 ///
 /// It follows from sizes and times alone, not from what is measured, so that the four coordinates share one.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Uncertainty {
     value: f32,
     covariance: f32,
@@ -62,7 +63,7 @@ impl Uncertainty {
 }
 
 /// The state of one box.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct BoxFilter {
     /// Centre x, centre y, width and height, in pixels.
     values: [f32; 4],

@@ -4,6 +4,7 @@
 //! section 4.2): the direction from an earlier sighting to the last one is free of the filter's error, which grows while a
 //! thing is unseen. Instead of the angle its cosine is taken; both agree straight ahead, across and backwards.
 
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use vokg_engine::geometry::{Affine, length};
 use vokg_engine::time::Micros;
@@ -12,7 +13,7 @@ use vokg_engine::time::Micros;
 const SIGHTINGS_MAX: usize = 32;
 
 /// The last places where a track was seen as itself, in pixels of the present frame.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Heading {
     places: VecDeque<(Micros, (f32, f32))>,
 }

@@ -4,6 +4,7 @@ use super::config::TrackConfig;
 use super::contest::Shape;
 use super::filter::BoxFilter;
 use super::heading::Heading;
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use vokg_engine::geometry::{Affine, Rect, Size, length};
 use vokg_engine::id::TrackId;
@@ -15,7 +16,7 @@ use vokg_engine::time::{Micros, SECOND_US, micros_from_secs, secs_from_micros};
 const UNNUMBERED: TrackId = TrackId(0);
 
 /// A thing the tracker follows.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Track {
     /// Its number, once confirmed.
     pub(super) id: Option<TrackId>,
@@ -162,7 +163,7 @@ impl Track {
 }
 
 /// Since when something has been still, judged once a second so that jitter between frames does not look like speed.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Stillness {
     since: Micros,
     /// The centre at the last judgement, in pixels of the present frame.

@@ -3,6 +3,7 @@
 use super::association::Association;
 use super::config::TrackConfig;
 use super::life::Track;
+use serde::{Deserialize, Serialize};
 use vokg_engine::geometry::{Affine, Rect};
 use vokg_engine::id::TrackId;
 use vokg_engine::observation::TrackedFrame;
@@ -42,12 +43,14 @@ const LEFT_SHARE: f32 = 0.25;
 /// }
 /// assert_eq!(first_told, Some((320_000, 0)), "believed after 0.3 s, known from the first frame on");
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Tracker {
+    #[serde(skip)]
     config: TrackConfig,
     /// Live tracks by number, then those without one in the order in which they began.
     tracks: Vec<Track>,
     numbered: u32,
+    #[serde(skip)]
     association: Association,
     /// Time of the last frame, and how long after the one before it came.
     last: Option<Micros>,
@@ -58,6 +61,11 @@ impl Tracker {
     /// A tracker that has seen nothing.
     pub fn new(config: TrackConfig) -> Self {
         Self { config, tracks: Vec::new(), numbered: 0, association: Association::default(), last: None, step: 0 }
+    }
+
+    /// Goes on where another tracker with the same configuration was.
+    pub fn resume(self, other: Self) -> Self {
+        Self { config: self.config, ..other }
     }
 
     /// Takes the next frame, or the end of the stream, and tells what is known after it.

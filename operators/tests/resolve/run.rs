@@ -14,6 +14,7 @@ use timely::{Config, execute};
 use vokg_engine::evidence::EvidenceSpan;
 use vokg_engine::observation::{IdentityChange, TrackedFrame};
 use vokg_engine::record::Digest;
+use vokg_engine::runtime::checkpoint::Checkpoints;
 use vokg_engine::time::Micros;
 use vokg_operators::emit::{Closed, EmitConfig, emit};
 use vokg_operators::resolve::Rules;
@@ -82,10 +83,11 @@ pub fn build(
     let frames = scope.input_from(&mut tracked);
     let ticks = frames.clone().map(|frame| Tick::from(&frame));
     let config = ResolveConfig { rules: rules.clone(), correction_horizon_us: way.horizon_us };
-    let interactions = resolve(span_rows, identities.clone(), ticks.clone(), config);
-    let deltas = interactions.deltas.concat(objects(frames, identities, way.horizon_us));
+    let kept = Checkpoints::default();
+    let interactions = resolve(span_rows, identities.clone(), ticks.clone(), config, &kept);
+    let deltas = interactions.deltas.concat(objects(frames, identities, way.horizon_us, &kept));
     let config = EmitConfig { correction_horizon_us: way.horizon_us, ..EmitConfig::default() };
-    emit(deltas, ticks, config).inspect(on_closed);
+    emit(deltas, ticks, config, &kept).inspect(on_closed);
     Feed { history: history.clone(), spans: Some(spans), changes: Some(changes), tracked: Some(tracked), fed: [0; 3] }
 }
 

@@ -12,6 +12,7 @@ use timely::dataflow::operators::Input;
 use vokg_engine::delta::VertexKey;
 use vokg_engine::evidence::{EvidenceSpan, RelationKind};
 use vokg_engine::id::ObjectId;
+use vokg_engine::runtime::checkpoint::Checkpoints;
 use vokg_engine::time::Micros;
 use vokg_operators::resolve::intervals::Now;
 use vokg_operators::resolve::{Degree, ResolveConfig, degrees, resolve};
@@ -30,7 +31,7 @@ fn degree_updates(history: History) -> Vec<Update> {
             let (identities, ticks) = (scope.input_from(&mut changes), scope.input_from(&mut ticks));
             let config = ResolveConfig { rules: rules(), correction_horizon_us: NO_HORIZON };
             let updates = Rc::clone(&updates);
-            degrees(resolve(rows, identities, ticks, config).standing)
+            degrees(resolve(rows, identities, ticks, config, &Checkpoints::default()).standing)
                 .inspect(move |update| updates.borrow_mut().push(*update));
         });
         for frame in &history {

@@ -5,6 +5,7 @@
 //! hole, and three times the duration the container gave the picture before it, so that a picture meant to stand for
 //! long is none either.
 
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
 /// No shorter step is a hole.
@@ -17,13 +18,13 @@ const TIMES: u64 = 3;
 const WINDOW: usize = 31;
 
 /// Finds holes. Called once per decoded picture, in order, before sampling.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct GapDetector {
     last: Option<Picture>,
     steps: VecDeque<u64>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Picture {
     nanos: u64,
     duration: u64,

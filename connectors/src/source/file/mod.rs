@@ -5,13 +5,14 @@
 //! [`guard`] holds back pictures that are too large before a decoder learns of them. [`time`], [`gaps`] and [`sample`]
 //! decide what becomes of a decoded picture, [`pixels`] hands it on without a copy.
 //!
-//! Survives a restart: nothing; a file is read again from its beginning and gives the same frames. Every wait has a
+//! Survives a restart: a [`Bookmark`], from which a file is read on with the very next frame. Every wait has a
 //! deadline, and a pipeline that does not stop is left to a thread of its own.
 //!
 //! Pictures of another size than the first, which transport streams may hold, are scaled to the first size: boxes are
 //! in pixels of the frame, and a background or a track that spans the change would otherwise compare different pixels.
 
 pub mod admit;
+mod bookmark;
 pub mod codec;
 mod extent;
 pub mod gaps;
@@ -29,6 +30,7 @@ pub mod sniff;
 mod teardown;
 pub mod time;
 
+pub use bookmark::Bookmark;
 pub use limits::Limits;
 pub use parts::{Part, parts};
 pub use probe::{Probe, probe};
@@ -39,10 +41,11 @@ use crate::source::{Anomalies, EndReport, EndStatus, GapReason, SourceError, Sou
 use gaps::GapDetector;
 use gstreamer as gst;
 use gstreamer_video::VideoInfo;
-use pipeline::{Decoding, Pipeline, Pulled};
+use pipeline::{Pipeline, Pulled};
 use pixels::Mapper;
 use probe::{Opened, stream_nanos, video_info};
 use sample::Sampler;
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -71,7 +74,7 @@ impl Default for FileConfig {
 }
 
 /// How far a source has come.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceStats {
     /// Pictures decoded.
     pub decoded: u64,
@@ -120,6 +123,9 @@ pub struct FileSource {
     gaps: GapDetector,
     sampler: Sampler,
     stats: SourceStats,
+    /// Pictures that came out of this pipeline, also on the way to a bookmark.
+    pictures: u64,
+    last_stream_nanos: Option<u64>,
     ready: VecDeque<SourceEvent>,
     end: Option<EndReport>,
     on_picture: Option<Box<dyn Fn() + Send>>,
@@ -131,10 +137,17 @@ impl FileSource {
     /// # Errors
     /// Where the file is refused or gives no picture before the open deadline; see docs/inputs.md for every case.
     pub fn open(path: &Path, config: &FileConfig) -> Result<Self, SourceError> {
-        let keyframes_only = config.sample == Sample::Keyframes;
-        let decoding = Decoding { keyframes_only, threads: config.decoder_threads };
-        let Opened { pipeline, first, probe, declared_end_nanos } = probe::open(path, decoding, &config.limits)?;
-        let mut source = Self {
+        let opened = probe::open(path, Self::decoding(config), &config.limits)?;
+        let first = opened.first.clone();
+        let mut source = Self::over(path, config, opened);
+        source.take(&first);
+        Ok(source)
+    }
+
+    /// A source that has taken no picture yet.
+    fn over(path: &Path, config: &FileConfig, opened: Opened) -> Self {
+        let Opened { pipeline, probe, declared_end_nanos, .. } = opened;
+        Self {
             path: path.to_owned(),
             config: config.clone(),
             info: probe,
@@ -146,12 +159,12 @@ impl FileSource {
             gaps: GapDetector::default(),
             sampler: Sampler::new(config.sample),
             stats: SourceStats::default(),
+            pictures: 0,
+            last_stream_nanos: None,
             ready: VecDeque::new(),
             end: None,
             on_picture: None,
-        };
-        source.take(&first);
-        Ok(source)
+        }
     }
 
     /// The next event. Waits for it, at most for the stall deadline. After the end, the end again.
@@ -213,9 +226,11 @@ impl FileSource {
     /// Makes events of one decoded picture.
     fn take(&mut self, sample: &gst::Sample) {
         self.stats.decoded += 1;
+        self.pictures += 1;
         if let Some(tell) = &self.on_picture {
             tell();
         }
+        self.last_stream_nanos = stream_nanos(sample);
         let nanos = match self.clock.stamp(self.stamp_of(sample)) {
             Stamp::At(nanos) => nanos,
             Stamp::Absent => return self.stats.anomalies.frames_without_pts += 1,
@@ -274,7 +289,7 @@ impl FileSource {
         // apart make one picture.
         if !self.info.interlaced {
             let fed = self.pipeline.sightings.fed.load(Ordering::Relaxed);
-            self.stats.anomalies.decode_errors = fed.saturating_sub(self.stats.decoded);
+            self.stats.anomalies.decode_errors = fed.saturating_sub(self.pictures);
         }
         self.finish(self.status());
     }

@@ -1,5 +1,6 @@
 //! Which pictures become frames: all, key pictures, or a number per second.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
@@ -58,7 +59,7 @@ const EARLY_NANOS: f64 = 500_000.0;
 
 /// Picks pictures by media time. A picture is taken when it is due; the next one is then due at the first multiple of
 /// 1/N after it, counted from the first picture, so that a late picture does not shift those that follow.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Sampler {
     fps: Option<f64>,
     due_nanos: f64,

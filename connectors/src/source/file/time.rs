@@ -1,5 +1,6 @@
 //! From the time stamps of a container to media time: from 0, strictly increasing, in microseconds.
 
+use serde::{Deserialize, Serialize};
 use vokg_engine::time::Micros;
 
 /// A step back beyond this is a new start of the time stamps, not a disordered picture.
@@ -24,7 +25,7 @@ pub enum Stamp {
 ///
 /// Time stamps that step back by more than a second, as in recordings that were put end to end, continue one step
 /// after the last picture.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct MediaClock {
     first_nanos: Option<u64>,
     /// Added to stream time to get media time; negative of the first time stamp until a reset.

@@ -1,6 +1,7 @@
 //! Gathers observations until they make a segment. No disk: a dataflow may hold this.
 
 use super::format::append_row;
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use vokg_engine::observation::{Observation, TrackedFrame};
 use vokg_engine::time::{Micros, SECOND_US};
@@ -11,7 +12,7 @@ pub const SEGMENT_US: Micros = 10 * SECOND_US;
 const FULL_BYTES: usize = 8 << 20;
 
 /// Observations that are ready to be written, as part of a batch.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ObservationSegment {
     pub(super) rows: Vec<u8>,
     pub(super) count: u32,
@@ -33,7 +34,7 @@ const NUMBERED_FRAMES: usize = 1 << 16;
 ///
 /// A sighting that is confirmed later keeps its own time but goes into the segment that is being gathered, so that a
 /// finished segment never has to be opened again.
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 pub struct ObservationBuffer {
     gathered: Option<ObservationSegment>,
     window: Micros,

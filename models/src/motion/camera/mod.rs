@@ -7,6 +7,7 @@
 //! [`CameraMotion::Unknown`], which is not [`CameraMotion::Still`].
 
 use super::plane::{Lattice, stretched};
+use serde::{Deserialize, Serialize};
 use similarity::{Agreement, Pair, common_similarity, residual};
 use texture::BLOCK;
 use vokg_engine::geometry::Affine;
@@ -37,11 +38,12 @@ const KEY_US: Micros = 2 * SECOND_US;
 const KEY_SHIFT_SHARE: f32 = 0.12;
 
 /// The camera's motion over the pictures of one stream, given in order.
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 pub(super) struct CameraMeter {
     key: Option<Key>,
 }
 
+#[derive(Serialize, Deserialize)]
 struct Key {
     texture: Texture,
     blocks: Vec<Block>,

@@ -1,6 +1,7 @@
 //! The grain of a picture at half the plane's width, and where it is rich enough to be found again.
 
 use crate::motion::plane::halved;
+use serde::{Deserialize, Serialize};
 use vokg_engine::geometry::Affine;
 
 use super::similarity::Pair;
@@ -17,7 +18,7 @@ const LEAST_STRENGTH: f32 = 4.0;
 const FOUND_SHARE: f32 = 0.75;
 
 /// Luma less the mean of its surroundings, with 128 for no difference: light and slow gradients drop out.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(in crate::motion) struct Texture {
     /// Cells per row.
     pub width: usize,
@@ -27,7 +28,7 @@ pub(in crate::motion) struct Texture {
 }
 
 /// A square of texture that can be found again: its corner and the slopes in it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(in crate::motion) struct Block {
     x: usize,
     y: usize,

@@ -1,0 +1,20 @@
+//! Which program this is: what one build remembered of a stream means nothing to another.
+
+use std::sync::OnceLock;
+use vokg_connectors::source::gstreamer_version;
+use vokg_connectors::store::ProgramId;
+
+/// The identity of this build and of the GStreamer it runs with. Read from disk once.
+pub fn program_id() -> ProgramId {
+    static ID: OnceLock<ProgramId> = OnceLock::new();
+    *ID.get_or_init(|| {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(env!("CARGO_PKG_VERSION").as_bytes());
+        hasher.update(gstreamer_version().as_bytes());
+        match std::env::current_exe().and_then(std::fs::read) {
+            Ok(program) => _ = hasher.update(&program),
+            Err(error) => tracing::warn!(%error, "the program cannot be read; its version alone tells it from others"),
+        }
+        ProgramId(*hasher.finalize().as_bytes())
+    })
+}

@@ -1,0 +1,86 @@
+//! A stream that goes on derives again what its log has beyond the checkpoint. It must come out the same.
+
+use std::fmt;
+use vokg_connectors::store::{Entries, Position, ReadError, Store, Stream};
+use vokg_engine::record::LogEntry;
+
+/// The part of a log that is derived again, compared entry by entry.
+pub struct Replay(Option<Again>);
+
+struct Again {
+    store: Store,
+    stream: Stream,
+    /// Committed entries, from the first that was derived again.
+    committed: Option<Entries>,
+}
+
+/// Why a stream cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplayError {
+    /// What was derived is not what was committed.
+    #[error(
+        "{stream} cannot go on: entry {at} of its log is {committed}, derived again it is {derived}. Nothing was changed. \
+         Has vokg, a codec or the machine been replaced since? --name processes the input as another stream"
+    )]
+    Differs {
+        /// Which stream.
+        stream: String,
+        /// Where they differ first.
+        at: Position,
+        /// What the log says.
+        committed: Said,
+        /// What came out now.
+        derived: Said,
+    },
+    /// The log cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+}
+
+/// An entry, or that there is none.
+#[derive(Debug)]
+pub struct Said(Option<LogEntry>);
+
+impl fmt::Display for Said {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Some(entry) => write!(f, "{:?}", entry.record),
+            None => f.write_str("absent"),
+        }
+    }
+}
+
+impl Replay {
+    /// Of a stream that begins: everything is news.
+    pub fn none() -> Self {
+        Self(None)
+    }
+
+    /// Of a stream that goes on, as it was found.
+    pub fn of(store: Store, stream: Stream) -> Self {
+        Self(Some(Again { store, stream, committed: None }))
+    }
+
+    /// Compares what was derived with what is in the log, and gives what is not there yet.
+    ///
+    /// # Errors
+    /// Where they differ, or the log cannot be read.
+    pub fn news(&mut self, mut derived: Vec<LogEntry>) -> Result<Vec<LogEntry>, ReplayError> {
+        let Some(Again { store, stream, committed }) = &mut self.0 else { return Ok(derived) };
+        let next = stream.head.next();
+        let news = derived.split_off(derived.partition_point(|entry| Position::of(entry) < next));
+        for entry in derived {
+            let at = Position::of(&entry);
+            let entries = committed.get_or_insert_with(|| store.entries(stream.id, at.before()));
+            let there = entries.next().transpose()?;
+            if there.as_ref() != Some(&entry) {
+                let (stream, committed, derived) = (stream.name.to_string(), Said(there), Said(Some(entry)));
+                return Err(ReplayError::Differs { stream, at, committed, derived });
+            }
+        }
+        if !news.is_empty() {
+            self.0 = None;
+        }
+        Ok(news)
+    }
+}

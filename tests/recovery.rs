@@ -1,0 +1,231 @@
+//! A run that dies goes on where it stood, and ends as if nothing had happened: the same log, observations, evidence and
+//! looks. Killed at named places, at random times, and by Ctrl-C; with another number of workers afterwards.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod support;
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{RngCore, SeedableRng};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
+use support::{sized_clip, store};
+use vokg::config::Config;
+use vokg::inputs::Input;
+use vokg::jobs::{self, Disturbance};
+use vokg::progress::Display;
+use vokg::registry;
+use vokg::report::Status;
+use vokg_engine::crash;
+use vokg_engine::geometry::Size;
+use vokg_engine::id::StreamName;
+use vokg_engine::segment::{CameraMotion, Hints};
+use vokg_engine::time::{Micros, SECOND_US};
+use vokg_models::{Backend, Encoded, Encoder, SegmentError, Segmented, Segmenter};
+
+/// Long enough for three checkpoints.
+const SECONDS: f64 = 34.0;
+
+fn clip(dir: &Path) -> PathBuf {
+    sized_clip(dir, "street", Some(SECONDS), Size { width: 384, height: 216 }, 12.5).0
+}
+
+/// A run as a process of its own.
+fn command(clip: &Path, data: &Path, workers: usize) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_vokg"));
+    command.arg("run").arg(clip).arg("--data").arg(data).args(["--workers", &workers.to_string(), "-q"]);
+    command.stdout(Stdio::null()).stderr(Stdio::piped());
+    command
+}
+
+fn run(clip: &Path, data: &Path, workers: usize) {
+    let output = command(clip, data, workers).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// Everything a store has of its one stream.
+fn contents(data: &Path) -> String {
+    let store = store(data);
+    let [stream] = &store.streams().unwrap()[..] else { panic!("one stream") };
+    let head = &stream.head;
+    assert!(head.outcome.as_ref().is_some_and(|outcome| outcome.is_complete()), "{head:?}");
+    assert_eq!(store.verify(stream.id).unwrap(), head.digest);
+    let observations: Vec<_> = store.observations(stream.id, 0..u64::MAX).collect::<Result<_, _>>().unwrap();
+    let looks: Vec<_> = store.looks(stream.id).unwrap().collect::<Result<_, _>>().unwrap();
+    let evidence = store.evidence(stream.id).unwrap();
+    let tracks: BTreeSet<_> = observations.iter().map(|seen| seen.observation.track).collect();
+    let thumbnails: Vec<_> = tracks.iter().map(|track| store.thumbnail(stream.id, *track).unwrap()).collect();
+    let outcome = head.outcome.as_ref();
+    format!("{}\n{outcome:?}\n{observations:?}\n{evidence:?}\n{looks:?}\n{thumbnails:?}", head.digest)
+}
+
+/// The same, as a hash, so that a difference does not print megabytes.
+fn fingerprint(data: &Path) -> String {
+    let contents = contents(data);
+    let digest = contents.lines().next().unwrap_or_default().to_owned();
+    format!("{digest} {}", blake3::hash(contents.as_bytes()))
+}
+
+struct Undisturbed {
+    dir: tempfile::TempDir,
+    clip: PathBuf,
+    fingerprint: String,
+    took: Duration,
+}
+
+fn undisturbed() -> Undisturbed {
+    let dir = tempfile::tempdir().unwrap();
+    let (clip, data) = (clip(dir.path()), dir.path().join("undisturbed"));
+    let begun = Instant::now();
+    run(&clip, &data, 1);
+    let took = begun.elapsed();
+    Undisturbed { fingerprint: fingerprint(&data), clip, took, dir }
+}
+
+fn has_a_checkpoint(data: &Path) -> bool {
+    let store = store(data);
+    let stream = store.streams().unwrap().pop().unwrap();
+    store.checkpoint_us(stream.id).unwrap().is_some()
+}
+
+#[test]
+fn a_run_that_dies_at_a_named_place_goes_on() {
+    let Undisturbed { dir, clip, fingerprint: expected, .. } = undisturbed();
+    let places =
+        ["commit.before:1", "commit.after:1", "commit.before:40", "observations.written:2", "commit.after:150"];
+    let mut from_checkpoints = 0;
+    for (place, workers) in places.into_iter().zip([1, 2, 4, 1, 2]) {
+        let data = dir.path().join(place.replace([':', '.'], "-"));
+        let output = command(&clip, &data, 1).env(crash::VARIABLE, place).output().unwrap();
+        assert!(!output.status.success(), "it should have died at {place}");
+        if !store(&data).streams().unwrap().is_empty() {
+            from_checkpoints += u32::from(has_a_checkpoint(&data));
+        }
+        run(&clip, &data, workers);
+        assert_eq!(fingerprint(&data), expected, "after dying at {place}");
+    }
+    assert!(from_checkpoints >= 2, "only {from_checkpoints} of these had a checkpoint");
+}
+
+/// Kills runs at random times, and goes on with each until it is done.
+fn kill_at_random(kills: usize, seed: u64) {
+    let Undisturbed { dir, clip, fingerprint: expected, took } = undisturbed();
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    let (mut killed, mut stores) = (0, 0);
+    while killed < kills {
+        stores += 1;
+        let data = dir.path().join(format!("killed-{stores}"));
+        loop {
+            let mut child = command(&clip, &data, 1 + (killed % 3)).spawn().unwrap();
+            let lives = took.mul_f64(f64::from(random.next_u32() % 1000) / 1000.0);
+            if !dies_within(&mut child, lives) {
+                let output = child.wait_with_output().unwrap();
+                assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+                break;
+            }
+            killed += 1;
+        }
+        assert_eq!(fingerprint(&data), expected, "store {stores}, {killed} kills");
+        std::fs::remove_dir_all(&data).unwrap();
+    }
+    println!("{killed} kills over {stores} stores, an undisturbed run takes {:.1} s", took.as_secs_f64());
+}
+
+/// Kills a process after a while; `false` where it ended before.
+fn dies_within(child: &mut Child, lives: Duration) -> bool {
+    let until = Instant::now() + lives;
+    while Instant::now() < until {
+        if child.try_wait().unwrap().is_some() {
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    child.kill().unwrap();
+    let status = child.wait().unwrap();
+    !status.success()
+}
+
+#[test]
+fn a_run_that_is_killed_at_random_goes_on() {
+    let kills = if std::env::var_os("VOKG_LONG").is_some() { 100 } else { 25 };
+    kill_at_random(kills, 20);
+}
+
+#[test]
+fn ctrl_c_keeps_what_was_done() {
+    let Undisturbed { dir, clip, fingerprint: expected, took } = undisturbed();
+    let data = dir.path().join("interrupted");
+    let child = command(&clip, &data, 1).spawn().unwrap();
+    std::thread::sleep(took.mul_f64(0.6));
+    let id = nix::unistd::Pid::from_raw(i32::try_from(child.id()).unwrap());
+    nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGINT).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130), "{}", String::from_utf8_lossy(&output.stderr));
+    run(&clip, &data, 2);
+    assert_eq!(fingerprint(&data), expected);
+}
+
+/// Sees nothing.
+struct Blind(Arc<dyn Backend>);
+
+struct Nothing;
+
+impl Backend for Blind {
+    fn name(&self) -> &'static str {
+        self.0.name()
+    }
+
+    fn lead_us(&self) -> Micros {
+        self.0.lead_us()
+    }
+
+    fn open(&self) -> (Box<dyn Encoder>, Box<dyn Segmenter>) {
+        (self.0.open().0, Box::new(Nothing))
+    }
+}
+
+impl Segmenter for Nothing {
+    fn prepare(&mut self, _lead: &[Encoded]) {}
+
+    fn segment(&mut self, _encoded: &Encoded, _hints: &Hints) -> Result<Segmented, SegmentError> {
+        Ok(Segmented { camera: CameraMotion::Still, segments: Vec::new() })
+    }
+}
+
+#[test]
+fn a_log_that_comes_out_otherwise_stops_the_run_loudly() {
+    let dir = tempfile::tempdir().unwrap();
+    let (clip, data) = (clip(dir.path()), dir.path().join("differs"));
+    let output = command(&clip, &data, 1).env(crash::VARIABLE, "commit.after:60").output().unwrap();
+    assert!(!output.status.success());
+    let before = store(&data).streams().unwrap().pop().unwrap();
+    assert!(before.head.deltas > 0, "something was committed");
+    let blind = Blind(registry::segmenter(&Config::default()).unwrap());
+    let blind = Disturbance { segmenter: Some(Arc::new(blind)), ..Disturbance::default() };
+    let name = StreamName::slug("street.mp4");
+    let input = Input { name, path: clip.clone() };
+    let display = Display::Quiet;
+    let finished = jobs::run(vec![input], &data, &Config::default(), display, &AtomicBool::new(false), &blind).unwrap();
+    let report = &finished.reports[0];
+    assert_eq!(report.status, Status::Failed);
+    assert!(report.error.as_ref().is_some_and(|e| e.contains("derived again") && e.contains("--name")), "{report:?}");
+    let after = store(&data).streams().unwrap().pop().unwrap();
+    assert_eq!((after.id, after.head.digest), (before.id, before.head.digest), "nothing was added");
+    run(&clip, &data, 1);
+}
+
+#[test]
+fn a_checkpoint_is_taken_every_ten_seconds_of_media_time() {
+    let Undisturbed { dir, clip, .. } = undisturbed();
+    let data = dir.path().join("some");
+    let output = command(&clip, &data, 1).env(crash::VARIABLE, "observations.written:3").output().unwrap();
+    assert!(!output.status.success());
+    let store = store(&data);
+    let stream = store.streams().unwrap().pop().unwrap();
+    let t = store.checkpoint_us(stream.id).unwrap().unwrap();
+    assert!((20 * SECOND_US..21 * SECOND_US).contains(&t), "{t}");
+}
