@@ -105,6 +105,9 @@ pub struct Run {
     /// Try again also those inputs that were set aside because vokg died over them
     #[arg(long)]
     pub retry: bool,
+    /// End, rather than go on, where vokg itself dies
+    #[arg(long)]
+    pub no_restart: bool,
     /// Print the report as JSON
     #[arg(long)]
     pub json: bool,

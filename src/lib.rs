@@ -24,6 +24,7 @@ pub mod run;
 pub mod say;
 pub mod sightings;
 pub mod sinks;
+pub mod supervise;
 
 use cli::{Cli, Command, Common, LogFormat};
 use exit::Exit;

@@ -14,6 +14,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use vokg_connectors::source::file::{Bookmark, FileConfig, FileSource, Probe, StopHandle};
 use vokg_connectors::source::{EndReport, EndStatus, GapReason, SourceEvent, SourceGap};
 use vokg_connectors::store::{Begun, Stream, StreamRequest, Writer};
+use vokg_engine::crash;
 use vokg_engine::delta::GapVertex;
 use vokg_engine::frame::Arrival;
 use vokg_engine::runtime::checkpoint::{Checkpoint, Marks, SOURCE, encode};
@@ -162,6 +163,7 @@ impl Reader {
                 SourceEvent::Gap(missing) => gaps.push(gap_vertex(missing)),
                 SourceEvent::Frame(frame) => {
                     let t = frame.t;
+                    crash::point_of("frame", self.input.name.as_str());
                     last = Some(t);
                     let position = marks.takes(t).then(|| encode(&source.bookmark(&frame)));
                     let arrival = Arrival { gaps: std::mem::take(&mut gaps), frame: Some(frame), position };

@@ -54,10 +54,11 @@ fn contents(data: &Path) -> String {
     let head = &stream.head;
     assert!(head.outcome.as_ref().is_some_and(|outcome| outcome.is_complete()), "{head:?}");
     assert_eq!(store.verify(stream.id).unwrap(), head.digest);
-    let observations: Vec<_> = store.observations(stream.id, 0..u64::MAX).collect::<Result<_, _>>().unwrap();
-    let looks: Vec<_> = store.looks(stream.id).unwrap().collect::<Result<_, _>>().unwrap();
+    let observations: Vec<_> = store.observations(stream.id, 0..u64::MAX).unwrap().collect::<Result<_, _>>().unwrap();
     let evidence = store.evidence(stream.id).unwrap();
     let tracks: BTreeSet<_> = observations.iter().map(|seen| seen.observation.track).collect();
+    let known = store.looks(stream.id).unwrap();
+    let looks: Vec<_> = tracks.iter().map(|track| known.of(*track).unwrap()).collect();
     let thumbnails: Vec<_> = tracks.iter().map(|track| store.thumbnail(stream.id, *track).unwrap()).collect();
     let outcome = head.outcome.as_ref();
     format!("{}\n{outcome:?}\n{observations:?}\n{evidence:?}\n{looks:?}\n{thumbnails:?}", head.digest)
@@ -100,7 +101,7 @@ fn a_run_that_dies_at_a_named_place_goes_on() {
     let mut from_checkpoints = 0;
     for (place, workers) in places.into_iter().zip([1, 2, 4, 1, 2]) {
         let data = dir.path().join(place.replace([':', '.'], "-"));
-        let output = command(&clip, &data, 1).env(crash::VARIABLE, place).output().unwrap();
+        let output = command(&clip, &data, 1).arg("--no-restart").env(crash::VARIABLE, place).output().unwrap();
         assert!(!output.status.success(), "it should have died at {place}");
         if !store(&data).streams().unwrap().is_empty() {
             from_checkpoints += u32::from(has_a_checkpoint(&data));
@@ -200,13 +201,13 @@ impl Segmenter for Nothing {
 fn a_log_that_comes_out_otherwise_stops_the_run_loudly() {
     let dir = tempfile::tempdir().unwrap();
     let (clip, data) = (clip(dir.path()), dir.path().join("differs"));
-    let output = command(&clip, &data, 1).env(crash::VARIABLE, "commit.after:60").output().unwrap();
+    let output = command(&clip, &data, 1).arg("--no-restart").env(crash::VARIABLE, "commit.after:60").output().unwrap();
     assert!(!output.status.success());
     let before = store(&data).streams().unwrap().pop().unwrap();
     assert!(before.head.deltas > 0, "something was committed");
     let blind = Blind(registry::segmenter(&Config::default()).unwrap());
     let blind = Disturbance { segmenter: Some(Arc::new(blind)), ..Disturbance::default() };
-    let name = StreamName::slug("street.mp4");
+    let name = StreamName::slug("street");
     let input = Input { name, path: clip.clone() };
     let display = Display::Quiet;
     let finished = jobs::run(vec![input], &data, &Config::default(), display, &AtomicBool::new(false), &blind).unwrap();
@@ -219,10 +220,39 @@ fn a_log_that_comes_out_otherwise_stops_the_run_loudly() {
 }
 
 #[test]
+fn an_input_that_kills_the_process_twice_is_set_aside_and_the_others_go_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let size = Size { width: 384, height: 216 };
+    let [bad, good] = ["near", "street"].map(|name| sized_clip(dir.path(), name, Some(12.0), size, 12.5).0);
+    let [expected, data] = ["undisturbed", "crashing"].map(|name| dir.path().join(name));
+    run(&bad, &expected, 1);
+    let output = command(&bad, &data, 1)
+        .arg(&good)
+        .arg("--json")
+        .stdout(Stdio::piped())
+        .env(crash::VARIABLE, "frame.near:100")
+        .output();
+    let output = output.unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.matches("died of SIGABRT").count() == 2 && said.contains("--retry"), "{said}");
+    let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let told: Vec<_> = ["near", "street"].iter().zip(0..).map(|(_, n)| told["streams"][n]["status"].clone()).collect();
+    assert_eq!(told, ["failed", "complete"]);
+    let output = command(&bad, &data, 1).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "it stays set aside");
+    let output = command(&bad, &data, 1).arg("--retry").output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let digest = |data: &Path| store(data).find_stream("near").unwrap().unwrap().head.digest;
+    assert_eq!(digest(&data), digest(&expected));
+}
+
+#[test]
 fn a_checkpoint_is_taken_every_ten_seconds_of_media_time() {
     let Undisturbed { dir, clip, .. } = undisturbed();
     let data = dir.path().join("some");
-    let output = command(&clip, &data, 1).env(crash::VARIABLE, "observations.written:3").output().unwrap();
+    let output =
+        command(&clip, &data, 1).arg("--no-restart").env(crash::VARIABLE, "observations.written:3").output().unwrap();
     assert!(!output.status.success());
     let store = store(&data);
     let stream = store.streams().unwrap().pop().unwrap();

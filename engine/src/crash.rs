@@ -14,13 +14,31 @@ struct Plan {
 
 /// Dies here, if [`VARIABLE`] says so: nothing is unwound, flushed, closed or said. Without it this costs one load.
 pub fn point(place: &str) {
-    static PLAN: OnceLock<Option<Plan>> = OnceLock::new();
-    let plan = PLAN.get_or_init(|| parse(&std::env::var(VARIABLE).ok()?));
-    if let Some(plan) = plan.as_ref().filter(|plan| plan.place == place)
-        && plan.passages_left.fetch_sub(1, Ordering::Relaxed) == 1
-    {
-        std::process::abort();
+    if let Some(plan) = plan().filter(|plan| plan.place == place) {
+        plan.pass();
     }
+}
+
+/// The same, at a place of which there are several, such as `frame` of the stream `yard`: `frame.yard:17`.
+pub fn point_of(place: &str, whose: &str) {
+    if let Some(plan) = plan()
+        && plan.place.strip_prefix(place).and_then(|rest| rest.strip_prefix('.')) == Some(whose)
+    {
+        plan.pass();
+    }
+}
+
+impl Plan {
+    fn pass(&self) {
+        if self.passages_left.fetch_sub(1, Ordering::Relaxed) == 1 {
+            std::process::abort();
+        }
+    }
+}
+
+fn plan() -> Option<&'static Plan> {
+    static PLAN: OnceLock<Option<Plan>> = OnceLock::new();
+    PLAN.get_or_init(|| parse(&std::env::var(VARIABLE).ok()?)).as_ref()
 }
 
 type LastWord = Box<dyn Fn(&str) + Send + Sync>;
@@ -53,5 +71,6 @@ mod tests {
         assert_eq!((plan.place.as_str(), plan.passages_left.into_inner()), ("commit.before", 17));
         assert!(["", "x", "x:", "x:0", "x:-1"].iter().all(|text| parse(text).is_none()));
         point("no.such.place");
+        point_of("no.such", "place");
     }
 }

@@ -1,9 +1,8 @@
 //! How often a stream was in flight when the process died, so that an input that kills it every time is set aside.
 //!
 //! What counts are deaths in a row after which the stream had got no further: an innocent stream beside the guilty one
-//! gets further each time, and [`Writer::suspects`] lets those in doubt be processed alone. A crash of the program
-//! itself, which leaves [`CRASH_NOTE`] behind, weighs more than a death without a word, which most often came from
-//! outside: a kill, a power cut, an operator who was in a hurry.
+//! gets further each time, and [`Writer::suspects`] lets those in doubt be processed alone. Only a death that leaves
+//! [`CRASH_NOTE`] behind counts: one without it came from outside, of a kill or a power cut, and says nothing of inputs.
 
 use super::error::{CommitError, OpenError, ReadError};
 use super::open::Writer;
@@ -19,10 +18,9 @@ use vokg_engine::time::{Micros, SECOND_US};
 pub const CRASH_NOTE: &str = "crashed";
 /// After so many crashes without getting further, a stream is set aside.
 pub const CRASHES_MAX: u8 = 2;
-/// The same for deaths without a crash note.
-pub const DEATHS_MAX: u8 = 5;
-/// A stream that has come this much further has got further: how much of what is in flight is committed is chance.
-const FURTHER_US: Micros = SECOND_US;
+/// A stream that has come this much further has got further. How much of what was read is committed when the process
+/// dies is chance, and a segmenter may look seconds ahead.
+const FURTHER_US: Micros = 10 * SECOND_US;
 
 /// What is remembered of the attempts at one stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,7 +28,6 @@ pub(super) struct Attempts {
     /// A process is at it, or died at it.
     in_flight: bool,
     crashes: u8,
-    deaths: u8,
     /// How far the stream was when the first of them happened.
     stuck_us: Micros,
 }
@@ -38,12 +35,12 @@ pub(super) struct Attempts {
 impl Attempts {
     /// Whether the stream is no longer tried.
     pub(super) fn is_set_aside(self) -> bool {
-        self.crashes >= CRASHES_MAX || self.deaths >= DEATHS_MAX
+        self.crashes >= CRASHES_MAX
     }
 
-    /// How often it was in flight when the process died.
-    pub(super) fn fatal(self) -> u8 {
-        self.crashes + self.deaths
+    /// How often it was in flight when the process crashed.
+    pub(super) fn crashes(self) -> u8 {
+        self.crashes
     }
 
     /// How far the stream was when it first stood still, in microseconds of media time.
@@ -54,13 +51,10 @@ impl Attempts {
     /// After a process died in flight, with the stream this far.
     fn died(self, reached_us: Micros, crashed: bool) -> Self {
         let is_further = reached_us > self.stuck_us.saturating_add(FURTHER_US);
-        let before =
-            if is_further || self.fatal() == 0 { Self { stuck_us: reached_us, ..Self::default() } } else { self };
-        Self {
-            in_flight: false,
-            crashes: before.crashes.saturating_add(crashed.into()),
-            deaths: before.deaths.saturating_add((!crashed).into()),
-            ..before
+        match crashed {
+            false => Self { in_flight: false, ..self },
+            true if is_further || self.crashes == 0 => Self { in_flight: false, crashes: 1, stuck_us: reached_us },
+            true => Self { in_flight: false, crashes: self.crashes.saturating_add(1), ..self },
         }
     }
 }
@@ -98,7 +92,7 @@ impl Writer {
         for row in table.range(0..)? {
             let (stream, attempts) = row?;
             let attempts: Attempts = from_row("attempts", attempts.value())?;
-            if attempts.fatal() > 0 {
+            if attempts.crashes > 0 {
                 suspects.insert(StreamId(stream.value()));
             }
         }
@@ -160,16 +154,16 @@ mod tests {
     use crate::store::{BeginError, Begun, StreamBatch};
 
     #[test]
-    fn two_crashes_or_five_deaths_without_getting_further_set_a_stream_aside() {
+    fn two_crashes_without_getting_further_set_a_stream_aside() {
         let after = |deaths: &[(Micros, bool)]| {
             let died = |before: Attempts, (secs, crashed): &(Micros, bool)| before.died(secs * SECOND_US, *crashed);
             deaths.iter().fold(Attempts::default(), died).is_set_aside()
         };
-        assert!(after(&[(7, true), (7, true)]) && after(&[(7, true), (8, true)]));
-        assert!(!after(&[(7, true)]) && !after(&[(7, true), (9, true)]) && !after(&[(7, true), (9, true), (30, true)]));
-        assert!(after(&[(0, true), (0, false), (0, true)]));
-        assert!(after(&[(0, false); 5]) && !after(&[(0, false); 4]));
-        assert!(!after(&[(0, false), (0, false), (0, false), (0, false), (4, false), (4, false)]));
+        assert!(after(&[(7, true), (7, true)]) && after(&[(7, true), (17, true)]));
+        assert!(
+            !after(&[(7, true)]) && !after(&[(7, true), (18, true)]) && !after(&[(7, true), (18, true), (30, true)])
+        );
+        assert!(after(&[(0, true), (0, false), (0, true)]) && !after(&[(0, false); 50]));
     }
 
     #[test]

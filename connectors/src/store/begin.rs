@@ -63,7 +63,7 @@ impl Writer {
         let before = earlier.map_or(Ok(Attempts::default()), |stream| attempts(&transaction, stream.id))?;
         if let Some(earlier) = earlier.filter(|_| before.is_set_aside()) {
             let reached_secs = secs_from_micros(before.stuck_us());
-            return Err(BeginError::SetAside { name: earlier.name.clone(), times: before.fatal(), reached_secs });
+            return Err(BeginError::SetAside { name: earlier.name.clone(), times: before.crashes(), reached_secs });
         }
         let begun = match earlier {
             Some(interrupted) => go_on(&transaction, interrupted, program)?,

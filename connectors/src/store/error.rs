@@ -170,13 +170,13 @@ pub enum BeginError {
     Busy(StreamName),
     /// The input was being processed whenever the process died.
     #[error(
-        "{name} was being processed at {times} deaths of vokg in a row and got no further than {reached_secs:.1} s, so it \
+        "{name} was being processed at {times} crashes of vokg in a row and got no further than {reached_secs:.1} s, so it \
          is set aside and the others go on; please report the input, and try it again with --retry"
     )]
     SetAside {
         /// The stream.
         name: StreamName,
-        /// Deaths.
+        /// Crashes.
         times: u8,
         /// Media time it reached.
         reached_secs: f64,

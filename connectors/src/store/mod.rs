@@ -72,7 +72,7 @@ mod thumbnails;
 mod view;
 
 pub use amend::{Amendment, Hand, HandCorrection};
-pub use attempts::{CRASH_NOTE, CRASHES_MAX, DEATHS_MAX};
+pub use attempts::{CRASH_NOTE, CRASHES_MAX};
 pub use begin::Begun;
 pub use checkpoint::{CHECKPOINT_BYTES_MAX, NewCheckpoint, ProgramId};
 pub use commit::{Committed, StreamBatch};
