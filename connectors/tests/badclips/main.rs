@@ -4,4 +4,5 @@ mod elsewhere;
 mod exact;
 mod made;
 mod media;
+mod resumed;
 mod shared;

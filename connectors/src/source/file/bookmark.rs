@@ -21,6 +21,9 @@ use vokg_engine::frame::{Frame, FrameData, PixelFormat};
 use vokg_engine::geometry::Size;
 use vokg_engine::time::Micros;
 
+/// How far before the bookmark a jump aims, one after the other, until one leads there.
+const BACK_NANOS: [u64; 3] = [0, 1_000_000_000, 10_000_000_000];
+
 /// Where a source was left, right after a frame.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Bookmark {
@@ -100,14 +103,25 @@ struct Way<'a> {
 }
 
 impl Way<'_> {
-    /// From the key picture before; how many pictures were decoded, `None` where that does not lead there.
+    /// From a key picture before; how many pictures were decoded since, `None` where that does not lead there. A jump may
+    /// land behind the bookmark or amid a group of pictures, whose first then come out broken: so also from further back.
     fn jump(&self, opened: &Opened) -> Result<Option<u64>, SourceError> {
         let searchable = !matches!(opened.probe.container, Container::RawH264 | Container::Jpeg);
         let Some(target) = self.bookmark.stream_nanos.filter(|_| searchable && self.bookmark.clock.resets() == 0)
         else {
             return Ok(None);
         };
-        if opened.pipeline.seek_before(gst::ClockTime::from_nseconds(target)).is_err() {
+        for back in BACK_NANOS {
+            let pictures = self.jump_to(opened, target.saturating_sub(back), target)?;
+            if pictures.is_some() {
+                return Ok(pictures);
+            }
+        }
+        Ok(None)
+    }
+
+    fn jump_to(&self, opened: &Opened, from: u64, target: u64) -> Result<Option<u64>, SourceError> {
+        if opened.pipeline.seek_before(gst::ClockTime::from_nseconds(from)).is_err() {
             return Ok(None);
         }
         // What went into the decoder before the jump and never came out is no error.
