@@ -8,6 +8,7 @@ mod from_scratch;
 mod history;
 mod meaning;
 mod oracle;
+mod resumed;
 mod run;
 mod same_bytes;
 mod sealing;

@@ -56,7 +56,7 @@ pub fn logs(histories: &[History], rules: &Rules, way: Way) -> Vec<Vec<Closed>> 
             let on_closed = move |closed: &Closed| {
                 sender.send((stream, closed.clone())).expect("the log is collected after the run");
             };
-            let feed = worker.dataflow(|scope| build(scope, history, &rules, way, on_closed));
+            let feed = worker.dataflow(|scope| build(scope, history, &rules, way, on_closed, &Checkpoints::default()));
             if stream % worker.peers() == worker.index() {
                 feeds.push(feed);
             }
@@ -76,6 +76,7 @@ pub fn build(
     rules: &Rules,
     way: Way,
     on_closed: impl Fn(&Closed) + 'static,
+    kept: &Checkpoints,
 ) -> Feed {
     let (mut spans, mut changes, mut tracked) = (InputHandle::new(), InputHandle::new(), InputHandle::new());
     let span_rows = scope.input_from(&mut spans).as_collection();
@@ -83,11 +84,10 @@ pub fn build(
     let frames = scope.input_from(&mut tracked);
     let ticks = frames.clone().map(|frame| Tick::from(&frame));
     let config = ResolveConfig { rules: rules.clone(), correction_horizon_us: way.horizon_us };
-    let kept = Checkpoints::default();
-    let interactions = resolve(span_rows, identities.clone(), ticks.clone(), config, &kept);
-    let deltas = interactions.deltas.concat(objects(frames, identities, way.horizon_us, &kept));
+    let interactions = resolve(span_rows, identities.clone(), ticks.clone(), config, kept);
+    let deltas = interactions.deltas.concat(objects(frames, identities, way.horizon_us, kept));
     let config = EmitConfig { correction_horizon_us: way.horizon_us, ..EmitConfig::default() };
-    emit(deltas, ticks, config, &kept).inspect(on_closed);
+    emit(deltas, ticks, config, kept).inspect(on_closed);
     Feed { history: history.clone(), spans: Some(spans), changes: Some(changes), tracked: Some(tracked), fed: [0; 3] }
 }
 

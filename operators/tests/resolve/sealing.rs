@@ -80,7 +80,8 @@ fn standing_updates(history: History, horizon_us: Micros, every: usize) -> Vec<i
         drop(register);
         let way = Way { workers: 1, schedule: 0, horizon_us };
         let mut samples = Vec::new();
-        let mut feed = worker.dataflow(|scope| build(scope, &history, &rules(), way, |_closed| {}));
+        let mut feed =
+            worker.dataflow(|scope| build(scope, &history, &rules(), way, |_closed| {}, &Default::default()));
         for frame in 0..history.len() {
             feed.advance_all();
             (0..4).for_each(|_| _ = worker.step());
