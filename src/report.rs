@@ -86,7 +86,7 @@ impl StreamReport {
             Some(Ending::Complete) => (Status::Complete, None),
             Some(Ending::CompleteWithGaps) => (Status::CompleteWithGaps, None),
             Some(Ending::Failed(reason)) => (Status::Failed, Some(reason.clone())),
-            None => (Status::Failed, Some("interrupted; the next run over this input starts it again".to_owned())),
+            None => (Status::Failed, Some("interrupted; the next run over this input goes on with it".to_owned())),
         };
         let mut interactions = BTreeMap::new();
         for edge in graph.edges.values() {
