@@ -95,14 +95,24 @@ enum Part {
     Evidence(EvidenceSpan, isize),
 }
 
+/// What a stream has to commit.
+pub struct Results<'s> {
+    /// Closed times of the log.
+    pub log: StreamVec<'s, Micros, Closed>,
+    /// What was seen.
+    pub tracked: StreamVec<'s, Micros, TrackedFrame>,
+    /// Pictures of tracks.
+    pub thumbnails: StreamVec<'s, Micros, Thumbnail>,
+    /// What tracks looked like.
+    pub looks: StreamVec<'s, Micros, TrackLook>,
+    /// Evidence as it was stated.
+    pub evidence: StreamVec<'s, Micros, (EvidenceSpan, Micros, isize)>,
+}
+
 /// Commits each time once it is complete. The stream that comes out carries nothing; its frontier tells how far the
 /// stream has left the dataflow.
 pub fn commit<'s>(
-    log: StreamVec<'s, Micros, Closed>,
-    tracked: StreamVec<'s, Micros, TrackedFrame>,
-    thumbnails: StreamVec<'s, Micros, Thumbnail>,
-    looks: StreamVec<'s, Micros, TrackLook>,
-    evidence: StreamVec<'s, Micros, (EvidenceSpan, Micros, isize)>,
+    results: Results<'s>,
     sink: Option<Sink>,
     control: Arc<StreamControl>,
     checkpoints: &Checkpoints,
@@ -113,6 +123,7 @@ pub fn commit<'s>(
         control.fail(format!("the stream cannot go on where it was: {refused}"));
     }
     let checkpoints = checkpoints.clone();
+    let Results { log, tracked, thumbnails, looks, evidence } = results;
     let parts = log.map(Part::Log).concat(tracked.map(Part::Frame));
     let parts = parts.concat(thumbnails.map(Part::Thumbnail)).concat(looks.map(Part::Look));
     let parts = parts.concat(evidence.map(|(span, _, diff)| Part::Evidence(span, diff)));
@@ -174,7 +185,7 @@ struct Outbox {
 
 impl Outbox {
     fn new(sink: Sink, control: Arc<StreamControl>, sent: Sent, keeper: Keeper, checkpoints: Checkpoints) -> Self {
-        for counter in [&control.frames_in, &control.frames_out] {
+        for counter in [&control.frames_in, &control.frames_out, &control.frames_before] {
             counter.fetch_add(sent.frames, Ordering::Relaxed);
         }
         let sent = Some(sent);

@@ -9,7 +9,7 @@ use crate::progress::{Display, Stalled, Watch};
 use crate::reader::{self, Event, Opened, Reader};
 use crate::registry;
 use crate::replay::Replay;
-use crate::report::StreamReport;
+use crate::report::{Before, StreamReport};
 use crate::run::{Operators, Plan, dataflow};
 use crate::sinks::{SinkReport, Sinks};
 use std::collections::{BTreeSet, VecDeque};
@@ -28,7 +28,7 @@ use vokg_engine::crash;
 use vokg_engine::runtime::control::StreamControl;
 use vokg_engine::runtime::engine::{DataflowNumber, Engine};
 use vokg_engine::runtime::offload::OffloadConfig;
-use vokg_engine::time::{TimeSource, micros_from_secs};
+use vokg_engine::time::{Micros, TimeSource, micros_from_secs};
 use vokg_models::Backend;
 use vokg_operators::describe::DescribeConfig;
 use vokg_operators::resolve::ResolveConfig;
@@ -88,6 +88,8 @@ enum Stage {
 
 struct Running {
     stream: Stream,
+    /// Media time at which this process took it up.
+    from_us: Micros,
     dataflow: DataflowNumber,
     stop: StopHandle,
     read: Option<Result<EndReport, String>>,
@@ -292,6 +294,7 @@ impl Runner<'_> {
     fn build(&mut self, index: usize, opened: Opened) -> Result<(), Failure> {
         let Opened { stream, probe, feed, stop, resume, begun_before } = opened;
         let control = Arc::clone(&self.jobs[index].control);
+        let from_us = resume.as_ref().map_or(0, |checkpoint| checkpoint.t);
         if control.is_stopping() {
             stop.stop();
         }
@@ -343,8 +346,9 @@ impl Runner<'_> {
             resume,
         };
         let dataflow = self.engine.add(dataflow(plan)).context("cannot build the dataflow")?;
-        self.jobs[index].stage =
-            Stage::Running(Box::new(Running { stream, dataflow, stop, read: None, drained: false, removed: None }));
+        let (read, drained, removed) = (None, false, None);
+        let running = Running { stream, from_us, dataflow, stop, read, drained, removed };
+        self.jobs[index].stage = Stage::Running(Box::new(running));
         Ok(())
     }
 
@@ -409,7 +413,12 @@ impl Runner<'_> {
     fn report(&mut self, index: usize, stream: &Stream, ran: bool) -> Result<(), Failure> {
         let store: &Store = self.writer.store();
         let graph = store.graph(stream.id, None, None).context("the graph cannot be read back")?;
-        self.end(index, StreamReport::of(stream, &graph, ran));
+        let mut report = StreamReport::of(stream, &graph, ran);
+        if let Stage::Running(running) = &self.jobs[index].stage {
+            let frames = self.jobs[index].control.frames_before.load(Ordering::Relaxed);
+            report.before = Before { frames, t_us: running.from_us };
+        }
+        self.end(index, report);
         Ok(())
     }
 

@@ -39,7 +39,7 @@ pub enum ReplayError {
 
 /// An entry, or that there is none.
 #[derive(Debug)]
-pub struct Said(Option<LogEntry>);
+pub struct Said(Option<Box<LogEntry>>);
 
 impl fmt::Display for Said {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -74,7 +74,8 @@ impl Replay {
             let entries = committed.get_or_insert_with(|| store.entries(stream.id, at.before()));
             let there = entries.next().transpose()?;
             if there.as_ref() != Some(&entry) {
-                let (stream, committed, derived) = (stream.name.to_string(), Said(there), Said(Some(entry)));
+                let (committed, derived) = (Said(there.map(Box::new)), Said(Some(Box::new(entry))));
+                let stream = stream.name.to_string();
                 return Err(ReplayError::Differs { stream, at, committed, derived });
             }
         }

@@ -50,6 +50,16 @@ pub struct StreamReport {
     /// It was processed now, and not found done in the store.
     #[serde(skip)]
     pub ran: bool,
+    /// What an earlier process had done of it, where this one went on.
+    #[serde(skip)]
+    pub before: Before,
+}
+
+/// How far a stream was when this process took it up.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Before {
+    pub frames: u64,
+    pub t_us: Micros,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -76,6 +86,7 @@ impl StreamReport {
             deltas: 0,
             digest: String::new(),
             ran: false,
+            before: Before::default(),
         }
     }
 
@@ -105,6 +116,7 @@ impl StreamReport {
             deltas: stream.head.deltas,
             digest: stream.head.digest.to_string(),
             ran,
+            before: Before::default(),
         }
     }
 }
@@ -113,8 +125,9 @@ impl RunReport {
     /// The report of these streams, with what the process used so far.
     pub fn new(streams: Vec<StreamReport>, seconds: f64) -> Self {
         let ran = || streams.iter().filter(|stream| stream.ran);
-        let frames: u64 = ran().map(|stream| stream.frames).sum();
-        let media: f64 = ran().map(|stream| secs_from_micros(stream.duration_us)).sum();
+        let frames: u64 = ran().map(|stream| stream.frames.saturating_sub(stream.before.frames)).sum();
+        let media = |stream: &StreamReport| secs_from_micros(stream.duration_us.saturating_sub(stream.before.t_us));
+        let media: f64 = ran().map(media).sum();
         let usage = getrusage(UsageWho::RUSAGE_SELF).ok();
         let cpu_seconds = usage.map_or(0.0, |usage| {
             let micros = usage.user_time().num_microseconds() + usage.system_time().num_microseconds();

@@ -1,6 +1,6 @@
 //! The dataflow of one stream, from source to sink.
 
-use crate::commit::{Sink, commit};
+use crate::commit::{Results, Sink, commit};
 use std::sync::{Arc, Mutex};
 use timely::dataflow::operators::vec::Map;
 use timely::dataflow::operators::{Concat, ConnectLoop, Feedback};
@@ -101,8 +101,8 @@ pub fn dataflow(plan: Plan) -> Build {
             let lost = |error: &OffloadError| tracing::warn!(%error, "a thumbnail is lost");
             let thumbnails = thumbnails.flat_map(move |thumbnail| thumbnail.inspect_err(lost).ok().flatten());
             let looks = portray(tracked.clone(), &kept);
-            let evidence = interactions.evidence.inner;
-            credits.returned_by(commit(log, tracked, thumbnails, looks, evidence, sink, control, &kept));
+            let results = Results { log, tracked, thumbnails, looks, evidence: interactions.evidence.inner };
+            credits.returned_by(commit(results, sink, control, &kept));
         });
     })
 }

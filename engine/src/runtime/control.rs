@@ -13,6 +13,8 @@ pub struct StreamControl {
     pub frames_in: AtomicU64,
     /// Frames whose deltas have left the dataflow.
     pub frames_out: AtomicU64,
+    /// Frames that an earlier process had done, where the stream goes on.
+    pub frames_before: AtomicU64,
     /// Frames expected in all, 0 where unknown.
     pub frames_expected: AtomicU64,
     /// Media time of the last frame whose deltas have left.
