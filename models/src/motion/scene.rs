@@ -32,6 +32,8 @@ const LOST_SHARE: f32 = 0.05;
 /// How far beside a thing that comes in ground never seen before is not believed, as a share of its box: where nothing
 /// is known of the ground, half of it can be hidden.
 const DOUBT_SHARE: f32 = 1.0;
+/// What looks much like the ground is seen in scraps: the least, as a share of the least thing.
+const SCRAP_SHARE: f32 = 0.2;
 /// Fewest cells of proof in a thing.
 const FEWEST_PROOF: usize = 4;
 
@@ -158,12 +160,13 @@ impl SceneState {
         if self.is_flooded(view, config) {
             return Vec::new();
         }
-        let pieces = self.solid_pieces(&proof, config);
-        let blobs = grouped(pieces, expected, view.plane.lattice);
+        let least_area = self.background.lattice.area(config.least_area_share);
+        let pieces = self.solid_pieces(&proof, least_area, config.proof_share);
+        let mut blobs = grouped(pieces, expected, view.plane.lattice, least_area);
+        blobs.retain(|blob| blob.piece.area >= least_area);
         let blobs = self.without_ghosts(view, blobs, expected, known, config);
         let patience_us = micros_from_secs(config.claim_secs);
         let loads = Loads::of(expected, known);
-        let least_area = self.background.lattice.area(config.least_area_share);
         let shared_out = |blob| shared_out(blob, view.plane, expected, known, &loads, patience_us, least_area);
         let things = blobs.into_iter().flat_map(shared_out);
         let mut things: Vec<Thing> =
@@ -211,14 +214,14 @@ impl SceneState {
         true
     }
 
-    /// The pieces that are large enough and hold enough proof.
-    fn solid_pieces(&self, proof: &BitPlane, config: &MotionConfig) -> Vec<Piece> {
-        let least_area = self.background.lattice.area(config.least_area_share);
+    /// The pieces that hold enough proof and are large enough to be things, or scraps of one.
+    fn solid_pieces(&self, proof: &BitPlane, least_area: usize, proof_share: f32) -> Vec<Piece> {
+        let least_scrap = (SCRAP_SHARE * least_area as f32) as usize;
         let mut solid = pieces(&self.moving);
         solid.retain(|piece| {
             let proven = piece.count_in(proof);
-            let enough = proven >= FEWEST_PROOF && proven as f32 >= config.proof_share * piece.area as f32;
-            piece.area >= least_area && enough
+            let enough = proven >= FEWEST_PROOF && proven as f32 >= proof_share * piece.area as f32;
+            piece.area >= least_scrap && enough
         });
         solid
     }
@@ -362,3 +365,4 @@ impl Thing {
 fn score(piece: &Piece, proof: &BitPlane) -> f32 {
     0.5 + 0.5 * piece.count_in(proof) as f32 / piece.area.max(1) as f32
 }
+
