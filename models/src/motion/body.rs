@@ -12,7 +12,7 @@ use super::shadow::Shades;
 use std::ops::Range;
 
 /// Share of a piece's cells that cannot be shadow, from which they frame bodies.
-const FRAMING_SHARE: f32 = 0.2;
+const FRAMING_SHARE: f32 = 0.35;
 /// Fewest such cells in a column of a body.
 const COLUMN_CELLS: usize = 2;
 /// Columns without such cells that do not end a body.
@@ -27,6 +27,8 @@ const FOOT_SHARE: f32 = 0.25;
 const LEG_LENGTH: f32 = 0.5;
 /// ... and at least this share of it is not as even as a shadow.
 const LEG_UNEVEN_SHARE: f32 = 0.4;
+/// How far beside a frame legs stride, in heights of the frame.
+const STRIDE: f32 = 0.25;
 /// Legs are looked for in frames at most this wide, in heights.
 const UPRIGHT: f32 = 0.8;
 /// Columns to either side in which firm cells frame a place from above and below.
@@ -60,6 +62,9 @@ pub(super) fn without_shadows(moving: &BitPlane, shades: &Shades, gap_radius: us
             for run in piece.runs.iter().filter(|run| run.y < frame.rows.end) {
                 let rim = if run.y < foot { RIM } else { 0 };
                 copy(&uneven, &mut bodies, run.y, within(run.from..run.to, &frame.columns, rim));
+                if run.y >= frame.firm_end {
+                    copy(&uneven, &mut bodies, run.y, within(run.from..run.to, &frame.legs, 0));
+                }
                 if frame.is_upright() && frame.rows.contains(&run.y) {
                     for x in within(run.from..run.to, &frame.columns, 0).filter(|x| frame.encloses(*x, run.y, &firm)) {
                         bodies.fill_range(run.y, x..x + 1);
@@ -81,10 +86,18 @@ struct Frame {
     rows: Range<usize>,
     /// The end of its rows with firm cells; legs follow.
     firm_end: usize,
+    /// Columns of the legs that look like shadow but for not being even; none where there are no such legs.
+    legs: Range<usize>,
     cells: usize,
 }
 
 impl Frame {
+    /// The columns in which its legs may be.
+    fn strides(&self) -> Range<usize> {
+        let reach = (STRIDE * self.rows.len() as f32) as usize;
+        self.columns.start.saturating_sub(reach)..self.columns.end + reach
+    }
+
     fn is_upright(&self) -> bool {
         self.columns.len() as f32 <= UPRIGHT * self.rows.len() as f32
     }
@@ -120,7 +133,7 @@ fn frames(piece: &Piece, firm: &BitPlane, uneven: &BitPlane) -> Vec<Frame> {
                 last.columns.end = x + 1;
                 last.cells += count;
             }
-            _ => frames.push(Frame { columns: x..x + 1, rows: 0..0, firm_end: 0, cells: *count }),
+            _ => frames.push(Frame { columns: x..x + 1, rows: 0..0, firm_end: 0, legs: 0..0, cells: *count }),
         }
     }
     let largest = frames.iter().map(|frame| frame.cells).max().unwrap_or(0);
@@ -128,21 +141,27 @@ fn frames(piece: &Piece, firm: &BitPlane, uneven: &BitPlane) -> Vec<Frame> {
     for frame in &mut frames {
         frame.rows = firm_rows(piece, firm, &frame.columns);
         frame.firm_end = frame.rows.end;
-        frame.rows.end = frame.rows.end.max(end_of_legs(piece, uneven, frame));
+        let legs = frame.strides();
+        let end = end_of_legs(piece, uneven, frame, &legs);
+        if end > frame.rows.end {
+            (frame.rows.end, frame.legs) = (end, legs);
+        }
     }
     frames
 }
 
-/// The end of what hangs below a frame, if that is legs: longer than a shadow underfoot, and not as even as one.
-fn end_of_legs(piece: &Piece, uneven: &BitPlane, frame: &Frame) -> usize {
+/// The end of what hangs below a frame in these columns, if that is legs: longer than a shadow underfoot, and not as even
+/// as one.
+fn end_of_legs(piece: &Piece, uneven: &BitPlane, frame: &Frame, columns: &Range<usize>) -> usize {
     let (mut cells, mut uneven_cells, mut end) = (0, 0, frame.rows.end);
     for run in piece.runs.iter().filter(|run| run.y >= frame.rows.end) {
-        let xs = within(run.from..run.to, &frame.columns, 0);
-        if !xs.is_empty() {
+        let xs = within(run.from..run.to, columns, 0);
+        cells += xs.len();
+        let here = uneven.count_range(run.y, xs);
+        if here > 0 {
             end = run.y + 1;
         }
-        cells += xs.len();
-        uneven_cells += uneven.count_range(run.y, xs);
+        uneven_cells += here;
     }
     let long = (end - frame.rows.end) as f32 >= LEG_LENGTH * frame.columns.len() as f32;
     if long && uneven_cells as f32 >= LEG_UNEVEN_SHARE * cells as f32 { end } else { frame.rows.end }
@@ -207,6 +226,12 @@ mod tests {
         let coat = (20..28, 10..24);
         assert_eq!(found(std::slice::from_ref(&coat), &[(21..27, 24..38)], &[]), [(20..28, 10..38)]);
         assert_eq!(found(&[coat], &[(16..32, 24..27)], &[]), [(20..28, 10..24)]);
+    }
+
+    #[test]
+    fn legs_that_stride_stay_and_the_shadow_they_cast_goes() {
+        let legs = [(17..20, 24..42), (28..31, 24..42)];
+        assert_eq!(found(&[(20..28, 4..24)], &legs, &[(31..50, 36..42)]), [(17..31, 4..42)]);
     }
 
     #[test]
