@@ -42,9 +42,17 @@ const COMPLETE_IOU: f32 = 0.6;
 
 /// Groups pieces, in the order of their first pieces. Scraps, pieces of less than `least_area`, belong to what stands
 /// above or below them: what lies beside a thing on the ground is often a shadow.
-pub(super) fn grouped(pieces: Vec<Piece>, expected: &[Expected], lattice: Lattice, least_area: usize) -> Vec<Blob> {
+/// `carrier_of`: who carries the thing of an expectation, itself where nobody does; what is his load's is his.
+pub(super) fn grouped(
+    pieces: Vec<Piece>,
+    expected: &[Expected],
+    lattice: Lattice,
+    least_area: usize,
+    carrier_of: impl Fn(usize) -> usize,
+) -> Vec<Blob> {
     let rects: Vec<Rect> = pieces.iter().map(rect_of).collect();
-    let owners = pieces.iter().zip(&rects).map(|(piece, rect)| owner(piece, rect, expected)).collect();
+    let owner = |(piece, rect)| owner(piece, rect, expected).map(&carrier_of);
+    let owners = pieces.iter().zip(&rects).map(owner).collect();
     let mut groups = Groups { parents: (0..pieces.len()).collect(), owners };
     for track in 0..expected.len() {
         groups.join_own(track, &pieces, &rects);
@@ -173,8 +181,16 @@ mod tests {
     }
 
     fn groups(pieces: Vec<Piece>, expected: &[Expected]) -> Vec<(usize, Option<usize>)> {
+        groups_where(pieces, expected, |i| i)
+    }
+
+    fn groups_where(
+        pieces: Vec<Piece>,
+        expected: &[Expected],
+        carrier_of: impl Fn(usize) -> usize,
+    ) -> Vec<(usize, Option<usize>)> {
         let lattice = Lattice::over(Size { width: 768, height: 432 }, 384);
-        grouped(pieces, expected, lattice, LEAST_AREA).into_iter().map(|b| (b.piece.area, b.owner)).collect()
+        grouped(pieces, expected, lattice, LEAST_AREA, carrier_of).into_iter().map(|b| (b.piece.area, b.owner)).collect()
     }
 
     #[test]
@@ -187,6 +203,14 @@ mod tests {
     fn scraps_above_one_another_join_and_those_beside_do_not() {
         let scraps = vec![block(100, 20, 5, 6), block(99, 30, 6, 6), block(107, 30, 4, 6)];
         assert_eq!(groups(scraps, &[]), [(66, None), (24, None)], "{LEAST_AREA} cells make a thing");
+    }
+
+    #[test]
+    fn what_lies_in_a_loads_box_is_its_carriers() {
+        let boxes = [expect(Rect::new(100.0, 20.0, 14.0, 60.0)), expect(Rect::new(106.0, 50.0, 14.0, 24.0))];
+        let pieces = || vec![block(102, 20, 10, 28), block(104, 52, 14, 26)];
+        assert_eq!(groups(pieces(), &boxes), [(280, Some(0)), (364, Some(1))]);
+        assert_eq!(groups_where(pieces(), &boxes, |_| 0), [(644, Some(0))]);
     }
 
     #[test]

@@ -49,9 +49,9 @@ impl Loads {
         Self { loads: places.iter().enumerate().map(load).collect(), carried }
     }
 
-    /// Whether an expectation is carried by another.
-    pub fn is_load(&self, index: usize) -> bool {
-        self.loads.contains(&Some(index))
+    /// Who carries an expectation.
+    pub fn carrier_of(&self, index: usize) -> Option<usize> {
+        self.loads.iter().position(|load| *load == Some(index))
     }
 
     /// Whether an expectation carries something.

@@ -162,11 +162,11 @@ impl SceneState {
         }
         let least_area = self.background.lattice.area(config.least_area_share);
         let pieces = self.solid_pieces(&proof, least_area, config.proof_share);
-        let mut blobs = grouped(pieces, expected, view.plane.lattice, least_area);
+        let loads = Loads::of(expected, known);
+        let mut blobs = grouped(pieces, expected, view.plane.lattice, least_area, |i| loads.carrier_of(i).unwrap_or(i));
         blobs.retain(|blob| blob.piece.area >= least_area);
         let blobs = self.without_ghosts(view, blobs, expected, known, config);
         let patience_us = micros_from_secs(config.claim_secs);
-        let loads = Loads::of(expected, known);
         let shared_out = |blob| shared_out(blob, view.plane, expected, known, &loads, patience_us, least_area);
         let things = blobs.into_iter().flat_map(shared_out);
         let mut things: Vec<Thing> =
@@ -308,7 +308,7 @@ fn shared_out(
     least_area: usize,
 ) -> Vec<Thing> {
     let mut claimants = covered(&blob.piece, expected, patience_us, plane.lattice);
-    claimants.retain(|claimant| !loads.is_load(*claimant));
+    claimants.retain(|claimant| !loads.carrier_of(*claimant).is_some());
     let whole = |merged, owner| vec![Thing::of(blob.piece.clone(), owner, merged)];
     if claimants.len() < 2 {
         let sole = claimants.first().copied().or(blob.owner).filter(|sole| expected[*sole].track.is_some());

@@ -15,7 +15,7 @@ const ANCHOR_ROWS: (f32, f32) = (0.08, 0.35);
 /// Time constant of following what is seen, in seconds.
 const FOLLOW_SECS: f64 = 0.5;
 /// A sprite is believed after the thing was seen free for so long.
-const KNOWN_US: Micros = 300_000;
+const KNOWN_US: Micros = 200_000;
 /// The largest sprite: columns to either side of the anchor, and rows.
 const LARGEST: (usize, usize) = (110, 160);
 /// Columns and rows kept free around a thing when a sprite is laid out.
