@@ -11,8 +11,10 @@ use super::morphology::{accompanied, closed};
 use super::shadow::Shades;
 use std::ops::Range;
 
-/// Share of a piece's cells that cannot be shadow, from which they frame bodies.
+/// Share of a piece's cells that cannot be shadow, from which they frame bodies, ...
 const FRAMING_SHARE: f32 = 0.35;
+/// ... and where pictures do not lie on the background cell by cell, so that no shadow is even.
+const FRAMING_SHARE_BLURRED: f32 = 0.2;
 /// Fewest such cells in a column of a body.
 const COLUMN_CELLS: usize = 2;
 /// Columns without such cells that do not end a body.
@@ -35,8 +37,8 @@ const UPRIGHT: f32 = 0.8;
 const ENCLOSED_REACH: usize = 2;
 
 /// The cells of `moving` that are not shadow, with gaps of up to twice `gap_radius` closed, but not across a shadow
-/// between two bodies.
-pub(super) fn without_shadows(moving: &BitPlane, shades: &Shades, gap_radius: usize) -> BitPlane {
+/// between two bodies. `sharp`: the picture lies on the background cell by cell.
+pub(super) fn without_shadows(moving: &BitPlane, shades: &Shades, gap_radius: usize, sharp: bool) -> BitPlane {
     let mut firm = moving.clone();
     firm.subtract(&shades.possible);
     let firm = accompanied(&firm);
@@ -46,7 +48,7 @@ pub(super) fn without_shadows(moving: &BitPlane, shades: &Shades, gap_radius: us
     let mut bodies = BitPlane::new(moving.width, moving.height);
     let mut between = BitPlane::new(moving.width, moving.height);
     for piece in pieces(&closed(moving, gap_radius)) {
-        let frames = frames(&piece, &firm, &uneven);
+        let frames = frames(&piece, &firm, &uneven, sharp);
         if frames.is_empty() {
             for run in &piece.runs {
                 copy(&uneven, &mut bodies, run.y, run.from..run.to);
@@ -112,7 +114,7 @@ impl Frame {
 }
 
 /// The bodies in a piece, from left to right; none where too little of it is firm.
-fn frames(piece: &Piece, firm: &BitPlane, uneven: &BitPlane) -> Vec<Frame> {
+fn frames(piece: &Piece, firm: &BitPlane, uneven: &BitPlane, sharp: bool) -> Vec<Frame> {
     let left = piece.columns.start;
     let mut counts = vec![0usize; piece.columns.len()];
     let mut total = 0;
@@ -122,7 +124,8 @@ fn frames(piece: &Piece, firm: &BitPlane, uneven: &BitPlane) -> Vec<Frame> {
             total += 1;
         }
     }
-    if (total as f32) < FRAMING_SHARE * piece.area as f32 {
+    let framing_share = if sharp { FRAMING_SHARE } else { FRAMING_SHARE_BLURRED };
+    if (total as f32) < framing_share * piece.area as f32 {
         return Vec::new();
     }
     let mut frames: Vec<Frame> = Vec::new();
@@ -141,7 +144,7 @@ fn frames(piece: &Piece, firm: &BitPlane, uneven: &BitPlane) -> Vec<Frame> {
     for frame in &mut frames {
         frame.rows = firm_rows(piece, firm, &frame.columns);
         frame.firm_end = frame.rows.end;
-        let legs = frame.strides();
+        let legs = if sharp { frame.strides() } else { frame.columns.clone() };
         let end = end_of_legs(piece, uneven, frame, &legs);
         if end > frame.rows.end {
             (frame.rows.end, frame.legs) = (end, legs);
@@ -212,7 +215,7 @@ mod tests {
         for (xs, ys) in even {
             shades.even.fill_rect(xs.clone(), ys.clone());
         }
-        pieces(&without_shadows(&moving, &shades, 1)).into_iter().map(|piece| (piece.columns, piece.rows)).collect()
+        pieces(&without_shadows(&moving, &shades, 1, true)).into_iter().map(|piece| (piece.columns, piece.rows)).collect()
     }
 
     #[test]

@@ -32,7 +32,8 @@ const LOST_SHARE: f32 = 0.05;
 /// How far beside a thing that comes in ground never seen before is not believed, as a share of its box: where nothing
 /// is known of the ground, half of it can be hidden.
 const DOUBT_SHARE: f32 = 1.0;
-/// What looks much like the ground is seen in scraps: the least, as a share of the least thing.
+/// What looks much like the ground is seen in scraps: the least, as a share of the least thing. While the camera moves
+/// the edges of what stands still look so too.
 const SCRAP_SHARE: f32 = 0.2;
 /// Fewest cells of proof in a thing.
 const FEWEST_PROOF: usize = 4;
@@ -193,7 +194,7 @@ impl SceneState {
         let shades = shadows(view.plane, &self.background, &self.light, &moving);
         let gap_radius = view.plane.lattice.span(config.gap_share / 2.0);
         proof.subtract(&shades.even);
-        self.moving = opened(&without_shadows(&moving, &shades, gap_radius), 1);
+        self.moving = opened(&without_shadows(&moving, &shades, gap_radius, self.pose.is_identity()), 1);
         proof
     }
 
@@ -216,7 +217,8 @@ impl SceneState {
 
     /// The pieces that hold enough proof and are large enough to be things, or scraps of one.
     fn solid_pieces(&self, proof: &BitPlane, least_area: usize, proof_share: f32) -> Vec<Piece> {
-        let least_scrap = (SCRAP_SHARE * least_area as f32) as usize;
+        let scrap_share = if self.pose.is_identity() { SCRAP_SHARE } else { 1.0 };
+        let least_scrap = (scrap_share * least_area as f32) as usize;
         let mut solid = pieces(&self.moving);
         solid.retain(|piece| {
             let proven = piece.count_in(proof);
