@@ -91,6 +91,14 @@ impl KnownTracks {
         }
     }
 
+    /// What a track carries was known where it is carried, whether or not it stands out at present.
+    pub fn still_carries(&mut self, expected: &Expected, t: Micros) {
+        let known = expected.track.and_then(|track| self.tracks.get_mut(&track));
+        if let Some(cargo) = known.and_then(|known| known.cargo.as_mut()) {
+            cargo.last = t;
+        }
+    }
+
     /// How a track looks, once it was seen alone for a while.
     pub fn sprite(&self, expected: &Expected) -> Option<&Sprite> {
         self.of(expected)?.sprite.as_ref().filter(|sprite| sprite.is_known())

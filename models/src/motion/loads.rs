@@ -74,6 +74,7 @@ impl Loads {
         });
         let place = seen.unwrap_or(carried);
         let put_down = place.iou(&carried) < CARRIED_IOU;
+        let still_carries = seen.is_some() && !put_down;
         let (load, body) = parted(&thing.piece, &with_rim(&place, anchor));
         let filled = load.area as f32 >= FILLED_SHARE * place.area();
         if !filled || (body.area as f32) < BODY_SHARE * thing.piece.area as f32 {
@@ -96,7 +97,7 @@ impl Loads {
         };
         let alone = thing.alone && !put_down;
         let own = if believed || put_down { body } else { thing.piece.clone() };
-        let body = Thing { rect, with_cargo: Some(thing.piece), piece: own, alone, put_down, ..thing };
+        let body = Thing { rect, with_cargo: Some(thing.piece), piece: own, alone, put_down, still_carries, ..thing };
         vec![body, load]
     }
 }

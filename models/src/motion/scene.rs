@@ -87,6 +87,8 @@ pub(super) struct Thing {
     pub with_cargo: Option<Piece>,
     /// What it carried has been put down.
     pub put_down: bool,
+    /// What it carries was known by its look where it is carried.
+    pub still_carries: bool,
     /// Index of the expectation it fits.
     pub owner: Option<usize>,
 }
@@ -359,6 +361,7 @@ impl Thing {
             alone: !merged,
             with_cargo: None,
             put_down: false,
+            still_carries: false,
         }
     }
 }
