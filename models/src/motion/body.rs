@@ -204,6 +204,15 @@ mod tests {
         soft: &[(Range<usize>, Range<usize>)],
         even: &[(Range<usize>, Range<usize>)],
     ) -> Vec<(Range<usize>, Range<usize>)> {
+        found_where(true, firm, soft, even)
+    }
+
+    fn found_where(
+        sharp: bool,
+        firm: &[(Range<usize>, Range<usize>)],
+        soft: &[(Range<usize>, Range<usize>)],
+        even: &[(Range<usize>, Range<usize>)],
+    ) -> Vec<(Range<usize>, Range<usize>)> {
         let empty = || BitPlane::new(WIDTH, HEIGHT);
         let (mut moving, mut shades) = (empty(), Shades { possible: empty(), even: empty() });
         for (xs, ys) in firm.iter().chain(soft).chain(even) {
@@ -215,7 +224,10 @@ mod tests {
         for (xs, ys) in even {
             shades.even.fill_rect(xs.clone(), ys.clone());
         }
-        pieces(&without_shadows(&moving, &shades, 1, true)).into_iter().map(|piece| (piece.columns, piece.rows)).collect()
+        pieces(&without_shadows(&moving, &shades, 1, sharp))
+            .into_iter()
+            .map(|piece| (piece.columns, piece.rows))
+            .collect()
     }
 
     #[test]
@@ -235,6 +247,14 @@ mod tests {
     fn legs_that_stride_stay_and_the_shadow_they_cast_goes() {
         let legs = [(17..20, 24..42), (28..31, 24..42)];
         assert_eq!(found(&[(20..28, 4..24)], &legs, &[(31..50, 36..42)]), [(17..31, 4..42)]);
+    }
+
+    #[test]
+    fn where_no_shadow_is_even_a_faint_frame_is_believed() {
+        let (head, shadow) = ((20..26, 10..24), (20..44, 24..36));
+        let found = |sharp| found_where(sharp, &[head.clone()], &[shadow.clone()], &[]);
+        assert_eq!(found(false), [(20..26, 10..36)], "legs at most");
+        assert_eq!(found(true), [(20..44, 10..36)]);
     }
 
     #[test]

@@ -190,7 +190,10 @@ mod tests {
         carrier_of: impl Fn(usize) -> usize,
     ) -> Vec<(usize, Option<usize>)> {
         let lattice = Lattice::over(Size { width: 768, height: 432 }, 384);
-        grouped(pieces, expected, lattice, LEAST_AREA, carrier_of).into_iter().map(|b| (b.piece.area, b.owner)).collect()
+        grouped(pieces, expected, lattice, LEAST_AREA, carrier_of)
+            .into_iter()
+            .map(|b| (b.piece.area, b.owner))
+            .collect()
     }
 
     #[test]

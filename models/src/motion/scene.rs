@@ -312,7 +312,7 @@ fn shared_out(
     least_area: usize,
 ) -> Vec<Thing> {
     let mut claimants = covered(&blob.piece, expected, patience_us, plane.lattice);
-    claimants.retain(|claimant| !loads.carrier_of(*claimant).is_some());
+    claimants.retain(|claimant| loads.carrier_of(*claimant).is_none());
     let whole = |merged, owner| vec![Thing::of(blob.piece.clone(), owner, merged)];
     if claimants.len() < 2 {
         let sole = claimants.first().copied().or(blob.owner).filter(|sole| expected[*sole].track.is_some());
@@ -370,4 +370,3 @@ impl Thing {
 fn score(piece: &Piece, proof: &BitPlane) -> f32 {
     0.5 + 0.5 * piece.count_in(proof) as f32 / piece.area.max(1) as f32
 }
-
