@@ -324,7 +324,7 @@ pub(super) mod tests {
 
     #[test]
     fn a_sprite_is_known_after_a_while_and_fits_what_it_saw() {
-        assert!(!sprite(7, walker).is_known());
+        assert!(!sprite(5, walker).is_known());
         let sprite = sprite(9, walker);
         assert!(sprite.is_known());
         assert!(sprite.misfit(0, 5, [60, 128, 128]) < 0.01);
