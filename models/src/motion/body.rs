@@ -252,7 +252,7 @@ mod tests {
     #[test]
     fn where_no_shadow_is_even_a_faint_frame_is_believed() {
         let (head, shadow) = ((20..26, 10..24), (20..44, 24..36));
-        let found = |sharp| found_where(sharp, &[head.clone()], &[shadow.clone()], &[]);
+        let found = |sharp| found_where(sharp, std::slice::from_ref(&head), std::slice::from_ref(&shadow), &[]);
         assert_eq!(found(false), [(20..27, 10..36)], "legs and a cell of rim");
         assert_eq!(found(true), [(20..44, 10..36)]);
     }
