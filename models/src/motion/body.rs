@@ -11,8 +11,10 @@ use super::morphology::{accompanied, closed};
 use super::shadow::Shades;
 use std::ops::Range;
 
-/// Share of a piece's cells that cannot be shadow, from which they frame bodies.
-const FRAMING_SHARE: f32 = 0.2;
+/// Share of a piece's cells that cannot be shadow, from which they frame bodies, ...
+const FRAMING_SHARE: f32 = 0.35;
+/// ... and where pictures do not lie on the background cell by cell, so that no shadow is even.
+const FRAMING_SHARE_BLURRED: f32 = 0.2;
 /// Fewest such cells in a column of a body.
 const COLUMN_CELLS: usize = 2;
 /// Columns without such cells that do not end a body.
@@ -27,14 +29,16 @@ const FOOT_SHARE: f32 = 0.25;
 const LEG_LENGTH: f32 = 0.5;
 /// ... and at least this share of it is not as even as a shadow.
 const LEG_UNEVEN_SHARE: f32 = 0.4;
+/// How far beside a frame legs stride, in heights of the frame.
+const STRIDE: f32 = 0.25;
 /// Legs are looked for in frames at most this wide, in heights.
 const UPRIGHT: f32 = 0.8;
 /// Columns to either side in which firm cells frame a place from above and below.
 const ENCLOSED_REACH: usize = 2;
 
 /// The cells of `moving` that are not shadow, with gaps of up to twice `gap_radius` closed, but not across a shadow
-/// between two bodies.
-pub(super) fn without_shadows(moving: &BitPlane, shades: &Shades, gap_radius: usize) -> BitPlane {
+/// between two bodies. `sharp`: the picture lies on the background cell by cell.
+pub(super) fn without_shadows(moving: &BitPlane, shades: &Shades, gap_radius: usize, sharp: bool) -> BitPlane {
     let mut firm = moving.clone();
     firm.subtract(&shades.possible);
     let firm = accompanied(&firm);
@@ -44,7 +48,7 @@ pub(super) fn without_shadows(moving: &BitPlane, shades: &Shades, gap_radius: us
     let mut bodies = BitPlane::new(moving.width, moving.height);
     let mut between = BitPlane::new(moving.width, moving.height);
     for piece in pieces(&closed(moving, gap_radius)) {
-        let frames = frames(&piece, &firm, &uneven);
+        let frames = frames(&piece, &firm, &uneven, sharp);
         if frames.is_empty() {
             for run in &piece.runs {
                 copy(&uneven, &mut bodies, run.y, run.from..run.to);
@@ -60,6 +64,9 @@ pub(super) fn without_shadows(moving: &BitPlane, shades: &Shades, gap_radius: us
             for run in piece.runs.iter().filter(|run| run.y < frame.rows.end) {
                 let rim = if run.y < foot { RIM } else { 0 };
                 copy(&uneven, &mut bodies, run.y, within(run.from..run.to, &frame.columns, rim));
+                if run.y >= frame.firm_end {
+                    copy(&uneven, &mut bodies, run.y, within(run.from..run.to, &frame.legs, 0));
+                }
                 if frame.is_upright() && frame.rows.contains(&run.y) {
                     for x in within(run.from..run.to, &frame.columns, 0).filter(|x| frame.encloses(*x, run.y, &firm)) {
                         bodies.fill_range(run.y, x..x + 1);
@@ -81,10 +88,18 @@ struct Frame {
     rows: Range<usize>,
     /// The end of its rows with firm cells; legs follow.
     firm_end: usize,
+    /// Columns of the legs that look like shadow but for not being even; none where there are no such legs.
+    legs: Range<usize>,
     cells: usize,
 }
 
 impl Frame {
+    /// The columns in which its legs may be.
+    fn strides(&self) -> Range<usize> {
+        let reach = (STRIDE * self.rows.len() as f32) as usize;
+        self.columns.start.saturating_sub(reach)..self.columns.end + reach
+    }
+
     fn is_upright(&self) -> bool {
         self.columns.len() as f32 <= UPRIGHT * self.rows.len() as f32
     }
@@ -99,7 +114,7 @@ impl Frame {
 }
 
 /// The bodies in a piece, from left to right; none where too little of it is firm.
-fn frames(piece: &Piece, firm: &BitPlane, uneven: &BitPlane) -> Vec<Frame> {
+fn frames(piece: &Piece, firm: &BitPlane, uneven: &BitPlane, sharp: bool) -> Vec<Frame> {
     let left = piece.columns.start;
     let mut counts = vec![0usize; piece.columns.len()];
     let mut total = 0;
@@ -109,7 +124,8 @@ fn frames(piece: &Piece, firm: &BitPlane, uneven: &BitPlane) -> Vec<Frame> {
             total += 1;
         }
     }
-    if (total as f32) < FRAMING_SHARE * piece.area as f32 {
+    let framing_share = if sharp { FRAMING_SHARE } else { FRAMING_SHARE_BLURRED };
+    if (total as f32) < framing_share * piece.area as f32 {
         return Vec::new();
     }
     let mut frames: Vec<Frame> = Vec::new();
@@ -120,7 +136,7 @@ fn frames(piece: &Piece, firm: &BitPlane, uneven: &BitPlane) -> Vec<Frame> {
                 last.columns.end = x + 1;
                 last.cells += count;
             }
-            _ => frames.push(Frame { columns: x..x + 1, rows: 0..0, firm_end: 0, cells: *count }),
+            _ => frames.push(Frame { columns: x..x + 1, rows: 0..0, firm_end: 0, legs: 0..0, cells: *count }),
         }
     }
     let largest = frames.iter().map(|frame| frame.cells).max().unwrap_or(0);
@@ -128,21 +144,27 @@ fn frames(piece: &Piece, firm: &BitPlane, uneven: &BitPlane) -> Vec<Frame> {
     for frame in &mut frames {
         frame.rows = firm_rows(piece, firm, &frame.columns);
         frame.firm_end = frame.rows.end;
-        frame.rows.end = frame.rows.end.max(end_of_legs(piece, uneven, frame));
+        let legs = if sharp { frame.strides() } else { frame.columns.clone() };
+        let end = end_of_legs(piece, uneven, frame, &legs);
+        if end > frame.rows.end {
+            (frame.rows.end, frame.legs) = (end, legs);
+        }
     }
     frames
 }
 
-/// The end of what hangs below a frame, if that is legs: longer than a shadow underfoot, and not as even as one.
-fn end_of_legs(piece: &Piece, uneven: &BitPlane, frame: &Frame) -> usize {
+/// The end of what hangs below a frame in these columns, if that is legs: longer than a shadow underfoot, and not as even
+/// as one.
+fn end_of_legs(piece: &Piece, uneven: &BitPlane, frame: &Frame, columns: &Range<usize>) -> usize {
     let (mut cells, mut uneven_cells, mut end) = (0, 0, frame.rows.end);
     for run in piece.runs.iter().filter(|run| run.y >= frame.rows.end) {
-        let xs = within(run.from..run.to, &frame.columns, 0);
-        if !xs.is_empty() {
+        let xs = within(run.from..run.to, columns, 0);
+        cells += xs.len();
+        let here = uneven.count_range(run.y, xs);
+        if here > 0 {
             end = run.y + 1;
         }
-        cells += xs.len();
-        uneven_cells += uneven.count_range(run.y, xs);
+        uneven_cells += here;
     }
     let long = (end - frame.rows.end) as f32 >= LEG_LENGTH * frame.columns.len() as f32;
     if long && uneven_cells as f32 >= LEG_UNEVEN_SHARE * cells as f32 { end } else { frame.rows.end }
@@ -182,6 +204,15 @@ mod tests {
         soft: &[(Range<usize>, Range<usize>)],
         even: &[(Range<usize>, Range<usize>)],
     ) -> Vec<(Range<usize>, Range<usize>)> {
+        found_where(true, firm, soft, even)
+    }
+
+    fn found_where(
+        sharp: bool,
+        firm: &[(Range<usize>, Range<usize>)],
+        soft: &[(Range<usize>, Range<usize>)],
+        even: &[(Range<usize>, Range<usize>)],
+    ) -> Vec<(Range<usize>, Range<usize>)> {
         let empty = || BitPlane::new(WIDTH, HEIGHT);
         let (mut moving, mut shades) = (empty(), Shades { possible: empty(), even: empty() });
         for (xs, ys) in firm.iter().chain(soft).chain(even) {
@@ -193,7 +224,10 @@ mod tests {
         for (xs, ys) in even {
             shades.even.fill_rect(xs.clone(), ys.clone());
         }
-        pieces(&without_shadows(&moving, &shades, 1)).into_iter().map(|piece| (piece.columns, piece.rows)).collect()
+        pieces(&without_shadows(&moving, &shades, 1, sharp))
+            .into_iter()
+            .map(|piece| (piece.columns, piece.rows))
+            .collect()
     }
 
     #[test]
@@ -207,6 +241,20 @@ mod tests {
         let coat = (20..28, 10..24);
         assert_eq!(found(std::slice::from_ref(&coat), &[(21..27, 24..38)], &[]), [(20..28, 10..38)]);
         assert_eq!(found(&[coat], &[(16..32, 24..27)], &[]), [(20..28, 10..24)]);
+    }
+
+    #[test]
+    fn legs_that_stride_stay_and_the_shadow_they_cast_goes() {
+        let legs = [(17..20, 24..42), (28..31, 24..42)];
+        assert_eq!(found(&[(20..28, 4..24)], &legs, &[(31..50, 36..42)]), [(17..31, 4..42)]);
+    }
+
+    #[test]
+    fn where_no_shadow_is_even_a_faint_frame_is_believed() {
+        let (head, shadow) = ((20..26, 10..24), (20..44, 24..36));
+        let found = |sharp| found_where(sharp, std::slice::from_ref(&head), std::slice::from_ref(&shadow), &[]);
+        assert_eq!(found(false), [(20..27, 10..36)], "legs and a cell of rim");
+        assert_eq!(found(true), [(20..44, 10..36)]);
     }
 
     #[test]

@@ -40,15 +40,24 @@ const BESIDE_SHARE: f32 = 0.3;
 /// A track's pieces make it up where their box overlaps the expected one so much.
 const COMPLETE_IOU: f32 = 0.6;
 
-/// Groups pieces, in the order of their first pieces.
-pub(super) fn grouped(pieces: Vec<Piece>, expected: &[Expected], lattice: Lattice) -> Vec<Blob> {
+/// Groups pieces, in the order of their first pieces. Scraps, pieces of less than `least_area`, belong to what stands
+/// above or below them: what lies beside a thing on the ground is often a shadow.
+/// `carrier_of`: who carries the thing of an expectation, itself where nobody does; what is his load's is his.
+pub(super) fn grouped(
+    pieces: Vec<Piece>,
+    expected: &[Expected],
+    lattice: Lattice,
+    least_area: usize,
+    carrier_of: impl Fn(usize) -> usize,
+) -> Vec<Blob> {
     let rects: Vec<Rect> = pieces.iter().map(rect_of).collect();
-    let owners = pieces.iter().zip(&rects).map(|(piece, rect)| owner(piece, rect, expected)).collect();
+    let owner = |(piece, rect)| owner(piece, rect, expected).map(&carrier_of);
+    let owners = pieces.iter().zip(&rects).map(owner).collect();
     let mut groups = Groups { parents: (0..pieces.len()).collect(), owners };
     for track in 0..expected.len() {
         groups.join_own(track, &pieces, &rects);
     }
-    groups.join_close(&pieces, &rects, expected, lattice);
+    groups.join_close(&pieces, &rects, expected, lattice, least_area);
     groups.into_blobs(pieces)
 }
 
@@ -81,7 +90,14 @@ impl Groups {
     }
 
     /// Joins pieces that stand close, but never two tracks.
-    fn join_close(&mut self, pieces: &[Piece], rects: &[Rect], expected: &[Expected], lattice: Lattice) {
+    fn join_close(
+        &mut self,
+        pieces: &[Piece],
+        rects: &[Rect],
+        expected: &[Expected],
+        lattice: Lattice,
+        least_area: usize,
+    ) {
         let complete: Vec<bool> = (0..expected.len()).map(|track| self.is_complete(track, rects, expected)).collect();
         let (vertical, sideways) = (lattice.span(VERTICAL_GAP) as f32, lattice.span(SIDEWAYS_GAP) as f32);
         for a in 0..pieces.len() {
@@ -99,7 +115,7 @@ impl Groups {
                 let (small, large) = (pieces[a].area.min(pieces[b].area), pieces[a].area.max(pieces[b].area));
                 let gap = rects[a].gap(&rects[b]);
                 let stacked = gap <= vertical && shared_columns(&rects[a], &rects[b]) > STACKED_SHARE;
-                let beside = gap <= sideways && (small as f32) < BESIDE_SHARE * large as f32;
+                let beside = gap <= sideways && small >= least_area && (small as f32) < BESIDE_SHARE * large as f32;
                 if stacked || beside {
                     self.join(a, b, owner_a.or(owner_b));
                 }
@@ -154,6 +170,8 @@ mod tests {
     use crate::motion::components::Run;
     use vokg_engine::geometry::Size;
 
+    const LEAST_AREA: usize = 60;
+
     fn block(x: usize, y: usize, width: usize, height: usize) -> Piece {
         Piece::new((y..y + height).map(|y| Run { y, from: x, to: x + width }).collect())
     }
@@ -163,14 +181,39 @@ mod tests {
     }
 
     fn groups(pieces: Vec<Piece>, expected: &[Expected]) -> Vec<(usize, Option<usize>)> {
+        groups_where(pieces, expected, |i| i)
+    }
+
+    fn groups_where(
+        pieces: Vec<Piece>,
+        expected: &[Expected],
+        carrier_of: impl Fn(usize) -> usize,
+    ) -> Vec<(usize, Option<usize>)> {
         let lattice = Lattice::over(Size { width: 768, height: 432 }, 384);
-        grouped(pieces, expected, lattice).into_iter().map(|b| (b.piece.area, b.owner)).collect()
+        grouped(pieces, expected, lattice, LEAST_AREA, carrier_of)
+            .into_iter()
+            .map(|b| (b.piece.area, b.owner))
+            .collect()
     }
 
     #[test]
     fn head_and_body_join_and_neighbours_do_not() {
         let pieces = vec![block(100, 20, 10, 10), block(98, 35, 14, 40), block(130, 35, 14, 40)];
         assert_eq!(groups(pieces, &[]), [(660, None), (560, None)]);
+    }
+
+    #[test]
+    fn scraps_above_one_another_join_and_those_beside_do_not() {
+        let scraps = vec![block(100, 20, 5, 6), block(99, 30, 6, 6), block(107, 30, 4, 6)];
+        assert_eq!(groups(scraps, &[]), [(66, None), (24, None)], "{LEAST_AREA} cells make a thing");
+    }
+
+    #[test]
+    fn what_lies_in_a_loads_box_is_its_carriers() {
+        let boxes = [expect(Rect::new(100.0, 20.0, 14.0, 60.0)), expect(Rect::new(106.0, 50.0, 14.0, 24.0))];
+        let pieces = || vec![block(102, 20, 10, 28), block(104, 52, 14, 26)];
+        assert_eq!(groups(pieces(), &boxes), [(280, Some(0)), (364, Some(1))]);
+        assert_eq!(groups_where(pieces(), &boxes, |_| 0), [(644, Some(0))]);
     }
 
     #[test]

@@ -16,9 +16,9 @@ use vokg_engine::time::Micros;
 /// A track has travelled once its centre is this many sizes from where it was first expected.
 const TRAVELLED_SIZES: f32 = 0.5;
 /// What stands out from somebody is believed to be carried once it did so for this long.
-const CARRIED_US: Micros = 400_000;
+const CARRIED_US: Micros = 200_000;
 /// What is carried is forgotten after so long without.
-const PUT_DOWN_US: Micros = 200_000;
+const PUT_DOWN_US: Micros = 400_000;
 /// By this share the box of what is carried follows each sight.
 const CARGO_RATE: f32 = 0.2;
 /// By this share the mean number of cells follows each sight.
@@ -88,6 +88,14 @@ impl KnownTracks {
         let Some(known) = expected.track.and_then(|track| self.tracks.get_mut(&track)) else { return };
         if let Some(cargo) = known.cargo.take() {
             known.sprite = known.sprite.take().map(|sprite| sprite.without(&cargo.rect));
+        }
+    }
+
+    /// What a track carries was known where it is carried, whether or not it stands out at present.
+    pub fn still_carries(&mut self, expected: &Expected, t: Micros) {
+        let known = expected.track.and_then(|track| self.tracks.get_mut(&track));
+        if let Some(cargo) = known.and_then(|known| known.cargo.as_mut()) {
+            cargo.last = t;
         }
     }
 

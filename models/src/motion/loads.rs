@@ -49,9 +49,9 @@ impl Loads {
         Self { loads: places.iter().enumerate().map(load).collect(), carried }
     }
 
-    /// Whether an expectation is carried by another.
-    pub fn is_load(&self, index: usize) -> bool {
-        self.loads.contains(&Some(index))
+    /// Who carries an expectation.
+    pub fn carrier_of(&self, index: usize) -> Option<usize> {
+        self.loads.iter().position(|load| *load == Some(index))
     }
 
     /// Whether an expectation carries something.
@@ -61,7 +61,7 @@ impl Loads {
 
     /// A thing as itself and its load, where it carries one. A load that was seen for a while is where it looks so; if
     /// that is not where it was carried, it has been put down. While no believed track follows the load, who carries it
-    /// stays whole beside it: his track would take the load for himself.
+    /// keeps its cells, and before any does his box stays whole: his track would take the load for himself.
     pub fn taken_off(&self, thing: Thing, expected: &[Expected], known: &KnownTracks, plane: &Plane) -> Vec<Thing> {
         let Some(owner) = thing.owner else { return vec![thing] };
         let Some(load) = self.carried[owner] else { return vec![thing] };
@@ -74,17 +74,18 @@ impl Loads {
         });
         let place = seen.unwrap_or(carried);
         let put_down = place.iou(&carried) < CARRIED_IOU;
+        let still_carries = seen.is_some() && !put_down;
         let (load, body) = parted(&thing.piece, &with_rim(&place, anchor));
         let filled = load.area as f32 >= FILLED_SHARE * place.area();
         if !filled || (body.area as f32) < BODY_SHARE * thing.piece.area as f32 {
             return vec![thing];
         }
         let load_rect = shared(&place, &trimmed_rect(&load));
-        let follows = |(i, live): (usize, &Expected)| {
-            i != owner && live.track.is_some() && live.rect.iou(&load_rect) > SAME_LOAD_IOU
-        };
-        let followed = expected.iter().enumerate().any(follows);
-        let alone = thing.alone && !put_down && followed;
+        let follows = |(i, live): (usize, &Expected)| i != owner && live.rect.iou(&load_rect) > SAME_LOAD_IOU;
+        let followers = || expected.iter().enumerate().filter(|follower| follows(*follower)).map(|(_, live)| live);
+        let believed = followers().any(|live| live.track.is_some());
+        let followed = believed || followers().any(|live| live.unseen_us == 0);
+        let alone = thing.alone && !put_down && believed;
         let load = Thing { rect: load_rect, alone, ..Thing::of(load, track, thing.merged) };
         if !followed && !put_down {
             return vec![Thing { with_cargo: Some(thing.piece.clone()), ..thing }, load];
@@ -95,7 +96,8 @@ impl Loads {
             false => Rect { top: thing.rect.top, height: thing.rect.height, ..trimmed_rect(&body) },
         };
         let alone = thing.alone && !put_down;
-        let body = Thing { rect, with_cargo: Some(thing.piece), piece: body, alone, put_down, ..thing };
+        let own = if believed || put_down { body } else { thing.piece.clone() };
+        let body = Thing { rect, with_cargo: Some(thing.piece), piece: own, alone, put_down, still_carries, ..thing };
         vec![body, load]
     }
 }
@@ -211,16 +213,18 @@ mod tests {
     }
 
     #[test]
-    fn who_carries_stays_whole_until_a_track_follows_his_load() {
+    fn who_carries_keeps_his_box_until_his_load_is_followed_and_his_cells_until_that_is_believed() {
         let things = |follower: Option<Expected>| {
             let things = taken_off_by(&loads(), Thing::of(walker(), Some(0), false), follower);
-            things.iter().map(|thing| (thing.rect, thing.merged)).collect::<Vec<_>>()
+            things.iter().map(|thing| (thing.rect, thing.merged, thing.piece.area)).collect::<Vec<_>>()
         };
-        let load = (Rect::new(24.0, 30.0, 14.0, 15.0), false);
-        let whole = [(rect_of(&walker()), false), load];
-        assert_eq!(things(None), whole);
-        assert_eq!(things(Some(follower(None))), whole, "nobody believes in it");
-        assert_eq!(things(Some(follower(Some(2)))), [(Rect::new(20.0, 10.0, 8.0, 40.0), false), load]);
+        let (area, body) = (walker().area, Rect::new(20.0, 10.0, 8.0, 40.0));
+        let followed = things(Some(follower(Some(2))));
+        let load = followed[1];
+        assert_eq!((load.0, load.1), (Rect::new(24.0, 30.0, 14.0, 15.0), false));
+        assert_eq!(followed[0], (body, false, area - load.2));
+        assert_eq!(things(None), [(rect_of(&walker()), false, area), load]);
+        assert_eq!(things(Some(follower(None))), [(body, false, area), load], "nobody believes in it");
     }
 
     #[test]

@@ -32,6 +32,9 @@ const LOST_SHARE: f32 = 0.05;
 /// How far beside a thing that comes in ground never seen before is not believed, as a share of its box: where nothing
 /// is known of the ground, half of it can be hidden.
 const DOUBT_SHARE: f32 = 1.0;
+/// What looks much like the ground is seen in scraps: the least, as a share of the least thing. While the camera moves
+/// the edges of what stands still look so too.
+const SCRAP_SHARE: f32 = 0.2;
 /// Fewest cells of proof in a thing.
 const FEWEST_PROOF: usize = 4;
 
@@ -84,6 +87,8 @@ pub(super) struct Thing {
     pub with_cargo: Option<Piece>,
     /// What it carried has been put down.
     pub put_down: bool,
+    /// What it carries was known by its look where it is carried.
+    pub still_carries: bool,
     /// Index of the expectation it fits.
     pub owner: Option<usize>,
 }
@@ -158,12 +163,13 @@ impl SceneState {
         if self.is_flooded(view, config) {
             return Vec::new();
         }
-        let pieces = self.solid_pieces(&proof, config);
-        let blobs = grouped(pieces, expected, view.plane.lattice);
+        let least_area = self.background.lattice.area(config.least_area_share);
+        let pieces = self.solid_pieces(&proof, least_area, config.proof_share);
+        let loads = Loads::of(expected, known);
+        let mut blobs = grouped(pieces, expected, view.plane.lattice, least_area, |i| loads.carrier_of(i).unwrap_or(i));
+        blobs.retain(|blob| blob.piece.area >= least_area);
         let blobs = self.without_ghosts(view, blobs, expected, known, config);
         let patience_us = micros_from_secs(config.claim_secs);
-        let loads = Loads::of(expected, known);
-        let least_area = self.background.lattice.area(config.least_area_share);
         let shared_out = |blob| shared_out(blob, view.plane, expected, known, &loads, patience_us, least_area);
         let things = blobs.into_iter().flat_map(shared_out);
         let mut things: Vec<Thing> =
@@ -190,7 +196,7 @@ impl SceneState {
         let shades = shadows(view.plane, &self.background, &self.light, &moving);
         let gap_radius = view.plane.lattice.span(config.gap_share / 2.0);
         proof.subtract(&shades.even);
-        self.moving = opened(&without_shadows(&moving, &shades, gap_radius), 1);
+        self.moving = opened(&without_shadows(&moving, &shades, gap_radius, self.pose.is_identity()), 1);
         proof
     }
 
@@ -211,14 +217,15 @@ impl SceneState {
         true
     }
 
-    /// The pieces that are large enough and hold enough proof.
-    fn solid_pieces(&self, proof: &BitPlane, config: &MotionConfig) -> Vec<Piece> {
-        let least_area = self.background.lattice.area(config.least_area_share);
+    /// The pieces that hold enough proof and are large enough to be things, or scraps of one.
+    fn solid_pieces(&self, proof: &BitPlane, least_area: usize, proof_share: f32) -> Vec<Piece> {
+        let scrap_share = if self.pose.is_identity() { SCRAP_SHARE } else { 1.0 };
+        let least_scrap = (scrap_share * least_area as f32) as usize;
         let mut solid = pieces(&self.moving);
         solid.retain(|piece| {
             let proven = piece.count_in(proof);
-            let enough = proven >= FEWEST_PROOF && proven as f32 >= config.proof_share * piece.area as f32;
-            piece.area >= least_area && enough
+            let enough = proven >= FEWEST_PROOF && proven as f32 >= proof_share * piece.area as f32;
+            piece.area >= least_scrap && enough
         });
         solid
     }
@@ -305,7 +312,7 @@ fn shared_out(
     least_area: usize,
 ) -> Vec<Thing> {
     let mut claimants = covered(&blob.piece, expected, patience_us, plane.lattice);
-    claimants.retain(|claimant| !loads.is_load(*claimant));
+    claimants.retain(|claimant| loads.carrier_of(*claimant).is_none());
     let whole = |merged, owner| vec![Thing::of(blob.piece.clone(), owner, merged)];
     if claimants.len() < 2 {
         let sole = claimants.first().copied().or(blob.owner).filter(|sole| expected[*sole].track.is_some());
@@ -354,6 +361,7 @@ impl Thing {
             alone: !merged,
             with_cargo: None,
             put_down: false,
+            still_carries: false,
         }
     }
 }

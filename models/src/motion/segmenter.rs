@@ -83,6 +83,9 @@ impl Segmenter for MotionSegmenter {
             if let Some(owner) = thing.owner.filter(|_| thing.put_down) {
                 self.known.put_down(&expected[owner]);
             }
+            if let Some(owner) = thing.owner.filter(|_| thing.still_carries) {
+                self.known.still_carries(&expected[owner], reduced.t);
+            }
             if let Some(owner) = thing.owner.filter(|_| thing.alone) {
                 let body = thing.with_cargo.as_ref().unwrap_or(&thing.piece);
                 self.known.saw(&expected[owner], reduced.t, body, &plane, is_whole(body, lattice));

@@ -18,7 +18,7 @@ use vokg_engine::geometry::{Rect, length};
 /// A blob covers a box when its own box covers more than this share of it ...
 const COVERED_SHARE: f32 = 0.5;
 /// ... and its cells fill more than this share.
-const FILLED_SHARE: f32 = 0.25;
+const FILLED_SHARE: f32 = 0.15;
 /// What is not believed yet counts where at most this share of its box lies in those that are.
 const APART_SHARE: f32 = 0.25;
 /// Cost of a cell's distance to a box, for each cell.

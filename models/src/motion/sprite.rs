@@ -15,7 +15,7 @@ const ANCHOR_ROWS: (f32, f32) = (0.08, 0.35);
 /// Time constant of following what is seen, in seconds.
 const FOLLOW_SECS: f64 = 0.5;
 /// A sprite is believed after the thing was seen free for so long.
-const KNOWN_US: Micros = 300_000;
+const KNOWN_US: Micros = 200_000;
 /// The largest sprite: columns to either side of the anchor, and rows.
 const LARGEST: (usize, usize) = (110, 160);
 /// Columns and rows kept free around a thing when a sprite is laid out.
@@ -324,7 +324,7 @@ pub(super) mod tests {
 
     #[test]
     fn a_sprite_is_known_after_a_while_and_fits_what_it_saw() {
-        assert!(!sprite(7, walker).is_known());
+        assert!(!sprite(5, walker).is_known());
         let sprite = sprite(9, walker);
         assert!(sprite.is_known());
         assert!(sprite.misfit(0, 5, [60, 128, 128]) < 0.01);
