@@ -12,9 +12,11 @@ use vokg::config::Config;
 use vokg::eval::relations::temporal_iou;
 use vokg::jobs::Disturbance;
 use vokg::report::Status;
+use vokg::sightings::sightings;
 use vokg_connectors::store::KnownAt;
 use vokg_engine::delta::{ObjectVertex, Vertex, VertexKey};
 use vokg_engine::evidence::RelationKind;
+use vokg_engine::geometry::Rect;
 use vokg_engine::graph::Graph;
 use vokg_engine::time::{Micros, SECOND_US};
 
@@ -116,9 +118,29 @@ fn a_woman_and_a_dog() {
 #[test]
 fn two_children_on_a_bed() {
     let Some(path) = shared_clip("bedroom.mp4") else { return };
-    let graph = graph_of(path, 200);
-    // The boy as far as motion alone can see him: until he comes out from behind the girl, the two are one blob.
-    assert_all_found(&lives(&graph, us(1.5)), &[(0.0, 6.6), (4.3, 6.6)]);
+    let data = tempfile::tempdir().unwrap();
+    let finished = run(&[path], data.path(), &Config::default(), &Disturbance::default());
+    assert_eq!((finished.reports[0].status, finished.reports[0].frames), (Status::Complete, 200));
+    let store = store(data.path());
+    let stream = store.find_stream("bedroom").unwrap().unwrap();
+    let graph = store.graph(stream.id, None, None).unwrap();
+    assert_all_found(&lives(&graph, us(1.5)), &[(0.0, 6.6), (0.0, 6.6)]);
+
+    // The boy, by eye, before he goes behind the girl and after he has come out from behind her.
+    let boy = [
+        (0.3, Rect::new(190.0, 175.0, 110.0, 240.0)),
+        (0.7, Rect::new(180.0, 114.0, 105.0, 286.0)),
+        (5.3, Rect::new(15.0, 5.0, 160.0, 490.0)),
+        (6.3, Rect::new(25.0, 105.0, 200.0, 430.0)),
+    ];
+    let sightings = sightings(&store, &stream, &graph).unwrap();
+    let found = boy.map(|(secs, place)| {
+        let now = sightings.iter().filter(|seen| seen.t.abs_diff(us(secs)) < us(0.02));
+        let best = now.max_by(|a, b| a.rect.iou(&place).total_cmp(&b.rect.iou(&place))).unwrap();
+        assert!(best.rect.iou(&place) >= 0.5, "{secs}: {:?}", best.rect);
+        best.object
+    });
+    assert!(found.iter().all(|object| *object == found[0]), "{found:?}");
 }
 
 /// There are these lives, in seconds, and no other.

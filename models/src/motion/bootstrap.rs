@@ -3,6 +3,8 @@
 //! Things that move cover a cell only part of the time, so the value a cell takes most often is the background's. It
 //! is found as the half-sample mode (Bickel and Frühwirth, "On a fast, robust estimator of the mode", Computational
 //! Statistics & Data Analysis 50, 2006): of the sorted values keep the half that lies closest together, and again.
+//! Who stays at his place and moves there covers it nearly always; so where something moves about a cell most of the
+//! time, only those values count at which little does ([`unrest`](super::unrest)).
 
 use super::background::{Background, CHROMA_VARIANCE, LUMA_VARIANCE, Layer};
 use super::bits::BitPlane;
@@ -15,12 +17,16 @@ pub(super) struct Sample {
     pub plane: Plane,
     /// Cells of the first picture that this one shows.
     pub seen: BitPlane,
+    /// How much moves about each cell: see [`unrest`](super::unrest::unrest()).
+    pub unrest: Vec<u8>,
 }
 
 /// Between this median difference of successive values and the standard deviation of normal noise lies √2 · 0.6745.
 const MEDIAN_DIFFERENCE: f32 = 0.954;
 /// Values this many grey levels from the mode belong to it.
 const MODE_WIDTH: f32 = 4.0;
+/// Unrest that noise alone may make, in quarters of a grey level.
+const CALM: u8 = 12;
 /// Light is evened out where it differs by more than this, as gain and in grey levels.
 const LIGHT_TOLERANCE: (f32, f32) = (0.03, 3.0);
 
@@ -35,7 +41,9 @@ pub(super) fn bootstrap(mut samples: Vec<Sample>, slack_cells: f32) -> Option<Ba
     let mut unseen = BitPlane::new(lattice.width, lattice.height);
     for at in 0..lattice.cells() {
         let (x, y) = (at % lattice.width, at / lattice.width);
-        values.set(samples.iter().filter(|s| s.seen.get(x, y)).map(|s| s.plane.y[at]));
+        let sights = || samples.iter().filter(|s| s.seen.get(x, y));
+        let calm = calm(sights().map(|s| s.unrest[at]));
+        values.set(sights().filter(|s| s.unrest[at] <= calm).map(|s| s.plane.y[at]));
         if values.in_order_of_time.is_empty() {
             unseen.fill_range(y, x..x + 1);
         }
@@ -49,6 +57,14 @@ pub(super) fn bootstrap(mut samples: Vec<Sample>, slack_cells: f32) -> Option<Ba
     Some(background)
 }
 
+/// The most unrest of the sights that count, given that of all, in quarters of a grey level: any where little moves in
+/// half of them, for then the mode is one of those.
+fn calm(unrest: impl Iterator<Item = u8> + Clone) -> u8 {
+    let bound = unrest.clone().min().map_or(0, |least| least.saturating_mul(2)).max(CALM);
+    let (calm, all) = unrest.fold((0, 0), |(calm, all), unrest| (calm + usize::from(unrest <= bound), all + 1));
+    if 2 * calm >= all { u8::MAX } else { bound }
+}
+
 /// Chroma averaged over the samples whose luma is at its mode.
 fn chroma(samples: &[Sample]) -> (Layer, Layer) {
     let lattice = samples[0].plane.lattice;
@@ -58,7 +74,10 @@ fn chroma(samples: &[Sample]) -> (Layer, Layer) {
     let mut values = Values::default();
     for at in 0..lattice.cells() / 4 {
         let (x, y) = (at % width * 2, at / width * 2);
-        let seen = || samples.iter().zip(&lumas).filter(|(s, _)| s.seen.get(x, y));
+        let sights = || samples.iter().zip(&lumas).filter(|(s, _)| s.seen.get(x, y));
+        let of_luma = y * lattice.width + x;
+        let calm = calm(sights().map(|(s, _)| s.unrest[of_luma]));
+        let seen = || sights().filter(|(s, _)| s.unrest[of_luma] <= calm);
         values.set(seen().map(|(_, luma)| luma[at]));
         let mode = values.mean_at_mode();
         let at_mode = |luma: u8| (f32::from(luma) - mode).abs() <= MODE_WIDTH;
@@ -150,7 +169,7 @@ mod tests {
             let level = |i: usize| if i % 64 / 8 == k % 8 { 220.0 } else { 99.0 + ((i * 31 + k * 17) % 3) as f32 };
             let y = (0..64 * 64).map(|i| (level(i) * gain(k)).min(255.0) as u8).collect();
             let plane = Plane { lattice, y, u: vec![120; 32 * 32], v: vec![140; 32 * 32] };
-            Sample { plane, seen: BitPlane::new(64, 64).complement() }
+            Sample { plane, seen: BitPlane::new(64, 64).complement(), unrest: vec![0; 64 * 64] }
         };
         (0..n).map(sample).collect()
     }
@@ -161,6 +180,19 @@ mod tests {
         assert!(background.y.mean.iter().all(|m| (m - 100.0).abs() < 2.0));
         assert!(background.u.mean.iter().all(|m| *m == 120.0));
         assert!(background.y.variance.iter().all(|v| *v < 10.0));
+    }
+
+    #[test]
+    fn ground_that_is_seldom_bare_is_found_where_nothing_moves() {
+        let mut covered = samples(20, |_| 1.0);
+        for (k, sample) in covered.iter_mut().enumerate().filter(|(k, _)| k % 7 != 3) {
+            for at in (0..64 * 64).filter(|at| (20..30).contains(&(at % 64))) {
+                sample.plane.y[at] = 60 + (k % 3) as u8;
+                sample.unrest[at] = 90;
+            }
+        }
+        let background = bootstrap(covered, 0.5).expect("samples were given");
+        assert!(background.y.mean.iter().all(|m| (m - 100.0).abs() < 3.0));
     }
 
     #[test]

@@ -1,11 +1,11 @@
 //! The default segmenter: what moves against an adaptive background.
 //!
 //! Everything happens on a reduced picture some 384 cells wide ([`plane`]). The [`encoder`] makes it and measures how
-//! the [`camera`] moved; the [`segmenter`] compares it with the [`background`], first found by [`bootstrap`], in the
-//! present [`light`]. Foreground that is only [`shadow`] goes, [`morphology`] cleans the rest, [`components`] finds
-//! its pieces, [`group`] joins those of one thing and [`split`] shares out a blob among the tracks it covers, by what
-//! each looked like while it stood free ([`sprite`]) and by who is in front ([`depth`]); [`newcomers`] come in beside
-//! them. [`cargo`] is what somebody carries, and [`loads`] takes it off. While the camera moves, both sides of the
+//! the [`camera`] moved; the [`segmenter`] compares it with the [`background`], first found by [`bootstrap`] where
+//! there is little [`unrest`], in the present [`light`]. Foreground that is only [`shadow`] goes, [`morphology`] cleans
+//! the rest, [`components`] finds its pieces, [`group`] joins those of one thing and [`split`] shares out a blob among
+//! the tracks it covers, by what each looked like while it stood free ([`sprite`]) and by who is in front ([`depth`]);
+//! [`newcomers`] come in beside them. [`cargo`] is what somebody carries, and [`loads`] takes it off. While the camera moves, both sides of the
 //! comparison are [`smooth`].
 //! [`ghosts`] are what remains where something was taken away. Each segment carries its [`look`].
 //!
@@ -49,6 +49,7 @@ mod shadow;
 mod smooth;
 mod split;
 mod sprite;
+mod unrest;
 
 pub use config::MotionConfig;
 

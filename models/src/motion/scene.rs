@@ -230,7 +230,8 @@ impl SceneState {
         solid
     }
 
-    /// The blobs that are things; the background takes over the places of the others.
+    /// The blobs that are things; the background takes over the places of the others. What looks like a ghost in the
+    /// very first picture is no thing yet: what begins with the stream is believed soon.
     fn without_ghosts(
         &mut self,
         view: &View<'_>,
@@ -252,7 +253,10 @@ impl SceneState {
             self.smoothed = None;
             self.moving.subtract(&place);
         }
-        blobs.into_iter().enumerate().filter(|(i, _)| !gone.contains(i)).map(|(_, blob)| blob).collect()
+        let is_first = self.learned_at.is_none();
+        let is_thing =
+            |index: usize, blob: &Blob| !gone.contains(&index) && !(is_first && self.ghosts.suspects(&blob.piece));
+        blobs.into_iter().enumerate().filter(|(i, blob)| is_thing(*i, blob)).map(|(_, blob)| blob).collect()
     }
 
     /// Where the background does not learn: what the picture does not show, what live tracks cover, and ground never

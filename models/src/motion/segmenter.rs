@@ -11,9 +11,13 @@ use super::look::{Exposure, look_of};
 use super::plane::Lattice;
 use super::pose::Pose;
 use super::scene::{SceneState, View};
+use super::unrest::unrest;
 use crate::{Encoded, RecallError, SegmentError, Segmented, Segmenter};
 use vokg_engine::segment::{Hints, Segment, SegmentOrigin};
-use vokg_engine::time::micros_from_secs;
+use vokg_engine::time::{Micros, micros_from_secs};
+
+/// How long what moves is given to be elsewhere.
+const MOMENT_US: Micros = 120_000;
 
 /// Finds what moves in reduced pictures.
 pub(super) struct MotionSegmenter {
@@ -32,21 +36,32 @@ impl MotionSegmenter {
 impl Segmenter for MotionSegmenter {
     fn prepare(&mut self, lead: &[Encoded]) {
         let lead: Vec<&Reduced> = lead.iter().filter_map(|encoded| encoded.downcast_ref()).collect();
-        let Some(first) = lead.first() else { return };
+        let Some(first) = lead.first().copied() else { return };
         let lattice = first.plane.lattice;
         let every_us = micros_from_secs(self.config.sample_secs);
         let mut due = first.t;
         let mut pose = Pose::default();
-        let mut samples = Vec::new();
-        for reduced in lead.iter().filter(|reduced| reduced.plane.lattice == lattice) {
+        let mut poses = Vec::with_capacity(lead.len());
+        let lead: Vec<&Reduced> = lead.into_iter().filter(|reduced| reduced.plane.lattice == lattice).collect();
+        for reduced in &lead {
             if reduced.t > first.t {
                 pose.follow(reduced.t, &reduced.camera, lattice);
             }
-            if reduced.t >= due {
-                let (plane, outside) = pose.lay(&reduced.plane);
-                samples.push(Sample { plane: plane.into_owned(), seen: outside.complement() });
-                due = reduced.t + every_us;
+            poses.push(pose.clone());
+        }
+        let laid = |index: usize| poses[index].lay(&lead[index].plane);
+        let mut samples = Vec::new();
+        for (index, reduced) in lead.iter().enumerate() {
+            if reduced.t < due {
+                continue;
             }
+            due = reduced.t + every_us;
+            let (plane, outside) = laid(index);
+            let before = lead[..index].iter().rposition(|other| other.t + MOMENT_US <= reduced.t);
+            let after = lead.iter().position(|other| other.t >= reduced.t + MOMENT_US);
+            let beside: Vec<_> = before.into_iter().chain(after).map(|beside| laid(beside).0).collect();
+            let unrest = unrest(&plane, beside.iter().map(|plane| &**plane));
+            samples.push(Sample { plane: plane.into_owned(), seen: outside.complement(), unrest });
         }
         self.scene = bootstrap(samples, SLACK_AT_REST).map(SceneState::new);
     }

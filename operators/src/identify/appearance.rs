@@ -8,10 +8,13 @@ use vokg_engine::time::Micros;
 /// The longest pause between two sightings that counts as having been seen throughout.
 const PAUSE_US: Micros = 250_000;
 
+/// Of which less than this share can be seen is not seen whole.
+const WHOLE_SHARE: f32 = 0.85;
+
 /// The appearance of a track so far.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Appearance {
-    /// Where nothing cut its box.
+    /// Where nothing cut its box and nothing hid it.
     whole: Summary,
     /// Everywhere.
     any: Summary,
@@ -35,7 +38,7 @@ impl Appearance {
             return;
         }
         self.any.see(seen);
-        if !is_cut {
+        if !is_cut && seen.visible.is_none_or(|visible| visible >= WHOLE_SHARE) {
             self.whole.see(seen);
         }
     }

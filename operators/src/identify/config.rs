@@ -67,13 +67,13 @@ pub struct IdentifyConfig {
 /// How alike a new track and one that ended a while ago must be to be one object.
 ///
 /// The score of a pair is the product of four factors between 0 and 1; a *size* and `n` are those of
-/// [`IdentifyConfig`], but sizes are means over the whole track, where nothing cut it.
+/// [`IdentifyConfig`], but sizes are means over the whole track, where nothing cut or hid it.
 ///
 /// | factor | value |
 /// |---|---|
-/// | look | similarity of the mean looks, 0 at `look_different` rising to 1 at `look_equal` |
+/// | look | similarity of the mean looks, 0 at `look_different` rising to 1 at `look_equal`; from `behind_look_different` to `behind_look_equal` for what went behind a track and came out from behind it |
 /// | size | `n(ln(ratio of the sizes) / size_log)` |
-/// | place | `n(miss / (place_sizes + roam_sizes_per_sec · gap))`: `miss` is how far the one begins from where the other ended, in sizes. What left through a side of the frame can only come back through that side, and `miss` is measured along it; what was lost inside can only come back inside |
+/// | place | `n(miss / (place_sizes + roam_sizes_per_sec · gap))`: `miss` is how far the one begins from where the other ended, in sizes. What left through a side of the frame can only come back through that side, and `miss` is measured along it; what was lost inside can only come back inside. 1 for what was last seen mostly hidden behind a live track and comes out of that track's box, wherever that is |
 /// | gap | 1 where there is none, falling to 3/4 at `within_secs` |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -97,6 +97,13 @@ pub struct ReturnConfig {
     /// Similarity of looks at and above which they are equal.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub look_equal: f32,
+    /// The same as `look_different` for what went behind a live track and came out of that track's box: few others
+    /// can have done so.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub behind_look_different: f32,
+    /// The same as `look_equal` for it.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub behind_look_equal: f32,
     /// Tolerance of size, in natural logarithms of the ratio.
     #[schemars(range(min = 0.001, max = 100.0))]
     pub size_log: f32,
@@ -117,6 +124,8 @@ impl Default for ReturnConfig {
             look_secs: 0.5,
             look_different: 0.95,
             look_equal: 0.99,
+            behind_look_different: 0.85,
+            behind_look_equal: 0.95,
             size_log: 0.35,
             place_sizes: 1.0,
             roam_sizes_per_sec: 0.5,

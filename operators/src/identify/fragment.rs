@@ -36,6 +36,10 @@ pub(super) struct Fragment {
     pub(super) entered: Sides,
     /// Sides of the frame that cut its boxes lately, with the times.
     cuts: VecDeque<(Micros, Sides)>,
+    /// Out of whose box it came.
+    pub(super) released_by: Option<TrackId>,
+    /// Behind whom it was seen last, and when.
+    hidden_by: Option<(TrackId, Micros)>,
     beginning: VecDeque<Pose>,
     ending: VecDeque<Pose>,
 }
@@ -83,6 +87,8 @@ impl Fragment {
             appearance: Appearance::default(),
             entered: Sides::default(),
             cuts: VecDeque::new(),
+            released_by: None,
+            hidden_by: None,
             beginning: VecDeque::new(),
             ending: VecDeque::new(),
         };
@@ -111,6 +117,16 @@ impl Fragment {
         while self.cuts.front().is_some_and(|(t, _)| t + CROSSING_US < seen.t) {
             self.cuts.pop_front();
         }
+    }
+
+    /// It was seen behind another.
+    pub(super) fn see_behind(&mut self, other: TrackId, t: Micros) {
+        self.hidden_by = Some((other, t));
+    }
+
+    /// Behind whom it was when it was lost.
+    pub(super) fn lost_behind(&self) -> Option<TrackId> {
+        self.hidden_by.filter(|(_, t)| t + STRETCH_US >= self.last_seen).map(|(other, _)| other)
     }
 
     /// How it was when it was first seen.
@@ -200,6 +216,20 @@ mod tests {
         fragment.see(&seen(450_000, 60.0, false, look(0.0)), FRAME);
         assert_eq!(fragment.appearance.look(), look(0.0));
         assert_eq!(fragment.appearance.whole_us(), 250_000);
+    }
+
+    #[test]
+    fn what_is_mostly_hidden_says_little_of_the_look_and_who_hid_it_lately_is_remembered() {
+        let look = |x: f32| Look::new(LookSpace(1), &[x, 1.0]);
+        let mut fragment = Fragment::new(&seen(0, 50.0, false, look(0.0)), FRAME);
+        fragment.see(&seen(200_000, 60.0, false, look(0.0)), FRAME);
+        fragment.see(&seen(400_000, 70.0, false, look(0.0)), FRAME);
+        fragment.see(&Observation { visible: Some(0.4), ..seen(600_000, 80.0, false, look(90.0)) }, FRAME);
+        assert_eq!(fragment.appearance.look(), look(0.0));
+        fragment.see_behind(TrackId(9), 600_000);
+        assert_eq!(fragment.lost_behind(), Some(TrackId(9)));
+        fragment.see(&seen(1_800_000, 140.0, false, look(0.0)), FRAME);
+        assert_eq!(fragment.lost_behind(), None, "it came out again");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::agreement::agreement_milli;
 use super::config::IdentifyConfig;
+use super::cover::Places;
 use super::fragment::Fragment;
 use super::links::{Changes, Links};
 use super::reason::{BEGAN, FRAGMENT, PARTED, RETURN};
@@ -23,8 +24,9 @@ const JUDGE_EVERY_US: Micros = 250_000;
 /// * *fragment*: it goes on where the other ended shortly before. This is judged once, as soon as every track it
 ///   depends on has been seen again or given up: often in the frame that confirms the track, at the latest when the
 ///   reach has passed since it was first seen.
-/// * *return*: it is a thing that was gone for a while. This is judged once enough was seen of it to know its look, and
-///   again as more is seen: a link whose score has fallen is undone, one that a clearly better pair needs gives way.
+/// * *return*: it is a thing that was gone for a while, or went behind a track and came out from behind it. This is
+///   judged once enough was seen of it to know its look, and again as more is seen: a link whose score has fallen is
+///   undone, one that a clearly better pair needs gives way.
 ///
 /// Nothing moves a track any more when [`IdentifyConfig::reconsider_secs`] have passed since it was first seen. So a
 /// correction reaches back seconds, far less than any horizon behind which evidence is sealed.
@@ -39,6 +41,7 @@ pub struct Identifier {
     #[serde(skip)]
     config: IdentifyConfig,
     links: Links,
+    places: Places,
     judged_us: Option<Micros>,
     forgotten_early: u64,
 }
@@ -58,7 +61,7 @@ struct Pair {
 impl Identifier {
     /// An identifier that knows no track.
     pub fn new(config: IdentifyConfig) -> Self {
-        Self { config, links: Links::default(), judged_us: None, forgotten_early: 0 }
+        Self { config, links: Links::default(), places: Places::default(), judged_us: None, forgotten_early: 0 }
     }
 
     /// Goes on where another identifier with the same configuration was.
@@ -95,12 +98,18 @@ impl Identifier {
 
     /// Every track seen for the first time begins an object.
     fn take_sightings(&mut self, frame: &TrackedFrame, changes: &mut Changes) {
+        self.places.see(frame.t, &frame.seen);
         for seen in frame.confirmed.iter().chain(&frame.seen) {
             if let Some(fragment) = self.links.tracks.get_mut(&seen.track) {
                 fragment.see(seen, frame.size);
+                if let Some(other) = self.places.hides(seen) {
+                    fragment.see_behind(other, seen.t);
+                }
                 continue;
             }
-            self.links.tracks.insert(seen.track, Fragment::new(seen, frame.size));
+            let mut fragment = Fragment::new(seen, frame.size);
+            fragment.released_by = self.places.released(seen);
+            self.links.tracks.insert(seen.track, fragment);
             changes.began(seen.track, BEGAN);
         }
     }

@@ -4,6 +4,7 @@ mod agreement;
 pub(crate) mod appearance;
 pub(crate) mod border;
 mod config;
+mod cover;
 mod dataflow;
 mod fragment;
 mod identifier;

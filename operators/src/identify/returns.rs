@@ -32,13 +32,21 @@ fn score(earlier: &Fragment, later: &Fragment, gap_us: Micros, config: &ReturnCo
     let size = normal((sizes.1 / sizes.0).ln() / config.size_log);
     let gap_secs = secs_from_micros(gap_us) as f32;
     let tolerance = config.place_sizes + config.roam_sizes_per_sec * gap_secs;
-    let place = normal(miss_sizes(earlier, later, &end, &start, (sizes.0 * sizes.1).sqrt())? / tolerance);
+    let was_behind = later.released_by.is_some_and(|cover| earlier.lost_behind() == Some(cover));
+    let place = match was_behind {
+        true => 1.0,
+        false => normal(miss_sizes(earlier, later, &end, &start, (sizes.0 * sizes.1).sqrt())? / tolerance),
+    };
     let recent = 1.0 - gap_secs / config.within_secs.max(f64::MIN_POSITIVE) as f32 / 4.0;
     if size * place * recent * 1000.0 < 1.0 {
         return None;
     }
     let similarity = earlier.appearance.look()?.similarity(&later.appearance.look()?)?;
-    Some(between(similarity, config.look_different, config.look_equal) * size * place * recent)
+    let (different, equal) = match was_behind {
+        true => (config.behind_look_different, config.behind_look_equal),
+        false => (config.look_different, config.look_equal),
+    };
+    Some(between(similarity, different, equal) * size * place * recent)
 }
 
 /// How far the one begins from where the other ended, in sizes; `None` where it came another way. What left through a

@@ -23,6 +23,10 @@ pub struct TrackConfig {
     /// may have put it down.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub confirm_still_area: f32,
+    /// A thing of that size that is there in the first frame is confirmed after being seen for this long, in seconds:
+    /// it has no coming that could be watched.
+    #[schemars(range(min = 0.0, max = 600.0))]
+    pub confirm_first_secs: f64,
     /// A confirmed track is given up when it was not seen for longer than this, in seconds. A step from frame to frame
     /// that is longer ends every track: see [`TrackConfig::sampled_every`].
     #[schemars(range(min = 0.0, max = 86_400.0))]
@@ -101,6 +105,7 @@ impl Default for TrackConfig {
             confirm_moved_sizes: 0.25,
             confirm_still_secs: 1.0,
             confirm_still_area: 0.01,
+            confirm_first_secs: 0.1,
             lost_secs: 0.6,
             forget_secs: 0.2,
             history_secs: 5.0,

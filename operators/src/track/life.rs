@@ -36,14 +36,16 @@ pub(super) struct Track {
     birth: (f32, f32),
     /// It began beside a believed track, which may have put it down.
     left: bool,
+    /// It was there when the stream began.
+    first: bool,
     stillness: Stillness,
     /// Sightings before it is confirmed.
     history: VecDeque<Observation>,
 }
 
 impl Track {
-    /// A track that begins with this segment; `left`: beside a believed one.
-    pub(super) fn begin(t: Micros, segment: &Segment, left: bool) -> Self {
+    /// A track that begins with this segment; `left`: beside a believed one; `first`: with the stream.
+    pub(super) fn begin(t: Micros, segment: &Segment, left: bool, first: bool) -> Self {
         let rect = segment.rect;
         let mut track = Self {
             id: None,
@@ -55,6 +57,7 @@ impl Track {
             watched_us: 0,
             birth: rect.centre(),
             left,
+            first,
             stillness: Stillness { since: t, anchor: rect.centre(), anchored: t },
             history: VecDeque::new(),
         };
@@ -122,16 +125,19 @@ impl Track {
 
     /// Whether enough was seen of it to believe in it.
     pub(super) fn is_credible(&self, frame: Size, config: &TrackConfig) -> bool {
+        let rect = self.filter.rect();
+        let large = rect.area() >= config.confirm_still_area * frame.area() as f32;
+        if self.first && large && self.watched_us >= micros_from_secs(config.confirm_first_secs) {
+            return true;
+        }
         if self.watched_us < micros_from_secs(config.confirm_secs) {
             return false;
         }
-        let rect = self.filter.rect();
         let (x, y) = rect.centre();
         let moved = length(x - self.birth.0, y - self.birth.1);
         if moved >= config.confirm_moved_sizes * rect.scale() {
             return true;
         }
-        let large = rect.area() >= config.confirm_still_area * frame.area() as f32;
         (large || self.left) && self.watched_us >= micros_from_secs(config.confirm_still_secs)
     }
 

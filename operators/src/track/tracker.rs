@@ -91,7 +91,7 @@ impl Tracker {
         self.advance(&frame.camera);
         self.associate(previous, frame);
         self.continue_tracks(frame, previous, &mut tracked);
-        self.begin_tracks(frame);
+        self.begin_tracks(frame, previous == frame.t);
         self.look_for_hidden(frame.t);
         tracked.ended.extend(self.drop_tracks(|track, config| track.is_lost(frame.t, config) && !track.hidden));
         tracked.ended.sort_unstable();
@@ -169,7 +169,7 @@ impl Tracker {
         }
     }
 
-    fn begin_tracks(&mut self, frame: &SegmentedFrame) {
+    fn begin_tracks(&mut self, frame: &SegmentedFrame, first: bool) {
         let continued = self.tracks.len();
         let segments = frame.segments.iter().enumerate();
         for (_, segment) in segments.filter(|(position, _)| self.association.is_free(*position)) {
@@ -177,7 +177,7 @@ impl Tracker {
             let explained = segment.merged && self.tracks[..continued].iter().any(|track| explains(track, segment));
             if has_extent && segment.score >= self.config.birth_score && !explained {
                 let left = self.tracks[..continued].iter().any(|track| may_have_left(track, segment));
-                self.tracks.push(Track::begin(frame.t, segment, left));
+                self.tracks.push(Track::begin(frame.t, segment, left, first));
             }
         }
     }

@@ -226,6 +226,50 @@ fn a_return_is_taken_back_when_it_turns_out_to_look_otherwise() {
     assert_eq!(told.last().map(|(_, c)| c.reason), Some(RETURN), "too late to take it back");
 }
 
+/// Somebody goes behind one who stands, whose box then widens to the left border or not; somebody appears at that
+/// border. `visible`: what can be seen of the first when he goes behind.
+fn behind_a_cover(visible: Option<f32>, widens: bool) -> Vec<TrackedFrame> {
+    let seen = |step: u32, track: u32, rect: Rect, visible: Option<f32>, shade: usize| {
+        let mut look = [0.0; 16];
+        look[shade] = 1.0;
+        let (t, track, look) = (Micros::from(step) * STEP_US, TrackId(track), Look::new(LookSpace(1), &look));
+        Observation { t, track, rect, score: 1.0, mask: None, visible, merged: false, look }
+    };
+    let square = |x: f32| Rect::from_centre(x, 100.0, 40.0, 40.0);
+    let out = |step: u32| seen(step, 3, square(20.0 + 4.0 * (step - 40) as f32), None, 7);
+    let frame = |step: u32| {
+        let mut frame = TrackedFrame { t: Micros::from(step) * STEP_US, size: Some(FRAME), ..Default::default() };
+        let left = if widens && (30..40).contains(&step) { 0.0 } else { 170.0 };
+        frame.seen.push(seen(step, 1, Rect::new(left, 40.0, 230.0 - left, 120.0), None, 3));
+        if step <= 20 {
+            frame.seen.push(seen(step, 2, square(100.0 + 5.0 * step as f32), visible.filter(|_| step > 15), 7));
+        }
+        if step == 27 {
+            frame.ended.push((TrackId(2), 20 * STEP_US));
+        }
+        if step == 43 {
+            frame.confirmed.extend((40..43).map(out));
+        }
+        if step >= 43 {
+            frame.seen.push(out(step));
+        }
+        frame
+    };
+    (0..70).map(frame).collect()
+}
+
+#[test]
+fn who_went_behind_another_comes_out_from_behind_him_wherever_that_is() {
+    let links = |visible, widens| {
+        let told = changes_under(IdentifyConfig::default(), behind_a_cover(visible, widens));
+        let moved = told.into_iter().filter(|(_, change)| change.reason != BEGAN);
+        moved.map(|(_, change)| (change.track.0, change.to.0, change.reason)).collect::<Vec<_>>()
+    };
+    assert_eq!(links(Some(0.2), true), [(3, 2, RETURN)]);
+    assert_eq!(links(Some(0.2), false), [], "it came in through the border");
+    assert_eq!(links(Some(0.9), true), [], "it was not hidden");
+}
+
 fn lives() -> impl Strategy<Value = Vec<Life>> {
     let turns = prop::option::of((0u32..200, 0usize..2));
     let life = (0u32..150, 3u32..40, 0u8..6, -1i8..2, 0usize..2, turns).prop_map(

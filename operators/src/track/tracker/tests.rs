@@ -102,10 +102,22 @@ fn jitter_and_flicker_do_not_break_a_track_or_make_one() {
 
 #[test]
 fn what_does_not_move_is_believed_only_if_large_and_only_later() {
-    let told = run(25, 3.0, |_| vec![Rect::new(10.0, 10.0, 30.0, 30.0), Rect::new(300.0, 100.0, 60.0, 60.0)]);
+    let still = || vec![Rect::new(10.0, 10.0, 30.0, 30.0), Rect::new(300.0, 100.0, 60.0, 60.0)];
+    let told = run(25, 3.0, |secs| if secs > 0.0 { still() } else { vec![] });
     let first = told.iter().find(|frame| !frame.seen.is_empty());
-    assert_eq!(first.map(|frame| (frame.t, frame.seen[0].rect.left)), Some((SECOND_US, 300.0)));
+    assert_eq!(first.map(|frame| (frame.t, frame.seen[0].rect.left)), Some((SECOND_US + 40_000, 300.0)));
     assert_eq!(tracks_seen(&told), BTreeSet::from([1]));
+}
+
+#[test]
+fn who_is_there_when_the_stream_begins_is_believed_soon_if_large() {
+    let still = || vec![Rect::new(10.0, 10.0, 30.0, 30.0), Rect::new(300.0, 100.0, 60.0, 60.0)];
+    let told = run(25, 3.0, |_| still());
+    let first = told.iter().find(|frame| !frame.seen.is_empty());
+    assert_eq!(first.map(|frame| (frame.t, frame.seen[0].rect.left)), Some((120_000, 300.0)));
+    assert_eq!(tracks_seen(&told), BTreeSet::from([1]));
+    let flickering = run(25, 3.0, |secs| if secs < 0.1 { still() } else { vec![] });
+    assert_eq!(tracks_seen(&flickering), BTreeSet::new());
 }
 
 #[test]
