@@ -3,8 +3,8 @@
 //! Things that move cover a cell only part of the time, so the value a cell takes most often is the background's. It
 //! is found as the half-sample mode (Bickel and Frühwirth, "On a fast, robust estimator of the mode", Computational
 //! Statistics & Data Analysis 50, 2006): of the sorted values keep the half that lies closest together, and again.
-//! Who stays at his place and moves there covers it nearly always; so where something moves about a cell most of the
-//! time, only those values count at which little does ([`unrest`](super::unrest)).
+//! Who stays at his place and moves there covers it nearly always; so only those values count at which little moves
+//! about the cell ([`unrest`](super::unrest)).
 
 use super::background::{Background, CHROMA_VARIANCE, LUMA_VARIANCE, Layer};
 use super::bits::BitPlane;
@@ -57,12 +57,9 @@ pub(super) fn bootstrap(mut samples: Vec<Sample>, slack_cells: f32) -> Option<Ba
     Some(background)
 }
 
-/// The most unrest of the sights that count, given that of all, in quarters of a grey level: any where little moves in
-/// half of them, for then the mode is one of those.
-fn calm(unrest: impl Iterator<Item = u8> + Clone) -> u8 {
-    let bound = unrest.clone().min().map_or(0, |least| least.saturating_mul(2)).max(CALM);
-    let (calm, all) = unrest.fold((0, 0), |(calm, all), unrest| (calm + usize::from(unrest <= bound), all + 1));
-    if 2 * calm >= all { u8::MAX } else { bound }
+/// The most unrest of the sights in which little moves, in quarters of a grey level.
+fn calm(unrest: impl Iterator<Item = u8>) -> u8 {
+    unrest.min().map_or(0, |least| least.saturating_mul(2)).max(CALM)
 }
 
 /// Chroma averaged over the samples whose luma is at its mode.
