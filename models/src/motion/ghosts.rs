@@ -69,11 +69,6 @@ impl Ghosts {
         self.suspects = suspects;
         confirmed
     }
-
-    /// Whether a piece of the present picture looks like a ghost, but not yet for long.
-    pub fn suspects(&self, piece: &Piece) -> bool {
-        self.suspects.iter().any(|suspect| suspect.rect == rect_of(piece))
-    }
 }
 
 /// A picture and the background in its light.
@@ -153,18 +148,6 @@ mod tests {
     #[test]
     fn what_was_put_down_is_none() {
         assert_eq!(found_after(&picture(false), &picture(true), false), None);
-    }
-
-    #[test]
-    fn what_may_be_a_ghost_is_a_suspect_at_once() {
-        let piece = Piece::new((20..40).map(|y| Run { y, from: 20, to: 40 }).collect());
-        for (in_background, suspect) in [(true, true), (false, false)] {
-            let (background, seen) = (Background::of(&picture(in_background), 0.5), picture(!in_background));
-            let scene = Scene { plane: &seen, background: &background, light: &Light::AS_BEFORE };
-            let mut ghosts = Ghosts::default();
-            ghosts.confirmed(0, &[Candidate { piece: &piece, claimed: false }], &scene, 500_000);
-            assert_eq!(ghosts.suspects(&piece), suspect);
-        }
     }
 
     #[test]

@@ -230,8 +230,7 @@ impl SceneState {
         solid
     }
 
-    /// The blobs that are things; the background takes over the places of the others. What looks like a ghost in the
-    /// very first picture is no thing yet: what begins with the stream is believed soon.
+    /// The blobs that are things; the background takes over the places of the others.
     fn without_ghosts(
         &mut self,
         view: &View<'_>,
@@ -253,10 +252,7 @@ impl SceneState {
             self.smoothed = None;
             self.moving.subtract(&place);
         }
-        let is_first = self.learned_at.is_none();
-        let is_thing =
-            |index: usize, blob: &Blob| !gone.contains(&index) && !(is_first && self.ghosts.suspects(&blob.piece));
-        blobs.into_iter().enumerate().filter(|(i, blob)| is_thing(*i, blob)).map(|(_, blob)| blob).collect()
+        blobs.into_iter().enumerate().filter(|(i, _)| !gone.contains(i)).map(|(_, blob)| blob).collect()
     }
 
     /// Where the background does not learn: what the picture does not show, what live tracks cover, and ground never
