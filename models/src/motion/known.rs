@@ -16,9 +16,9 @@ use vokg_engine::time::Micros;
 /// A track has travelled once its centre is this many sizes from where it was first expected.
 const TRAVELLED_SIZES: f32 = 0.5;
 /// What stands out from somebody is believed to be carried once it did so for this long.
-const CARRIED_US: Micros = 200_000;
+const CARRIED_US: Micros = 400_000;
 /// What is carried is forgotten after so long without.
-const PUT_DOWN_US: Micros = 400_000;
+const PUT_DOWN_US: Micros = 200_000;
 /// By this share the box of what is carried follows each sight.
 const CARGO_RATE: f32 = 0.2;
 /// By this share the mean number of cells follows each sight.
