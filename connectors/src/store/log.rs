@@ -19,7 +19,7 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Bytes of unpacked segments that a store keeps in memory.
-const CACHED_BYTES: usize = 4 << 20;
+const CACHED_BYTES: usize = 8 << 20;
 
 /// Segments that were unpacked lately. A segment never changes, so what was read once stays true.
 #[derive(Default)]

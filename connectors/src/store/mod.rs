@@ -54,6 +54,8 @@ mod error;
 mod evidence;
 #[cfg(test)]
 mod faults;
+#[cfg(test)]
+mod fixture;
 mod graph;
 mod head;
 #[cfg(test)]

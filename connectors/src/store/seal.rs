@@ -24,7 +24,7 @@ pub(super) const HOT_ENTRIES: u64 = 16_384;
 const BACKLOG_ENTRIES: u64 = 4_096;
 /// The most entries sealed in one transaction.
 const STEP_ENTRIES_MAX: usize = 5_000;
-const STEP_ENTRIES_MIN: usize = 250;
+const STEP_ENTRIES_MIN: usize = 1_000;
 /// How long one transaction should take.
 const STEP_TIME: Duration = Duration::from_millis(20);
 
@@ -42,6 +42,8 @@ struct Sealable {
 pub(super) struct Housekeeping {
     streams: BTreeSet<StreamId>,
     step_entries: usize,
+    /// Nobody waits for the disk meanwhile: every step may take as long as it likes.
+    is_alone: bool,
     /// All streams were looked at once.
     has_begun: bool,
     /// Entries sealed.
@@ -52,7 +54,7 @@ pub(super) struct Housekeeping {
 
 impl Default for Housekeeping {
     fn default() -> Self {
-        Self { streams: BTreeSet::new(), step_entries: 1_000, has_begun: false, sealed: 0, dropped: 0 }
+        Self { streams: BTreeSet::new(), step_entries: STEP_ENTRIES_MIN, is_alone: false, has_begun: false, sealed: 0, dropped: 0 }
     }
 }
 
@@ -77,7 +79,9 @@ impl Housekeeping {
             self.sealed += sealed;
             let ratio = STEP_TIME.as_secs_f64() / start.elapsed().as_secs_f64().max(1e-4);
             let adapted = self.step_entries as f64 * ratio.clamp(0.5, 2.0);
-            self.step_entries = (adapted as usize).clamp(STEP_ENTRIES_MIN, STEP_ENTRIES_MAX);
+            if !self.is_alone {
+                self.step_entries = (adapted as usize).clamp(STEP_ENTRIES_MIN, STEP_ENTRIES_MAX);
+            }
             return Ok(true);
         }
         let dropped = writer.drop_oldest(stream)?;
@@ -126,12 +130,13 @@ impl Writer {
     ) -> Result<u64, CommitError> {
         let transaction = self.begin_write()?;
         let (rows, filed) = hot_rows(&transaction, stream, until, most)?;
-        // Rows that were taken short, since more wait behind them, are left for the next time unless they are all there is.
-        let is_all = rows.len() < most;
-        let mut sealed = store_segments(&transaction, stream, &rows, is_all && to_the_end)?;
-        if sealed == 0 && !is_all {
-            sealed = store_segments(&transaction, stream, &rows, true)?;
-        }
+        let rest = match (rows.len() < most, to_the_end) {
+            (true, true) => Rest::IsSealed,
+            (true, false) => Rest::StaysHot,
+            // More wait behind them: something has to be done.
+            (false, _) => Rest::IsSealedIfFirst,
+        };
+        let sealed = store_segments(&transaction, stream, &rows, rest)?;
         let Some(last) = sealed.checked_sub(1).map(|last| rows[last].place) else {
             transaction.abort()?;
             return Ok(0);
@@ -147,7 +152,7 @@ impl Writer {
     /// Seals all that can be sealed of all streams, packs blocks full, and drops what retention says; how many entries
     /// were sealed and how many dropped.
     pub(super) fn seal_all(&self) -> Result<(u64, u64), CommitError> {
-        let mut house = Housekeeping { step_entries: STEP_ENTRIES_MAX, ..Housekeeping::default() };
+        let mut house = Housekeeping { step_entries: STEP_ENTRIES_MAX, is_alone: true, ..Housekeeping::default() };
         while house.step(self)? {}
         for stream in self.store.streams()? {
             let transaction = self.begin_write()?;
@@ -197,12 +202,20 @@ fn hot_rows(
     Ok((rows, filed))
 }
 
-/// Stores rows as segments; how many of them. The last ones stay where they do not fill a segment, unless they have to go.
+/// What becomes of rows that do not fill a segment.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Rest {
+    StaysHot,
+    IsSealedIfFirst,
+    IsSealed,
+}
+
+/// Stores rows as segments; how many of them.
 fn store_segments(
     transaction: &WriteTransaction,
     stream: StreamId,
     rows: &[SegmentRow],
-    has_to: bool,
+    rest: Rest,
 ) -> Result<usize, CommitError> {
     let mut table = transaction.open_table(SEGMENTS)?;
     let mut bytes_before = match table.range((stream.0, 0)..=(stream.0, u64::MAX))?.next_back().transpose()? {
@@ -213,10 +226,11 @@ fn store_segments(
     while sealed < rows.len() {
         let left = &rows[sealed..];
         let raw: usize = left.iter().map(|row| row.record.len()).sum();
-        if raw < FULL_ROWS_BYTES && !has_to {
+        let goes = rest == Rest::IsSealed || (rest == Rest::IsSealedIfFirst && sealed == 0);
+        if raw < FULL_ROWS_BYTES && !goes {
             break;
         }
-        let (count, bytes) = segment::seal(left, bytes_before)
+        let (count, bytes) = segment::seal(left, rest == Rest::IsSealed, bytes_before)
             .map_err(|error| ReadError::Damaged(format!("entries cannot be compressed: {error}")))?;
         table.insert((stream.0, left[0].place), bytes.as_slice())?;
         bytes_before += bytes.len() as u64;

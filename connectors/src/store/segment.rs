@@ -21,10 +21,10 @@ const ZSTD_LEVEL: i32 = 3;
 const HEADER_BYTES: usize = 56;
 /// The most bytes the rows of a segment have before compression, unless a single one is larger.
 const ROWS_BYTES_MAX: usize = 64 << 10;
-/// Bytes that two pages of the database hold beside the key and what the page itself needs.
-const FITS_BYTES: usize = 2 * 4096 - 64;
+/// Bytes of a page of the database, and of one with a single value those that the key and the page itself need.
+const PAGE: (usize, usize) = (4096, 64);
 /// Bytes of rows in the smallest segment that is sealed before a stream has ended.
-pub(super) const FULL_ROWS_BYTES: usize = 40 << 10;
+pub(super) const FULL_ROWS_BYTES: usize = 56 << 10;
 
 /// An entry on its way into a segment: its place, when it was decided, its record bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,9 +76,9 @@ impl Segment {
     }
 }
 
-/// As many of the first rows as make one good segment, and its bytes. `rows` is not empty; `bytes_before` is what the
-/// segments of the stream had until now.
-pub(super) fn seal(rows: &[SegmentRow], bytes_before: u64) -> std::io::Result<(usize, Vec<u8>)> {
+/// As many of the first rows as make one good segment, and its bytes. `rows` is not empty, and `are_last` where none will
+/// ever follow them; `bytes_before` is what the segments of the stream had until now.
+pub(super) fn seal(rows: &[SegmentRow], are_last: bool, bytes_before: u64) -> std::io::Result<(usize, Vec<u8>)> {
     let mut count = 0;
     let mut raw = 0;
     while count < rows.len() && (count == 0 || raw + rows[count].record.len() + 8 <= ROWS_BYTES_MAX) {
@@ -86,15 +86,25 @@ pub(super) fn seal(rows: &[SegmentRow], bytes_before: u64) -> std::io::Result<(u
         count += 1;
     }
     let mut bytes = pack(&rows[..count], bytes_before)?;
-    // What does not fit the pages is cut in proportion; the last cut is for rows that compress worse than most.
-    for _ in 0..4 {
-        if bytes.len() <= FITS_BYTES || count == 1 {
-            break;
+    let taken = taken_bytes(bytes.len());
+    // What fills its pages badly is cut in proportion to half of them; the last cut is for rows that compress worse than
+    // most.
+    if bytes.len() * 10 < taken * 9 && taken > PAGE.0 && !(are_last && count == rows.len()) {
+        let fits = taken / 2 - PAGE.1;
+        for _ in 0..4 {
+            if bytes.len() <= fits || count == 1 {
+                break;
+            }
+            count = (count * fits * 98 / (bytes.len() * 100)).clamp(1, count - 1);
+            bytes = pack(&rows[..count], bytes_before)?;
         }
-        count = (count * FITS_BYTES * 98 / (bytes.len() * 100)).clamp(1, count - 1);
-        bytes = pack(&rows[..count], bytes_before)?;
     }
     Ok((count, bytes))
+}
+
+/// Bytes of the pages that a value of this length takes: a power of two of them.
+fn taken_bytes(length: usize) -> usize {
+    (length + PAGE.1).div_ceil(PAGE.0).next_power_of_two() * PAGE.0
 }
 
 fn pack(rows: &[SegmentRow], bytes_before: u64) -> std::io::Result<Vec<u8>> {
@@ -219,7 +229,7 @@ mod tests {
             let rows = rows(&lengths);
             let mut left = rows.as_slice();
             while !left.is_empty() {
-                let (count, bytes) = seal(left, 9).expect("memory is no disk");
+                let (count, bytes) = seal(left, left.len() % 2 == 0, 9).expect("memory is no disk");
                 prop_assert!((1..=left.len()).contains(&count));
                 let segment = unseal(left[0].place, &bytes).expect("it was just made");
                 let back: Vec<_> = segment.rows().map(|(place, record)| (place, record.to_vec())).collect();
@@ -241,7 +251,7 @@ mod tests {
 
     #[test]
     fn every_flipped_byte_is_noticed() {
-        let (_, bytes) = seal(&rows(&[20, 30, 40]), 0).expect("memory is no disk");
+        let (_, bytes) = seal(&rows(&[20, 30, 40]), true, 0).expect("memory is no disk");
         for at in 0..bytes.len() {
             let mut flipped = bytes.clone();
             flipped[at] ^= 0x10;

@@ -2,7 +2,7 @@
 
 use super::error::ReadError;
 use super::index::{ClosedSpan, valid};
-use super::interval::path_to;
+use super::interval::{fork, path_to};
 use super::log::{Log, open_if_there};
 use super::open::Store;
 use super::packed::{BlockKey, Packed};
@@ -114,7 +114,13 @@ impl View {
         match self.latest(element, until)? {
             None => Ok(None),
             Some((_, state)) if state == VersionState::Retracted as u8 => Ok(None),
-            Some((place, _)) => self.asserted_at(place).map(Some),
+            Some((place, _)) => {
+                let found = self.asserted_at(place)?;
+                match element_code(&found) == element {
+                    true => Ok(Some(found)),
+                    false => Err(contradicts("versions", place)),
+                }
+            }
         }
     }
 
@@ -171,6 +177,10 @@ impl View {
             }
             for (place, _) in places.into_iter().filter(|(_, span)| span.holds_at(node, at)) {
                 let element = self.asserted_at(place)?;
+                let (from, to) = valid(&element);
+                if to.and_then(|to| fork(from, to)) != Some(node) {
+                    return Err(contradicts("closed", place));
+                }
                 if !self.is_overruled(&element, place, until)? {
                     elements.push(element);
                 }
@@ -262,6 +272,12 @@ pub(super) fn decided_by(record: &Record) -> Micros {
         Record::Delta(delta) => delta.t,
         Record::Progress(progress) => progress.frontier.map_or(progress.lower, |frontier| frontier.saturating_sub(1)),
     }
+}
+
+/// An index row that says otherwise than the entry it points at.
+fn contradicts(index: &str, place: u64) -> ReadError {
+    let at = Position::from_place(place);
+    ReadError::Damaged(format!("a row of the index {index} contradicts entry {at}, which it points at"))
 }
 
 fn decode(bytes: &[u8]) -> Result<Record, ReadError> {
