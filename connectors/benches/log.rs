@@ -9,7 +9,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 use vokg_connectors::store::{
-    Begun, Ending, KnownAt, Outcome, ProgramId, Store, StoreConfig, StreamBatch, StreamId, StreamRequest, Writer, check, compact,
+    Begun, Ending, KnownAt, Outcome, ProgramId, Store, StoreConfig, StreamBatch, StreamId, StreamRequest, Writer,
+    check, compact,
 };
 use vokg_engine::delta::{Delta, Diff, Edge, Element, ObjectVertex, Vertex, VertexKey};
 use vokg_engine::evidence::{Detail, RelationKind};
@@ -45,7 +46,8 @@ fn open_a_gigabyte(dir: &Path) -> Result<(), Box<dyn std::error::Error>> {
     let batches = scene();
     let mut streams = 0;
     while std::fs::metadata(written.join("vokg.redb"))?.len() < 1 << 30 {
-        let Begun::Fresh(stream) = writer.begin_stream(request(&format!("bench-{streams}"))?, ProgramId([0; 32]))? else {
+        let Begun::Fresh(stream) = writer.begin_stream(request(&format!("bench-{streams}"))?, ProgramId([0; 32]))?
+        else {
             return Err("the stream should be new".into());
         };
         streams += 1;
@@ -93,13 +95,23 @@ fn measure(dir: &Path) -> Result<(), Box<dyn std::error::Error>> {
     sizes(dir, writer.store(), million)?;
     query(writer.store(), stream.id)?;
     let digest = writer.store().stream(stream.id)?.head.digest;
-    let outcome = Outcome { ending: Ending::Failed("cut off".into()), frames: 0, frames_expected: None, gaps: 0, duration_us: HOUR_US };
+    let outcome = Outcome {
+        ending: Ending::Failed("cut off".into()),
+        frames: 0,
+        frames_expected: None,
+        gaps: 0,
+        duration_us: HOUR_US,
+    };
     writer.commit(&[StreamBatch { outcome: Some(outcome), ..StreamBatch::of_entries(stream.id, vec![]) }])?;
     drop(writer);
 
     let start = Instant::now();
     let compacted = compact(dir, StoreConfig::default())?;
-    println!("sealed                {} entries in {:.1} s, unused pages given back", compacted.sealed, start.elapsed().as_secs_f64());
+    println!(
+        "sealed                {} entries in {:.1} s, unused pages given back",
+        compacted.sealed,
+        start.elapsed().as_secs_f64()
+    );
     let start = Instant::now();
     let store = Store::open(dir, StoreConfig::default())?;
     println!("opened                in {:.1} ms", start.elapsed().as_secs_f64() * 1e3);

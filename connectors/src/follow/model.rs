@@ -266,10 +266,8 @@ fn a_target_that_was_away_longer_than_the_log_is_kept_is_told_so() {
     use crate::store::history::settling_log;
     use crate::store::{KnownAt, Retention, StoreConfig, compact};
     let dir = tempfile::tempdir().expect("a temporary directory");
-    let config = StoreConfig {
-        retention: Retention { keep_us: None, keep_bytes: Some(60_000) },
-        ..StoreConfig::default()
-    };
+    let config =
+        StoreConfig { retention: Retention { keep_us: None, keep_bytes: Some(60_000) }, ..StoreConfig::default() };
     let log = settling_log(10_000);
     let writer = Writer::open(dir.path(), config).expect("the directory is new");
     let stream = begin(&writer, "clip");
@@ -300,9 +298,10 @@ fn a_target_that_was_away_longer_than_the_log_is_kept_is_told_so() {
         assert!(reason.contains(&oldest.first.to_string()) && reason.contains("keep_secs"), "{reason}");
     }
     let up_to_date = Arc::new(Mutex::new(Held::default()));
-    up_to_date.lock().expect("nobody panicked").positions.insert(
-        store.stream(stream).expect("it exists").name,
-        Position { epoch: 1, seq: log.len() as u64 - 1 },
-    );
+    up_to_date
+        .lock()
+        .expect("nobody panicked")
+        .positions
+        .insert(store.stream(stream).expect("it exists").name, Position { epoch: 1, seq: log.len() as u64 - 1 });
     assert_eq!(follower(&store, Model::open(&up_to_date, 1, false), dir.path(), 1_000).step(), Step::CaughtUp);
 }

@@ -68,10 +68,12 @@ pub fn check(dir: &Path, config: StoreConfig) -> Result<CheckReport, OpenError> 
     if !path.is_file() {
         return Err(OpenError::Absent(dir.to_owned()));
     }
-    let mut report = CheckReport { database_bytes: path.metadata().map_or(0, |about| about.len()), ..Default::default() };
+    let mut report =
+        CheckReport { database_bytes: path.metadata().map_or(0, |about| about.len()), ..Default::default() };
     // Held to the end, so that nobody begins to write meanwhile.
     let lock = File::open(dir.join(LOCK_FILE)).ok();
-    let in_use = lock.as_ref().is_some_and(|lock| matches!(lock.try_lock_shared(), Err(std::fs::TryLockError::WouldBlock)));
+    let in_use =
+        lock.as_ref().is_some_and(|lock| matches!(lock.try_lock_shared(), Err(std::fs::TryLockError::WouldBlock)));
     // The database promises errors instead of panics only where its pages are compared with their checksums first.
     let opened = catch_unwind(AssertUnwindSafe(|| match in_use {
         true => Store::open(dir, config),

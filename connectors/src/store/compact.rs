@@ -31,7 +31,8 @@ pub fn compact(dir: &Path, config: StoreConfig) -> Result<Compacted, OpenError> 
     if !file.is_file() {
         return Err(OpenError::Absent(dir.to_owned()));
     }
-    let length = || file.metadata().map(|about| about.len()).map_err(OpenError::io("cannot look at the database", &file));
+    let length =
+        || file.metadata().map(|about| about.len()).map_err(OpenError::io("cannot look at the database", &file));
     let mut compacted = Compacted { bytes_before: length()?, ..Compacted::default() };
     let writer = Writer::open(dir, config)?;
     (compacted.sealed, compacted.dropped) = writer.seal_all().map_err(|error| match error {

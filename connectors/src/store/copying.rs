@@ -1,6 +1,6 @@
 //! Stores that are checked, compacted, copied and restored as a whole.
 
-use super::history::{begin, complete, open, random_log, request};
+use super::history::{PROGRAM, begin, complete, open, random_log, request};
 use super::observations::samples::{frame, observation};
 use super::schema::{LOG, PACKED_VERSIONS, VERSIONS};
 use super::*;
@@ -51,7 +51,7 @@ fn a_backup_taken_while_a_run_goes_on_is_whole_and_can_be_restored() {
     restore(&backup_dir, &restored, StoreConfig::default()).expect("the backup is whole");
     assert_eq!(digests(&restored), before);
     let writer = open(&restored);
-    assert!(matches!(writer.begin_stream(request("a")), Ok(Begun::Done(_))));
+    assert!(matches!(writer.begin_stream(request("a"), PROGRAM), Ok(Begun::Done(_))));
     fill(&writer, "c", 20);
 }
 
@@ -112,7 +112,11 @@ fn a_check_finds_what_is_missing_from_the_indexes() {
     let writer = open(dir.path());
     let transaction = writer.begin_write().expect("nothing else writes");
     transaction.open_table(LOG).expect("it is there").remove((stream.0, (1 << 40) + 3)).expect("the disk has room");
-    transaction.open_table(PACKED_VERSIONS).expect("it is there").insert((77, 0, 0, 0, 0), [0u8].as_slice()).expect("room");
+    transaction
+        .open_table(PACKED_VERSIONS)
+        .expect("it is there")
+        .insert((77, 0, 0, 0, 0), [0u8].as_slice())
+        .expect("room");
     transaction.commit().expect("the disk has room");
     drop(writer);
     let found = problems(dir.path());

@@ -95,7 +95,8 @@ fn a_flipped_byte_is_detected_or_harmless() {
     let mut rng = ChaCha8Rng::seed_from_u64(3);
     let (mut detected, mut harmless, mut unchecked_wrong) = (0, 0, 0);
     for flip in 0..flips {
-        let (file, bytes) = &originals[if flip % 6 == 5 { 1 + rng.next_u32() as usize % (originals.len() - 1) } else { 0 }];
+        let (file, bytes) =
+            &originals[if flip % 6 == 5 { 1 + rng.next_u32() as usize % (originals.len() - 1) } else { 0 }];
         let at = loop {
             let at = rng.next_u32() as usize % bytes.len();
             // Most of a small database is pages that were never used: half of the flips go where something is.

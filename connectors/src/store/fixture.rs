@@ -44,7 +44,8 @@ fn pack(dir: &Path, fixture: &Path) {
         let target = fixture.join(file.with_added_extension("z"));
         fs::create_dir_all(target.parent().expect("it has one")).expect("the disk has room");
         let bytes = fs::read(dir.join(file)).expect("it is there");
-        fs::write(target, zstd::encode_all(bytes.as_slice(), 19).expect("memory is no disk")).expect("the disk has room");
+        fs::write(target, zstd::encode_all(bytes.as_slice(), 19).expect("memory is no disk"))
+            .expect("the disk has room");
     }
 }
 

@@ -117,9 +117,11 @@ pub fn settling_log(times: u32) -> Vec<LogEntry> {
             elements.push(gone);
         }
         elements.extend((step > 0).then(|| Element::Edge(edge(step))));
-        elements.extend(step.checked_sub(5).filter(|old| *old > 0).map(|old| {
-            Element::Edge(Edge { valid_to_us: Some(t), ..edge(old) })
-        }));
+        elements.extend(
+            step.checked_sub(5)
+                .filter(|old| *old > 0)
+                .map(|old| Element::Edge(Edge { valid_to_us: Some(t), ..edge(old) })),
+        );
         let delta = |element| Delta { t, diff: Diff::Assert, element, caused_by: None };
         let mut deltas: Vec<Delta> = elements.into_iter().map(delta).collect();
         deltas.sort_by_key(Delta::order);

@@ -205,7 +205,8 @@ impl<'txn> Indexes<'txn> {
             None => self.sealed(stream, place)?,
         };
         let missing = || ReadError::Damaged(format!("entry {} is missing", Position::from_place(place)));
-        let record = Record::decode(&row.ok_or_else(missing)?).map_err(|error| ReadError::Damaged(error.to_string()))?;
+        let record =
+            Record::decode(&row.ok_or_else(missing)?).map_err(|error| ReadError::Damaged(error.to_string()))?;
         Ok(matches!(record, Record::Delta(Delta { diff: Diff::Assert, element: value, .. }) if value == *element))
     }
 

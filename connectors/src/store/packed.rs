@@ -26,8 +26,8 @@ const ZSTD_LEVEL: i32 = 3;
 const HEADER_BYTES: usize = 24;
 /// Bytes that one page of the database holds beside the key and what the page itself needs.
 const FITS_BYTES: usize = 4096 - 64;
-/// The most rows of a block, which bounds what a hostile block can ask for.
-const ROWS_MAX: usize = 8192;
+/// The most rows of a block, also where more would fit a page: whoever looks for one unpacks all.
+const ROWS_MAX: usize = 1024;
 /// Blocks a reader keeps unpacked.
 const CACHED_BLOCKS: usize = 64;
 
@@ -69,21 +69,23 @@ fn unpack(bytes: &[u8]) -> Result<Vec<Row>, ReadError> {
     if count > ROWS_MAX || raw_bytes > ROWS_MAX * COLUMNS * 9 {
         return Err(damaged("its length is wrong"));
     }
-    let raw = zstd::bulk::decompress(&bytes[HEADER_BYTES..], raw_bytes).map_err(|_| damaged("it cannot be unpacked"))?;
+    let raw =
+        zstd::bulk::decompress(&bytes[HEADER_BYTES..], raw_bytes).map_err(|_| damaged("it cannot be unpacked"))?;
     let (lengths, mut numbers) =
         raw.split_at_checked(count * COLUMNS).ok_or_else(|| damaged("its rows have no meaning"))?;
     let mut rows = vec![[0u64; COLUMNS]; count];
-    for (index, length) in lengths.iter().enumerate() {
-        let (column, row) = (index / count, index % count);
-        let taken = numbers.split_at_checked(*length as usize).filter(|_| *length <= 8);
-        let (own, rest) = taken.ok_or_else(|| damaged("its rows have no meaning"))?;
-        let mut eight = [0; 8];
-        eight[..own.len()].copy_from_slice(own);
-        let zigzag = u64::from_le_bytes(eight);
-        let step = (zigzag >> 1) as i64 ^ -((zigzag & 1) as i64);
-        let before = if row == 0 { 0 } else { rows[row - 1][column] };
-        rows[row][column] = before.wrapping_add(step as u64);
-        numbers = rest;
+    for column in 0..COLUMNS {
+        let mut before = 0u64;
+        for (row, length) in rows.iter_mut().zip(&lengths[column * count..]) {
+            let taken = numbers.split_at_checked(*length as usize).filter(|_| *length <= 8);
+            let (own, rest) = taken.ok_or_else(|| damaged("its rows have no meaning"))?;
+            let mut eight = [0; 8];
+            eight[..own.len()].copy_from_slice(own);
+            let zigzag = u64::from_le_bytes(eight);
+            before = before.wrapping_add(((zigzag >> 1) as i64 ^ -((zigzag & 1) as i64)) as u64);
+            row[column] = before;
+            numbers = rest;
+        }
     }
     Ok(rows)
 }
@@ -181,19 +183,23 @@ pub(super) fn change(
         let next = next.transpose()?.map(|(key, _)| key.value());
         let (old_key, old) = own.map_or((None, Vec::new()), |(key, rows)| (Some(key), rows));
         let last = old.last().copied();
-        let mut rows: BTreeSet<Row> = old.into_iter().collect();
         let (mut ahead, mut behind) = (0usize, 0usize);
-        while let Some((row, is_new)) = changes.pop_front_if(|(row, _)| next.is_none_or(|next| block_key(stream, row) < next)) {
-            match is_new {
-                true => drop(rows.insert(row)),
-                false => drop(rows.remove(&row)),
+        let mut old = old.into_iter().peekable();
+        let mut rows: Vec<Row> = Vec::with_capacity(old.len());
+        while let Some((row, is_new)) =
+            changes.pop_front_if(|(row, _)| next.is_none_or(|next| block_key(stream, row) < next))
+        {
+            while let Some(earlier) = old.next_if(|own| *own < row) {
+                rows.push(earlier);
             }
+            old.next_if_eq(&row);
+            rows.extend(is_new.then_some(row));
             *(if Some(row) > last { &mut behind } else { &mut ahead }) += 1;
         }
+        rows.extend(old);
         if let Some(old) = old_key {
             table.remove(old)?;
         }
-        let rows: Vec<Row> = rows.into_iter().collect();
         // Where rows come at the end, full blocks stay full; elsewhere each half gets room.
         put_blocks(table, stream, &rows, behind >= ahead)?;
     }

@@ -160,8 +160,8 @@ impl Iterator for Entries {
 #[cfg(test)]
 mod tests {
     use super::super::StreamBatch;
-    use super::super::schema::LOG;
     use super::super::history::{begin, open, progress, random_log};
+    use super::super::schema::LOG;
     use super::*;
 
     #[test]

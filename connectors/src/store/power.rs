@@ -239,7 +239,8 @@ fn a_disk_that_lies_about_syncs_is_caught() {
     let losses = if is_long() { 100 } else { 20 };
     let mut is_noticed = |loss: usize| {
         let batches = &logs[loss % 2];
-        let survives = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| survives(&image, batches, &mut rng, true)));
+        let survives =
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| survives(&image, batches, &mut rng, true)));
         !survives.unwrap_or(false)
     };
     let caught = (0..losses).filter(|loss| is_noticed(*loss)).count();

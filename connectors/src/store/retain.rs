@@ -270,7 +270,8 @@ impl View {
 /// Takes the index rows of dropped entries out, and what belongs to objects of which nothing is left.
 fn unfile(transaction: &WriteTransaction, stream: StreamId, gone: &[Gone]) -> Result<(), CommitError> {
     let none = BTreeSet::new();
-    let filed: Vec<(Filed, bool)> = gone.iter().map(|gone| (Filed::of(gone.place, &gone.delta), gone.is_last)).collect();
+    let filed: Vec<(Filed, bool)> =
+        gone.iter().map(|gone| (Filed::of(gone.place, &gone.delta), gone.is_last)).collect();
     let mut rows: BTreeSet<Row> = filed.iter().map(|(filed, _)| filed.version).collect();
     packed::change(&mut transaction.open_table(PACKED_VERSIONS)?, stream.0, &none, &rows)?;
     rows = filed.iter().filter_map(|(filed, _)| filed.closed).collect();
@@ -379,7 +380,10 @@ mod tests {
         let older = Position { epoch: 1, seq: oldest.entries - 2 };
         assert!(is_gone(store.page(stream, None, 10), oldest.first));
         assert!(is_gone(store.page(stream, Some(older), 10), oldest.first));
-        assert_eq!(store.page(stream, Some(oldest.after()), 1).expect("it is there").entries, log[oldest.entries as usize..][..1]);
+        assert_eq!(
+            store.page(stream, Some(oldest.after()), 1).expect("it is there").entries,
+            log[oldest.entries as usize..][..1]
+        );
         assert!(is_gone(store.graph(stream, Some(oldest.t_us - 1), None), oldest.first));
         assert!(is_gone(store.graph(stream, Some(oldest.t_us), Some(KnownAt::Position(older))), oldest.first));
         let told = store.page(stream, None, 10).expect_err("it is gone").to_string();
@@ -390,7 +394,11 @@ mod tests {
             let at = oldest.t_us + ((head.frontier_us - oldest.t_us) as f64 * at) as Micros;
             let seq = oldest.entries + ((log.len() as u64 - oldest.entries) as f64 * known) as u64;
             let found = store.graph(stream, Some(at), Some(KnownAt::Position(Position { epoch: 1, seq })));
-            assert_eq!(found.expect("it is kept"), folds[log.len().min(seq as usize + 1)].at(at), "at {at}, known at {seq}");
+            assert_eq!(
+                found.expect("it is kept"),
+                folds[log.len().min(seq as usize + 1)].at(at),
+                "at {at}, known at {seq}"
+            );
         }
     }
 

@@ -72,9 +72,32 @@ pub(super) const KEPT: TableDefinition<'_, (u32, u64), &[u8]> = TableDefinition:
 /// Does something with every table. The numbers of streams come first in the keys of those after the bar.
 macro_rules! each_table {
     ($do:ident) => {
-        $do!(META, STREAMS, HEADS, NAMES, ALIASES, DROPPED, OLDEST, CHECKPOINTS, ATTEMPTS
-            | LOG, VERSIONS, OPEN, CLOSED, INCIDENT, SNAPSHOTS, OBSERVATIONS, THUMBNAILS, LOOKS, EVIDENCE, CORRECTIONS,
-              SEGMENTS, PACKED_VERSIONS, PACKED_CLOSED, PACKED_INCIDENT, KEPT);
+        $do!(
+            META,
+            STREAMS,
+            HEADS,
+            NAMES,
+            ALIASES,
+            DROPPED,
+            OLDEST,
+            CHECKPOINTS,
+            ATTEMPTS | LOG,
+            VERSIONS,
+            OPEN,
+            CLOSED,
+            INCIDENT,
+            SNAPSHOTS,
+            OBSERVATIONS,
+            THUMBNAILS,
+            LOOKS,
+            EVIDENCE,
+            CORRECTIONS,
+            SEGMENTS,
+            PACKED_VERSIONS,
+            PACKED_CLOSED,
+            PACKED_INCIDENT,
+            KEPT
+        );
     };
 }
 pub(super) use each_table;

@@ -54,7 +54,14 @@ pub(super) struct Housekeeping {
 
 impl Default for Housekeeping {
     fn default() -> Self {
-        Self { streams: BTreeSet::new(), step_entries: STEP_ENTRIES_MIN, is_alone: false, has_begun: false, sealed: 0, dropped: 0 }
+        Self {
+            streams: BTreeSet::new(),
+            step_entries: STEP_ENTRIES_MIN,
+            is_alone: false,
+            has_begun: false,
+            sealed: 0,
+            dropped: 0,
+        }
     }
 }
 
@@ -103,7 +110,8 @@ impl Writer {
         };
         let log = transaction.open_table(LOG).map_err(ReadError::from)?;
         let first = log.range((stream.0, 0)..=(stream.0, u64::MAX)).map_err(ReadError::from)?.next();
-        let Some(first) = first.transpose().map_err(ReadError::from)?.map(|(key, _)| Position::from_place(key.value().1))
+        let Some(first) =
+            first.transpose().map_err(ReadError::from)?.map(|(key, _)| Position::from_place(key.value().1))
         else {
             return Ok(None);
         };
@@ -121,13 +129,7 @@ impl Writer {
 
     /// Seals the oldest hot entries of a stream up to a place, at most so many, in one transaction; how many it sealed.
     /// Entries that do not fill a segment stay hot unless it is `to_the_end`.
-    pub(super) fn seal(
-        &self,
-        stream: StreamId,
-        until: u64,
-        most: usize,
-        to_the_end: bool,
-    ) -> Result<u64, CommitError> {
+    pub(super) fn seal(&self, stream: StreamId, until: u64, most: usize, to_the_end: bool) -> Result<u64, CommitError> {
         let transaction = self.begin_write()?;
         let (rows, filed) = hot_rows(&transaction, stream, until, most)?;
         let rest = match (rows.len() < most, to_the_end) {
@@ -191,9 +193,8 @@ fn hot_rows(
     for row in transaction.open_table(LOG)?.range((stream.0, 0)..=(stream.0, until))?.take(most) {
         let (key, bytes) = row?;
         let place = key.value().1;
-        let record = Record::decode(bytes.value()).map_err(|error| {
-            ReadError::Damaged(format!("entry {}: {error}", Position::from_place(place)))
-        })?;
+        let record = Record::decode(bytes.value())
+            .map_err(|error| ReadError::Damaged(format!("entry {}: {error}", Position::from_place(place))))?;
         rows.push(SegmentRow { place, t: decided_by(&record), record: bytes.value().to_vec() });
         if let Record::Delta(delta) = &record {
             filed.push(Filed::of(place, delta));

@@ -154,7 +154,8 @@ pub(super) fn unseal(first: u64, bytes: &[u8]) -> Result<Segment, ReadError> {
     if raw_bytes > ROWS_BYTES_MAX + RECORD_BYTES_MAX + 32 {
         return Err(damaged("its length is wrong"));
     }
-    let raw = zstd::bulk::decompress(&bytes[HEADER_BYTES..], raw_bytes).map_err(|_| damaged("it cannot be unpacked"))?;
+    let raw =
+        zstd::bulk::decompress(&bytes[HEADER_BYTES..], raw_bytes).map_err(|_| damaged("it cannot be unpacked"))?;
     let mut rows = Vec::with_capacity((header.entries as usize).min(raw.len()));
     let (mut at, mut place) = (0usize, first);
     while at < raw.len() {

@@ -85,12 +85,7 @@ impl View {
     }
 
     /// Shows the entries of the log after one place (default: all that are there), up to another, with their records.
-    pub fn records(
-        &self,
-        after: Option<u64>,
-        until: u64,
-        mut show: impl FnMut(u64, Record),
-    ) -> Result<(), ReadError> {
+    pub fn records(&self, after: Option<u64>, until: u64, mut show: impl FnMut(u64, Record)) -> Result<(), ReadError> {
         self.log.scan(after, until, |place, bytes| {
             show(place, decode(bytes)?);
             Ok(ControlFlow::Continue(()))

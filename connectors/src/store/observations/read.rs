@@ -63,7 +63,9 @@ impl Store {
         let rows = unseal(&bytes, &file.reference.hash).map_err(|error| damaged(error.to_string()))?;
         let times = file.reference.first_us..=file.reference.last_us;
         match rows.iter().find(|row| !times.contains(&row.observation.t)) {
-            Some(row) => Err(damaged(format!("it has an observation at {} us, outside of its times", row.observation.t))),
+            Some(row) => {
+                Err(damaged(format!("it has an observation at {} us, outside of its times", row.observation.t)))
+            }
             None => Ok(bytes.len() as u64),
         }
     }
