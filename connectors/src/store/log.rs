@@ -23,7 +23,10 @@ const CACHED_BYTES: usize = 8 << 20;
 
 /// Segments that were unpacked lately. A segment never changes, so what was read once stays true.
 #[derive(Default)]
-pub(super) struct Unpacked(Mutex<VecDeque<((u32, u64), Arc<Segment>)>>);
+pub(super) struct Unpacked(Mutex<VecDeque<Known>>);
+
+/// Stream and first place of a segment, and the segment.
+type Known = ((u32, u64), Arc<Segment>);
 
 impl Unpacked {
     /// The record at a place of a sealed segment, if it lies in one.

@@ -230,7 +230,7 @@ mod tests {
             let rows = rows(&lengths);
             let mut left = rows.as_slice();
             while !left.is_empty() {
-                let (count, bytes) = seal(left, left.len() % 2 == 0, 9).expect("memory is no disk");
+                let (count, bytes) = seal(left, left.len().is_multiple_of(2), 9).expect("memory is no disk");
                 prop_assert!((1..=left.len()).contains(&count));
                 let segment = unseal(left[0].place, &bytes).expect("it was just made");
                 let back: Vec<_> = segment.rows().map(|(place, record)| (place, record.to_vec())).collect();
