@@ -65,6 +65,8 @@ pub enum Command {
     Undo(Undo),
     /// Tell the sinks of the configuration what the store holds, until Ctrl-C
     Follow(Follow),
+    /// Look after the store: check, compact, back up, restore
+    Store(StoreArgs),
     /// Are two data directories or delta logs the same?
     Verify(Verify),
     /// Validate a configuration file
@@ -123,6 +125,67 @@ pub struct Follow {
     /// End once the sinks hold the whole log
     #[arg(long)]
     pub once: bool,
+    /// Print the report as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct StoreArgs {
+    #[command(subcommand)]
+    pub command: StoreCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum StoreCommand {
+    /// Read everything and compare it with itself; changes nothing
+    Check(StoreCheck),
+    /// Seal and drop what is due, and give unused pages back to the disk; while nobody uses the store
+    Compact(StoreCompact),
+    /// Copy the store as it is now, also while a run goes on
+    Backup(StoreBackup),
+    /// Copy a backup to where it is to be used
+    Restore(StoreRestore),
+}
+
+#[derive(Debug, Args)]
+pub struct StoreCheck {
+    #[command(flatten)]
+    pub data: DataDir,
+    /// Print the report as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct StoreCompact {
+    #[command(flatten)]
+    pub data: DataDir,
+    /// Print the report as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct StoreBackup {
+    /// Directory for the copy; empty, or not there yet
+    #[arg(value_name = "DIR")]
+    pub target: PathBuf,
+    #[command(flatten)]
+    pub data: DataDir,
+    /// Print the report as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct StoreRestore {
+    /// Directory of the backup
+    #[arg(value_name = "BACKUP")]
+    pub backup: PathBuf,
+    /// Directory for the store; empty, or not there yet
+    #[arg(value_name = "DIR")]
+    pub target: PathBuf,
     /// Print the report as JSON
     #[arg(long)]
     pub json: bool,

@@ -13,7 +13,9 @@ use std::time::Duration;
 use toml::{Table, Value};
 use vokg_connectors::kafka::KafkaConfig;
 use vokg_connectors::source::file::Limits;
+use vokg_connectors::store::{Retention, StoreConfig};
 use vokg_engine::geometry::Size;
+use vokg_engine::time::micros_from_secs;
 
 /// All settings.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -33,6 +35,8 @@ pub struct Config {
     pub relate: vokg_operators::relate::RelateConfig,
     /// Corrections.
     pub resolve: ResolveConfig,
+    /// The store on disk.
+    pub store: StoreLimits,
     /// Where the log is told.
     pub sinks: SinksConfig,
 }
@@ -148,6 +152,34 @@ pub struct ResolveConfig {
 impl Default for ResolveConfig {
     fn default() -> Self {
         Self { correction_horizon_secs: 3600.0 }
+    }
+}
+
+/// What the store on disk may take. Nothing here changes what is logged, but old entries are dropped where it says so.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct StoreLimits {
+    /// How much of each stream is kept, in seconds of its media time; everything where this is absent.
+    #[schemars(range(min = 1.0, max = 3_153_600_000.0))]
+    pub keep_secs: Option<f64>,
+    /// How many bytes of each stream's sealed log are kept; everything where this is absent.
+    #[schemars(range(min = 1_000_000))]
+    pub keep_bytes: Option<u64>,
+    /// Bytes to be left free on the disk: while there are fewer, a run waits.
+    pub least_free_bytes: u64,
+}
+
+impl Default for StoreLimits {
+    fn default() -> Self {
+        Self { keep_secs: None, keep_bytes: None, least_free_bytes: StoreConfig::default().least_free_bytes }
+    }
+}
+
+impl StoreLimits {
+    /// As the store takes them.
+    pub fn to_config(&self) -> StoreConfig {
+        let retention = Retention { keep_us: self.keep_secs.map(micros_from_secs), keep_bytes: self.keep_bytes };
+        StoreConfig { retention, least_free_bytes: self.least_free_bytes, ..StoreConfig::default() }
     }
 }
 
@@ -402,6 +434,8 @@ mod tests {
             ("resolve.correction_horizon_secs=nan", "resolve.correction_horizon_secs is not a finite number"),
             ("track.lost_secs=-1.0", "track.lost_secs is -1.0, it takes 0.0 to 86400.0"),
             ("motion.lead_secs=1e9", "it takes 0.0 to 60.0"),
+            ("store.keep_secs=0.5", "store.keep_secs is 0.5, it takes 1.0 to"),
+            ("store.keep_bytes=5", "store.keep_bytes is 5, it takes 1000000 or more"),
             ("run.max_frames=0", "run.max_frames is 0, it takes 1 or more"),
             ("motion.plane_width=1", "it takes 32 to 4096"),
             ("relate.near.hold.on_secs=1e30", "relate.near.hold.on_secs"),

@@ -21,8 +21,8 @@ use std::time::{Duration, Instant};
 use vokg_connectors::source::file::{FileConfig, StopHandle};
 use vokg_connectors::source::{EndReport, EndStatus};
 use vokg_connectors::store::{
-    CRASH_NOTE, CommitCounters, CommitHandle, Committer, CommitterConfig, Ending, Grouping, Outcome, Store,
-    StoreConfig, Stream, StreamBatch, SubmitError, Writer,
+    CRASH_NOTE, CommitCounters, CommitHandle, Committer, CommitterConfig, Ending, Grouping, Outcome, Store, Stream,
+    StreamBatch, SubmitError, Writer,
 };
 use vokg_engine::crash;
 use vokg_engine::runtime::control::StreamControl;
@@ -127,7 +127,7 @@ pub fn run(
         let absent = |input: &Input| StreamReport::not_run(input, &format!("no such file: {}", input.path.display()));
         return Ok(Finished { reports: inputs.iter().map(absent).collect(), ..Finished::default() });
     }
-    let writer = Writer::open(data_dir, StoreConfig::default()).context("cannot open the store")?;
+    let writer = Writer::open(data_dir, config.store.to_config()).context("cannot open the store")?;
     let writer = Arc::new(writer);
     let note = data_dir.join(CRASH_NOTE);
     // Nobody is left to hear of a note that cannot be written.
@@ -214,6 +214,10 @@ impl Runner<'_> {
             if interrupt.load(Ordering::Acquire) && !interrupted {
                 interrupted = true;
                 self.stop_all();
+                // What waits for room on the disk cannot be finished.
+                if self.queue.space().is_waited_for() {
+                    self.queue.space().give_up();
+                }
                 for index in waiting.drain(..) {
                     self.end(index, StreamReport::not_run(&self.jobs[index].input, "interrupted before it began"));
                 }
@@ -437,6 +441,9 @@ impl Runner<'_> {
     }
 
     fn look_for_stalls(&mut self) -> Result<(), Failure> {
+        if self.queue.space().is_waited_for() {
+            self.watch.pause();
+        }
         for Stalled { index, name, for_secs, hopeless } in self.watch.tick() {
             let message = format!("nothing has moved for {for_secs:.0} s");
             tracing::warn!(stream = %name, seconds = for_secs, "the frontier stands still");

@@ -69,8 +69,13 @@ impl Replay {
         let Some(Again { store, stream, committed }) = &mut self.0 else { return Ok(derived) };
         let next = stream.head.next();
         let news = derived.split_off(derived.partition_point(|entry| Position::of(entry) < next));
+        // What was dropped since is there no longer to be compared with.
+        let oldest = store.oldest(stream.id)?.map(|oldest| oldest.first);
         for entry in derived {
             let at = Position::of(&entry);
+            if oldest.is_some_and(|oldest| at < oldest) {
+                continue;
+            }
             let entries = committed.get_or_insert_with(|| store.entries(stream.id, at.before()));
             let there = entries.next().transpose()?;
             if there.as_ref() != Some(&entry) {

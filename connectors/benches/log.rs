@@ -1,13 +1,17 @@
 //! How fast does the log become durable, how large is it, and how long does the graph of an hour take?
 //!
-//! `cargo bench -p vokg-connectors --bench log [-- DIR]`. Commits 1 000 deltas at a time of a scene in which 50
-//! objects come and go and meet; prints deltas a second, stored bytes for a million deltas, and the time of a graph
-//! query at random times over one hour. DIR should lie on the disk in question; the default is the system's temporary
-//! directory, which may be memory.
+//! `cargo bench -p vokg-connectors --bench log [-- DIR] [--gigabyte]`. Commits 1 000 deltas at a time of a scene in which
+//! 50 objects come and go and meet; prints deltas a second, stored bytes for a million deltas, and the time of a graph
+//! query at random times over one hour; then seals all of it and prints the same again. With `--gigabyte` it goes on until
+//! the database has a gigabyte, copies it as a crash would leave it, and opens the copy. DIR should lie on the disk in
+//! question; the default is the system's temporary directory, which may be memory.
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
-use vokg_connectors::store::{Begun, KnownAt, ProgramId, StoreConfig, StreamBatch, StreamId, StreamRequest, Writer};
+use vokg_connectors::store::{
+    Begun, Ending, KnownAt, Outcome, ProgramId, Store, StoreConfig, StreamBatch, StreamId, StreamRequest, Writer,
+    check, compact,
+};
 use vokg_engine::delta::{Delta, Diff, Edge, Element, ObjectVertex, Vertex, VertexKey};
 use vokg_engine::evidence::{Detail, RelationKind};
 use vokg_engine::id::{InteractionId, ObjectId, StreamName, TrackId};
@@ -28,9 +32,41 @@ const KINDS: [RelationKind; 5] = [
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let dir = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
     let dir = dir.map_or_else(std::env::temp_dir, PathBuf::from).join(format!("vokg-bench-{}", std::process::id()));
-    let measured = measure(&dir);
+    let is_big = std::env::args().any(|argument| argument == "--gigabyte");
+    let measured = measure(&dir).and_then(|()| if is_big { open_a_gigabyte(&dir.join("gigabyte")) } else { Ok(()) });
     std::fs::remove_dir_all(&dir)?;
     measured
+}
+
+/// Opens a store of a gigabyte as a crash leaves it: without the marks of an orderly end.
+fn open_a_gigabyte(dir: &Path) -> Result<(), Box<dyn std::error::Error>> {
+    let (written, crashed) = (dir.join("written"), dir.join("crashed"));
+    std::fs::create_dir_all(&crashed)?;
+    let writer = Writer::open(&written, StoreConfig::default())?;
+    let batches = scene();
+    let mut streams = 0;
+    while std::fs::metadata(written.join("vokg.redb"))?.len() < 1 << 30 {
+        let Begun::Fresh(stream) = writer.begin_stream(request(&format!("bench-{streams}"))?, ProgramId([0; 32]))?
+        else {
+            return Err("the stream should be new".into());
+        };
+        streams += 1;
+        for entries in &batches {
+            writer.commit(&[StreamBatch::of_entries(stream.id, entries.clone())])?;
+        }
+    }
+    std::fs::copy(written.join("vokg.redb"), crashed.join("vokg.redb"))?;
+    let bytes = std::fs::metadata(crashed.join("vokg.redb"))?.len();
+    let start = Instant::now();
+    let opened = Writer::open(&crashed, StoreConfig::default())?;
+    let graph = opened.store().graph(StreamId(1), Some(HOUR_US / 2), None)?;
+    println!(
+        "opened after a crash  {:.0} MB, {streams} streams, in {:.0} ms, first graph of {} elements included",
+        bytes as f64 / 1e6,
+        start.elapsed().as_secs_f64() * 1e3,
+        graph.vertices.len() + graph.edges.len()
+    );
+    Ok(())
 }
 
 fn measure(dir: &Path) -> Result<(), Box<dyn std::error::Error>> {
@@ -38,7 +74,7 @@ fn measure(dir: &Path) -> Result<(), Box<dyn std::error::Error>> {
     let deltas: usize = batches.iter().flatten().filter(|entry| matches!(entry.record, Record::Delta(_))).count();
     let record_bytes: usize = batches.iter().flatten().map(|entry| entry.record.encode().len()).sum();
     let writer = Writer::open(dir, StoreConfig::default())?;
-    let Begun::Fresh(stream) = writer.begin_stream(request()?, ProgramId([0; 32]))? else {
+    let Begun::Fresh(stream) = writer.begin_stream(request("bench")?, ProgramId([0; 32]))? else {
         return Err("the directory should be new".into());
     };
     let mut commits_ms = Vec::with_capacity(batches.len());
@@ -54,18 +90,56 @@ fn measure(dir: &Path) -> Result<(), Box<dyn std::error::Error>> {
     println!("deltas                {deltas}, {DELTAS_A_COMMIT} a commit, {} commits", commits_ms.len());
     println!("durable               {:.0} deltas/s", deltas as f64 / seconds);
     println!("commit p50 / p99      {:.1} / {:.1} ms", quantile(0.5), quantile(0.99));
-    let file = std::fs::metadata(dir.join("vokg.redb"))?.len() as f64;
     let million = deltas as f64 / 1e6;
-    println!("database file         {:.0} MB per million deltas", file / 1e6 / million);
     println!("records alone         {:.0} MB per million deltas", record_bytes as f64 / 1e6 / million);
-    for (table, bytes, rows) in writer.store().table_sizes()? {
-        println!("  {table:<20}{:>7.1} MB per million deltas, {rows} rows", bytes as f64 / 1e6 / million);
-    }
-    query(&writer, stream.id)
+    sizes(dir, writer.store(), million)?;
+    query(writer.store(), stream.id)?;
+    let digest = writer.store().stream(stream.id)?.head.digest;
+    let outcome = Outcome {
+        ending: Ending::Failed("cut off".into()),
+        frames: 0,
+        frames_expected: None,
+        gaps: 0,
+        duration_us: HOUR_US,
+    };
+    writer.commit(&[StreamBatch { outcome: Some(outcome), ..StreamBatch::of_entries(stream.id, vec![]) }])?;
+    drop(writer);
+
+    let start = Instant::now();
+    let compacted = compact(dir, StoreConfig::default())?;
+    println!(
+        "sealed                {} entries in {:.1} s, unused pages given back",
+        compacted.sealed,
+        start.elapsed().as_secs_f64()
+    );
+    let start = Instant::now();
+    let store = Store::open(dir, StoreConfig::default())?;
+    println!("opened                in {:.1} ms", start.elapsed().as_secs_f64() * 1e3);
+    sizes(dir, &store, million)?;
+    let start = Instant::now();
+    assert_eq!(store.verify(stream.id)?, digest, "sealing changes nothing");
+    println!("read to its end       {:.0} deltas/s", deltas as f64 / start.elapsed().as_secs_f64());
+    query(&store, stream.id)?;
+    drop(store);
+    let start = Instant::now();
+    let report = check(dir, StoreConfig::default())?;
+    println!("checked               in {:.1} s, {} problems", start.elapsed().as_secs_f64(), report.problems.len());
+    Ok(())
 }
 
-fn query(writer: &Writer, stream: StreamId) -> Result<(), Box<dyn std::error::Error>> {
-    let store = writer.store();
+fn sizes(dir: &Path, store: &Store, million: f64) -> Result<(), Box<dyn std::error::Error>> {
+    let file = std::fs::metadata(dir.join("vokg.redb"))?.len() as f64;
+    println!("database file         {:.1} MB per million deltas", file / 1e6 / million);
+    let tables = store.table_sizes()?;
+    let all: u64 = tables.iter().map(|(_, bytes, _)| bytes).sum();
+    println!("all tables            {:.1} MB per million deltas", all as f64 / 1e6 / million);
+    for (table, bytes, rows) in tables.into_iter().filter(|(.., rows)| *rows > 1) {
+        println!("  {table:<20}{:>7.1} MB per million deltas, {rows} rows", bytes as f64 / 1e6 / million);
+    }
+    Ok(())
+}
+
+fn query(store: &Store, stream: StreamId) -> Result<(), Box<dyn std::error::Error>> {
     for (what, known_at) in [("now", None), ("half-way", Some(KnownAt::Time(HOUR_US / 2)))] {
         let (mut slowest_ms, mut total_ms, mut elements) = (0.0f64, 0.0, 0);
         let times: Vec<Micros> = (1..=100).map(|step| HOUR_US / 101 * step).collect();
@@ -86,9 +160,9 @@ fn query(writer: &Writer, stream: StreamId) -> Result<(), Box<dyn std::error::Er
     Ok(())
 }
 
-fn request() -> Result<StreamRequest, Box<dyn std::error::Error>> {
+fn request(name: &str) -> Result<StreamRequest, Box<dyn std::error::Error>> {
     Ok(StreamRequest {
-        name: StreamName::new("bench")?,
+        name: StreamName::new(name)?,
         source_path: "bench".into(),
         content_hash: [0; 32],
         config_hash: [0; 32],

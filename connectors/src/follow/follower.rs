@@ -10,7 +10,7 @@ use crate::store::{Position, ReadError, Store, Stream, StreamId};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
-use vokg_engine::delta::{Element, Vertex};
+use vokg_engine::delta::{Element, Vertex, VertexKey};
 use vokg_engine::record::{LogEntry, Record};
 
 /// Limits of a follower.
@@ -148,6 +148,7 @@ impl<T: Target> Follower<T> {
             let entries = match read_portion(&self.store, &followed, cursor.0, self.config.portion_entries) {
                 // It was begun anew since it was listed, under a number that the next turn will see.
                 Err(ReadError::UnknownStream(_)) => return Ok(Step::Moved),
+                Err(error @ ReadError::Gone { .. }) => return Err(gone(stream, cursor, &error).into()),
                 other => other?,
             };
             if !entries.is_empty() {
@@ -167,11 +168,15 @@ impl<T: Target> Follower<T> {
         if stream.head.entries == 0 {
             return Ok(None);
         }
-        let first = match self.store.page(stream.id, None, FIRST_ENTRIES) {
+        let origin_us = match self.store.page(stream.id, None, FIRST_ENTRIES) {
             Err(ReadError::UnknownStream(_)) => return Ok(None),
-            other => other?.entries,
+            // The vertex of a stream is kept when the beginning of its log is dropped.
+            Err(ReadError::Gone { .. }) => match self.store.vertex(stream.id, VertexKey::Stream, None)? {
+                Some(Vertex::Stream(own)) => own.origin_us,
+                _ => None,
+            },
+            other => other?.entries.iter().find_map(origin_of),
         };
-        let origin_us = first.iter().find_map(origin_of);
         let followed = Followed { id: stream.id, name: stream.name.clone(), origin_us };
         self.streams.insert(stream.id, followed.clone());
         Ok(Some(followed))
@@ -231,6 +236,16 @@ impl<T: Target> Follower<T> {
         let behind = behind.sum();
         self.control.update(|status| status.behind = behind);
     }
+}
+
+/// A target that was away for longer than the log is kept can be told no further: it would miss what came between.
+fn gone(stream: &Stream, cursor: Cursor, error: &ReadError) -> TargetError {
+    let holds = cursor.0.map_or_else(|| "nothing".to_owned(), |at| format!("what comes up to entry {at}"));
+    TargetError::Hopeless(format!(
+        "the target holds {holds} of {}, and {error}; keep more so that the log outlasts an outage, and run the input \
+         again into another directory to tell the target all of it",
+        stream.name
+    ))
 }
 
 /// Entries among which the vertex of a stream is looked for.

@@ -153,6 +153,7 @@ fn a_stream_that_is_begun_anew_says_the_same_again_and_nothing_comes_twice() {
     until_caught_up(&mut follower(writer.store(), Model::open(&held, 1, false), dir.path(), 7));
     drop(writer);
     writer = open(dir.path());
+    writer.drop_stream(first).expect("nobody writes it");
     let again = begin(&writer, "clip");
     let mut reader = follower(writer.store(), Model::open(&held, 2, false), dir.path(), 7);
     for batch in batches {
@@ -259,4 +260,49 @@ fn a_sink_pauses_goes_on_and_ends_when_asked() {
     assert!(following.stop(soon()));
     assert_eq!(control.status().state, SinkState::Stopped);
     assert_eq!(held.lock().expect("nobody panicked").logs[&StreamName::slug("clip")], log);
+}
+
+#[test]
+fn a_target_that_was_away_longer_than_the_log_is_kept_is_told_so() {
+    use crate::store::history::settling_log;
+    use crate::store::{KnownAt, Retention, StoreConfig, compact};
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let config =
+        StoreConfig { retention: Retention { keep_us: None, keep_bytes: Some(60_000) }, ..StoreConfig::default() };
+    let log = settling_log(10_000);
+    let writer = Writer::open(dir.path(), config).expect("the directory is new");
+    let stream = begin(&writer, "clip");
+    let (first, rest) = log.split_at(3_000);
+    let first_end = first.iter().rposition(|entry| matches!(entry.record, vokg_engine::record::Record::Progress(_)));
+    let (first, rest_begin) = first.split_at(first_end.expect("it has one") + 1);
+    writer.commit(&[StreamBatch::of_entries(stream, first.to_vec())]).expect("the log keeps every promise");
+    let held = Arc::new(Mutex::new(Held::default()));
+    let store = writer.store().clone();
+    let mut early = follower(&store, Model::open(&held, 1, false), dir.path(), 1_000);
+    while early.step() == Step::Moved {}
+    let reached = held.lock().expect("nobody panicked").positions.values().next().copied();
+    assert_eq!(reached, Some(Position { epoch: 1, seq: first.len() as u64 - 1 }));
+    drop((early, store));
+
+    let more: Vec<LogEntry> = rest_begin.iter().chain(rest).cloned().collect();
+    writer.commit(&[StreamBatch::of_entries(stream, more)]).expect("the log keeps every promise");
+    drop(writer);
+    let compacted = compact(dir.path(), config).expect("nobody uses it");
+    assert!(compacted.dropped > 5_000, "{compacted:?}");
+    let store = Store::open(dir.path(), config).expect("it is there");
+    let oldest = store.oldest(stream).expect("it is whole").expect("something was dropped");
+    let known = KnownAt::Position(oldest.first);
+    assert!(store.graph(stream, Some(oldest.t_us), Some(known)).is_ok_and(|graph| !graph.edges.is_empty()));
+    for held in [held, Arc::<Mutex<Held>>::default()] {
+        let mut late = follower(&store, Model::open(&held, 1, false), dir.path(), 1_000);
+        let Step::Failed(reason) = late.step() else { panic!("what it asks for is gone") };
+        assert!(reason.contains(&oldest.first.to_string()) && reason.contains("keep_secs"), "{reason}");
+    }
+    let up_to_date = Arc::new(Mutex::new(Held::default()));
+    up_to_date
+        .lock()
+        .expect("nobody panicked")
+        .positions
+        .insert(store.stream(stream).expect("it exists").name, Position { epoch: 1, seq: log.len() as u64 - 1 });
+    assert_eq!(follower(&store, Model::open(&up_to_date, 1, false), dir.path(), 1_000).step(), Step::CaughtUp);
 }

@@ -71,7 +71,7 @@ impl Writer {
             return Err(refused(BatchError::StillOpen));
         }
         {
-            let mut indexes = Indexes::open(&transaction)?;
+            let mut indexes = Indexes::open(&transaction, self.store.unpacked.clone())?;
             indexes.append(stream, &name, &batch.entries, &records)?;
             if snapshot::is_due(&head) {
                 store_snapshot(&transaction, &indexes, &batch, &mut head)?;

@@ -157,7 +157,14 @@ impl Writer {
             removed += drop_some(&transaction, CORRECTIONS, (id, 0)..=(id, u32::MAX))?;
             removed += drop_some(&transaction, CHECKPOINTS, id..=id)?;
             removed += drop_some(&transaction, ATTEMPTS, id..=id)?;
+            removed += drop_some(&transaction, SEGMENTS, (id, 0)..=(id, u64::MAX))?;
+            removed += drop_some(&transaction, KEPT, (id, 0)..=(id, u64::MAX))?;
+            for table in [PACKED_VERSIONS, PACKED_CLOSED, PACKED_INCIDENT] {
+                let all = (id, 0, 0, 0, 0)..=(id, u64::MAX, u64::MAX, u64::MAX, u64::MAX);
+                removed += drop_some(&transaction, table, all)?;
+            }
             if removed == 0 {
+                transaction.open_table(OLDEST)?.remove(id)?;
                 transaction.open_table(DROPPED)?.remove(id)?;
             }
             transaction.commit()?;

@@ -82,7 +82,7 @@ impl Writer {
         let transaction = self.begin_write()?;
         let mut committed = Committed::default();
         {
-            let mut indexes = Indexes::open(&transaction)?;
+            let mut indexes = Indexes::open(&transaction, self.store.unpacked.clone())?;
             for batch in batches {
                 self.store_batch(&transaction, &mut indexes, batch, &mut committed)?;
             }
@@ -151,7 +151,7 @@ impl Writer {
         let dir = segment_dir(self.store.dir(), batch.stream, name);
         let mut table = transaction.open_table(OBSERVATIONS)?;
         for segment in &batch.observations {
-            let reference = write_segment(&dir, head.epoch, head.next_segment, segment)?;
+            let reference = write_segment(&dir, head.epoch, head.next_segment, segment, &self.space)?;
             table.insert((batch.stream.0, head.next_segment), to_row(&reference).as_slice())?;
             head.next_segment += 1;
         }

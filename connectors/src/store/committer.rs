@@ -12,7 +12,9 @@
 use super::commit::{Committed, StreamBatch};
 use super::error::CommitError;
 use super::open::Writer;
-use super::queue::{FlushError, Queue, QueueLimits, SubmitError};
+use super::queue::{FlushError, Popped, Queue, QueueLimits, SubmitError};
+use super::seal::Housekeeping;
+use super::space::DiskSpace;
 use super::stream::StreamId;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
@@ -65,6 +67,14 @@ pub struct CommitCounters {
     pub waiting: u64,
     /// How often a batch was refused because the queue was full.
     pub refused: u64,
+    /// Log entries that were sealed.
+    pub sealed: u64,
+    /// Log entries that were dropped, being older than what is kept.
+    pub dropped: u64,
+    /// It waits for room on the disk: nothing is stored until there is some.
+    pub waits_for_space: bool,
+    /// How often it had to.
+    pub space_waits: u64,
 }
 
 #[derive(Default)]
@@ -73,6 +83,8 @@ struct Totals {
     entries: AtomicU64,
     deltas: AtomicU64,
     bytes: AtomicU64,
+    sealed: AtomicU64,
+    dropped: AtomicU64,
 }
 
 /// How long a committer that is dropped waits for its disk.
@@ -90,6 +102,7 @@ pub struct Committer {
 pub struct CommitHandle {
     queue: Arc<Queue>,
     totals: Arc<Totals>,
+    space: DiskSpace,
 }
 
 impl Committer {
@@ -103,8 +116,9 @@ impl Committer {
         config: CommitterConfig,
         wake: impl Fn() + Send + 'static,
     ) -> std::io::Result<Self> {
-        let handle = CommitHandle { queue: Arc::new(Queue::new(config.queue)), totals: Arc::default() };
-        let CommitHandle { queue, totals } = handle.clone();
+        let queue = Arc::new(Queue::new(config.queue));
+        let handle = CommitHandle { queue, totals: Arc::default(), space: writer.space().clone() };
+        let CommitHandle { queue, totals, .. } = handle.clone();
         let run = move || commit_all(&writer, config, &queue, &totals, &wake);
         let thread = std::thread::Builder::new().name("commit".into()).spawn(run)?;
         Ok(Self { handle, thread: Some(thread) })
@@ -168,7 +182,7 @@ impl CommitHandle {
     pub fn counters(&self) -> CommitCounters {
         let (waiting, refused) = self.queue.counts();
         let of = |total: &AtomicU64| total.load(Ordering::Relaxed);
-        let Totals { commits, entries, deltas, bytes } = &*self.totals;
+        let Totals { commits, entries, deltas, bytes, sealed, dropped } = &*self.totals;
         CommitCounters {
             commits: of(commits),
             entries: of(entries),
@@ -176,7 +190,16 @@ impl CommitHandle {
             bytes: of(bytes),
             waiting,
             refused,
+            sealed: of(sealed),
+            dropped: of(dropped),
+            waits_for_space: self.space.is_waited_for(),
+            space_waits: self.space.episodes(),
         }
+    }
+
+    /// The room on the disk that is committed to.
+    pub fn space(&self) -> &DiskSpace {
+        &self.space
     }
 }
 
@@ -193,12 +216,25 @@ fn commit_all(writer: &Writer, config: CommitterConfig, queue: &Queue, totals: &
             None => fitting,
         }
     };
-    while let Some((batches, somebody_waits)) = queue.pop(&mut choose) {
+    let mut house = Housekeeping::default();
+    let mut is_tidy = false;
+    loop {
+        let (batches, somebody_waits) = match queue.pop(&mut choose, is_tidy) {
+            Popped::Batches(batches, somebody_waits) => (batches, somebody_waits),
+            Popped::Nothing => {
+                is_tidy = tidy(writer, &mut house, totals);
+                continue;
+            }
+            Popped::End => return,
+        };
+        is_tidy = false;
         if somebody_waits {
             wake();
         }
+        batches.iter().for_each(|batch| house.note(batch.stream));
         let count = batches.len() as u64;
-        let mut result = writer.commit(&batches).map(|committed| totals.add(committed));
+        let room = writer.space().wait_for_room().map_err(|source| CommitError::no_room(source, writer.store().dir()));
+        let mut result = room.and_then(|()| writer.commit(&batches)).map(|committed| totals.add(committed));
         let broken = result.as_ref().is_err_and(CommitError::is_of_one_stream);
         if broken {
             result = commit_apart(writer, batches, queue, totals);
@@ -215,6 +251,21 @@ fn commit_all(writer: &Writer, config: CommitterConfig, queue: &Queue, totals: &
             return;
         }
     }
+}
+
+/// Seals or drops a little while nothing waits; whether there is nothing more to do. Trouble with it is no trouble for the
+/// log, so it is told and left to the next opening.
+fn tidy(writer: &Writer, house: &mut Housekeeping, totals: &Totals) -> bool {
+    if !writer.space().is_ample() {
+        return true;
+    }
+    let more = house.step(writer).unwrap_or_else(|error| {
+        tracing::warn!(%error, "old entries are sealed later");
+        false
+    });
+    totals.sealed.store(house.sealed, Ordering::Relaxed);
+    totals.dropped.store(house.dropped, Ordering::Relaxed);
+    !more
 }
 
 /// Commits each stream in a transaction of its own, and casts out those that break a promise of their log.

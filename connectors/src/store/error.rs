@@ -6,6 +6,7 @@ use super::stream::StreamId;
 use std::io;
 use std::path::{Path, PathBuf};
 use vokg_engine::id::StreamName;
+use vokg_engine::time::Micros;
 
 /// Why a data directory cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -32,7 +33,7 @@ pub enum OpenError {
         dir: PathBuf,
     },
     /// A file or directory could not be made, read or locked.
-    #[error("{doing}: {source}: {path}", path = path.display())]
+    #[error("{doing}: {source}{}: {path}", way_out(source), path = path.display())]
     Io {
         /// What was tried.
         doing: &'static str,
@@ -49,6 +50,15 @@ pub enum OpenError {
     Read(#[from] ReadError),
 }
 
+fn way_out(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
+            " (it can still be read; to write, use a directory that may be written)"
+        }
+        _ => "",
+    }
+}
+
 fn by(pid: Option<u32>) -> String {
     match pid {
         Some(pid) => format!("process {pid}"),
@@ -57,6 +67,19 @@ fn by(pid: Option<u32>) -> String {
 }
 
 impl OpenError {
+    /// Whether it lies in that nothing may be written there.
+    pub(super) fn is_read_only(&self) -> bool {
+        let kind = match self {
+            Self::Io { source, .. } => source.kind(),
+            Self::Database(error) => match &**error {
+                redb::Error::Io(error) => error.kind(),
+                _ => return false,
+            },
+            _ => return false,
+        };
+        matches!(kind, io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied)
+    }
+
     pub(super) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self + use<> {
         let path = path.to_owned();
         move |source| Self::Io { doing, source, path }
@@ -72,6 +95,21 @@ pub enum ReadError {
     /// A stream with this number does not exist, or was begun anew meanwhile.
     #[error("no stream has the number {}, it may have been started again", .0.0)]
     UnknownStream(StreamId),
+    /// It is older than what the store keeps of the stream.
+    #[error(
+        "what is asked for of stream number {} is gone: the oldest entry still kept is {oldest}, at {:.3} s; \
+         [store] keep_secs and keep_bytes say how much is kept",
+        .stream.0,
+        *.oldest_us as f64 / 1e6
+    )]
+    Gone {
+        /// Of which stream.
+        stream: StreamId,
+        /// The oldest entry that is there.
+        oldest: Position,
+        /// From this media time on the graph can be asked for.
+        oldest_us: Micros,
+    },
     /// What was read contradicts itself or its checksum.
     #[error("the store is damaged: {0}; restore a copy, or run the input again into another directory")]
     Damaged(String),
@@ -144,6 +182,10 @@ impl CommitError {
             Self::Refused { .. } | Self::NotThere { .. } | Self::Thumbnail { .. } => true,
             Self::Database(_) | Self::Io { .. } | Self::Read(_) | Self::Panicked => false,
         }
+    }
+
+    pub(super) fn no_room(source: io::Error, dir: &Path) -> Self {
+        Self::io("the disk has no room, free some and run again", dir)(source)
     }
 
     pub(super) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self + use<> {

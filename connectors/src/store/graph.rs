@@ -32,10 +32,12 @@ impl Store {
     /// (default: everything, whenever it held).
     ///
     /// Equal to folding the log up to `known_at` and then taking [`Graph::at`]; with `at` it reads only what holds
-    /// then and a bounded stretch of the log.
+    /// then and a bounded stretch of the log. Where the beginning of the log was dropped, "everything" is what was open
+    /// then and what came after.
     ///
     /// # Errors
-    /// Where there is no such stream, or the database cannot be read.
+    /// [`ReadError::Gone`] where `at` or `known_at` lie before what is still there. Otherwise where there is no such
+    /// stream, or the database cannot be read.
     pub fn graph(&self, stream: StreamId, at: Option<Micros>, known_at: Option<KnownAt>) -> Result<Graph, ReadError> {
         let view = View::open(self, stream)?;
         let Some(until) = view.place_of(known_at)? else {
@@ -44,6 +46,9 @@ impl Store {
         let Some(at) = at else {
             return fold(&view, until);
         };
+        if let Some(oldest) = view.log.oldest.as_ref().filter(|oldest| at < oldest.t_us) {
+            return Err(oldest.gone(stream));
+        }
         let mut graph = Graph::default();
         let open = view.open_at(until)?.into_iter().filter(|element| valid(element).0 <= at);
         for element in open.chain(view.closed_at(at, until)?) {
@@ -74,27 +79,29 @@ impl Store {
         let (Some(until), (kind, number)) = (view.place_of(known_at)?, vertex_code(query.vertex)) else {
             return Ok(Vec::new());
         };
-        let key = |from, id| (stream.0, kind, number, from, id);
-        let start = match query.after {
-            Some((from, id)) => Bound::Excluded(key(from, id.0)),
-            None => Bound::Included(key(0, 0)),
-        };
-        let end = Bound::Excluded(key(query.during.end, 0));
         if query.after.is_some_and(|(from, _)| from >= query.during.end) || query.during.is_empty() {
             return Ok(Vec::new());
         }
+        let mut after = match query.after {
+            Some((from, id)) => Bound::Excluded((from, id.0)),
+            None => Bound::Included((0, 0)),
+        };
+        let filed = |edge: &Edge, from| edge.valid_from_us == from && [edge.from, edge.to].contains(&query.vertex);
         let mut edges = Vec::new();
-        for row in view.incident.range((start, end))? {
-            if edges.len() >= query.limit {
-                break;
+        loop {
+            let ids = view.edges_after((kind, number), after, query.during.end)?;
+            let Some(last) = ids.last().copied().filter(|_| edges.len() < query.limit) else { break };
+            for (from, id) in ids {
+                if edges.len() >= query.limit {
+                    break;
+                }
+                let holds = |edge: &Edge| edge.valid_to_us.is_none_or(|to| to > query.during.start.max(from));
+                match view.value(edge_code(from, id), until)? {
+                    Some(Element::Edge(edge)) if filed(&edge, from) && holds(&edge) => edges.push(edge),
+                    _ => {}
+                }
             }
-            let (.., from, id) = row?.0.value();
-            let filed = |edge: &Edge| edge.valid_from_us == from && [edge.from, edge.to].contains(&query.vertex);
-            let holds = |edge: &Edge| edge.valid_to_us.is_none_or(|to| to > query.during.start.max(from));
-            match view.value(edge_code(from, id), until)? {
-                Some(Element::Edge(edge)) if filed(&edge) && holds(&edge) => edges.push(edge),
-                _ => {}
-            }
+            after = Bound::Excluded(last);
         }
         Ok(edges)
     }
@@ -122,13 +129,14 @@ impl Store {
 
 fn fold(view: &View, until: u64) -> Result<Graph, ReadError> {
     let mut graph = Graph::default();
-    for entry in view.records(None, until)? {
-        match entry? {
-            (_, Record::Delta(delta)) if delta.diff == Diff::Assert => insert(&mut graph, delta.element),
-            (_, Record::Delta(delta)) => remove(&mut graph, delta.element.key()),
-            (_, Record::Progress(_)) => {}
-        }
+    for element in view.kept()? {
+        insert(&mut graph, element);
     }
+    view.records(None, until, |_, record| match record {
+        Record::Delta(delta) if delta.diff == Diff::Assert => insert(&mut graph, delta.element),
+        Record::Delta(delta) => remove(&mut graph, delta.element.key()),
+        Record::Progress(_) => {}
+    })?;
     Ok(graph)
 }
 

@@ -90,6 +90,55 @@ pub fn random_log(seed: u64, times: u32) -> Vec<LogEntry> {
     records.into_iter().enumerate().map(place).collect()
 }
 
+/// A log in which nothing is taken back and everything ends soon, so that it settles as it goes: at each time an object
+/// comes and one goes, an interaction begins and one ends. It closes no epoch.
+pub fn settling_log(times: u32) -> Vec<LogEntry> {
+    let (mut records, mut lower) = (Vec::new(), 0);
+    for step in 0..times {
+        let t = u64::from(step) * 40_000 + 7;
+        let born = |step: u32| u64::from(step) * 40_000 + 7;
+        let edge = |step: u32| Edge {
+            id: InteractionId(u64::from(step) * 0x9e37_79b9_7f4a_7c15),
+            kind: RelationKind::NEAR,
+            from: VertexKey::Object(ObjectId(step)),
+            to: VertexKey::Object(ObjectId(step - 1)),
+            valid_from_us: born(step),
+            valid_to_us: None,
+            confidence_milli: 500,
+            detail: Detail::default(),
+            supersedes: vec![],
+        };
+        let mut elements = vec![object_value(step, t)];
+        if let Some(old) = step.checked_sub(9) {
+            let mut gone = object_value(old, born(old));
+            if let Element::Vertex(_, Vertex::Object(object)) = &mut gone {
+                (object.open, object.last_seen_us) = (false, t);
+            }
+            elements.push(gone);
+        }
+        elements.extend((step > 0).then(|| Element::Edge(edge(step))));
+        elements.extend(
+            step.checked_sub(5)
+                .filter(|old| *old > 0)
+                .map(|old| Element::Edge(Edge { valid_to_us: Some(t), ..edge(old) })),
+        );
+        let delta = |element| Delta { t, diff: Diff::Assert, element, caused_by: None };
+        let mut deltas: Vec<Delta> = elements.into_iter().map(delta).collect();
+        deltas.sort_by_key(Delta::order);
+        let count = deltas.len() as u32;
+        records.extend(deltas.into_iter().map(Record::Delta));
+        records.push(Record::Progress(Progress { lower, frontier: Some(t + 1), settled_us: lower, count }));
+        lower = t + 1;
+    }
+    let place = |(seq, record)| LogEntry { epoch: 1, seq: seq as u64, record };
+    records.into_iter().enumerate().map(place).collect()
+}
+
+/// Whether the long form of a test is asked for.
+pub fn is_long() -> bool {
+    std::env::var_os("VOKG_LONG").is_some_and(|value| value == "1")
+}
+
 /// The graph a log adds up to, and the one before each of its entries.
 pub fn folds(log: &[LogEntry]) -> Vec<Graph> {
     let mut graph = Graph::default();

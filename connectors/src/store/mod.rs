@@ -42,11 +42,20 @@
 mod amend;
 mod attempts;
 mod begin;
+mod check;
 mod checkpoint;
 mod commit;
 mod committer;
+mod compact;
+mod copy;
+#[cfg(test)]
+mod copying;
 mod error;
 mod evidence;
+#[cfg(test)]
+mod faults;
+#[cfg(test)]
+mod fixture;
 mod graph;
 mod head;
 #[cfg(test)]
@@ -55,18 +64,25 @@ mod index;
 mod interval;
 #[cfg(test)]
 mod kill;
+mod log;
 mod looks;
 mod lookup;
 mod observations;
 mod open;
+mod overlay;
+mod packed;
 mod page;
 mod position;
 #[cfg(test)]
 mod power;
 mod queue;
+mod retain;
 mod schema;
+mod seal;
+mod segment;
 mod size;
 mod snapshot;
+mod space;
 mod stream;
 mod thumbnails;
 mod view;
@@ -74,9 +90,12 @@ mod view;
 pub use amend::{Amendment, Hand, HandCorrection};
 pub use attempts::{CRASH_NOTE, CRASHES_MAX};
 pub use begin::Begun;
+pub use check::{CheckReport, check};
 pub use checkpoint::{CHECKPOINT_BYTES_MAX, NewCheckpoint, ProgramId};
 pub use commit::{Committed, StreamBatch};
 pub use committer::{CommitCounters, CommitHandle, Committer, CommitterConfig, Grouping};
+pub use compact::{Compacted, compact};
+pub use copy::{Copied, CopyError, backup, restore};
 pub use error::{BeginError, CommitError, OpenError, ReadError};
 pub use evidence::EvidenceChange;
 pub use graph::EdgeQuery;
@@ -89,7 +108,9 @@ pub use open::{Store, StoreConfig, Writer};
 pub use page::{Entries, PAGE_ENTRIES_MAX, Page};
 pub use position::{EPOCH_MAX, Position, PositionError, SEQ_MAX};
 pub use queue::{FlushError, QueueLimits, SubmitError};
+pub use retain::{OldestEntry, Retention};
 pub use schema::{DATABASE_FILE, FORMAT_VERSION, RECORD_BYTES_MAX};
+pub use space::DiskSpace;
 pub use stream::{Ending, Outcome, Stream, StreamDescriptor, StreamId, StreamRequest};
 pub use thumbnails::{THUMBNAIL_BYTES_MAX, Thumbnail};
 pub use view::KnownAt;

@@ -4,7 +4,11 @@
 //! names it, for as long as it lives; a process that dies leaves no lock behind.
 
 use super::error::{OpenError, ReadError};
+use super::log::Unpacked;
+use super::overlay::Overlay;
+use super::retain::Retention;
 use super::schema::*;
+use super::space::{DiskSpace, PatientFile};
 use super::stream::StreamId;
 use redb::{ConcurrencyMode, Database, DatabaseError, ReadTransaction, ReadableDatabase, TableError, WriteTransaction};
 use std::collections::BTreeSet;
@@ -15,7 +19,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-const LOCK_FILE: &str = "writer.lock";
+pub(super) const LOCK_FILE: &str = "writer.lock";
 /// How long a writer waits for another: a reader that repairs after a crash is one for a moment.
 const LOCK_PATIENCE: Duration = Duration::from_millis(300);
 /// How long a reader waits for a writer that is just opening or closing.
@@ -26,11 +30,15 @@ const OPEN_PATIENCE: Duration = Duration::from_secs(2);
 pub struct StoreConfig {
     /// Bytes of database pages kept in memory.
     pub cache_bytes: usize,
+    /// How much of each stream's log a writer keeps.
+    pub retention: Retention,
+    /// Bytes that a writer leaves free on the disk: it waits while there are fewer.
+    pub least_free_bytes: u64,
 }
 
 impl Default for StoreConfig {
     fn default() -> Self {
-        Self { cache_bytes: 32 << 20 }
+        Self { cache_bytes: 32 << 20, retention: Retention::default(), least_free_bytes: 256 << 20 }
     }
 }
 
@@ -39,13 +47,14 @@ impl Default for StoreConfig {
 pub struct Store {
     database: Arc<dyn ReadableDatabase + Send + Sync>,
     dir: Arc<Path>,
+    pub(super) unpacked: Arc<Unpacked>,
 }
 
 impl Store {
     /// Opens a data directory for reading, also beside a process that writes to it.
     ///
-    /// After a crash it is repaired first, which needs the right to write. A writer that is opening or closing at
-    /// the same moment is waited for, at most 2 s.
+    /// After a crash it is repaired first: on disk, or in memory where nothing may be written. A writer that is opening or
+    /// closing at the same moment is waited for, at most 2 s.
     ///
     /// # Errors
     /// Where there is no store, a newer program wrote it, or the disk fails.
@@ -62,15 +71,31 @@ impl Store {
                     match Writer::open(dir, config) {
                         Ok(repaired) => drop(repaired),
                         Err(OpenError::InUse { .. }) => std::thread::sleep(Duration::from_millis(20)),
+                        Err(error) if error.is_read_only() => return Self::open_unwritten(dir, config),
                         Err(other) => return Err(other),
                     }
                 }
                 Err(other) => return Err(other.into()),
             }
         };
-        let store = Self { database: Arc::new(database), dir: dir.into() };
+        let store = Self::of_database(Arc::new(database), dir);
         store.check_format()?;
         Ok(store)
+    }
+
+    /// Opens a data directory that nobody writes to, repairing in memory what has to be repaired.
+    pub(super) fn open_unwritten(dir: &Path, config: StoreConfig) -> Result<Self, OpenError> {
+        let file = dir.join(DATABASE_FILE);
+        let overlay = File::open(&file).and_then(Overlay::new);
+        let overlay = overlay.map_err(OpenError::io("cannot read the database", &file))?;
+        let database = redb::Builder::new().set_cache_size(config.cache_bytes).create_with_backend(overlay)?;
+        let store = Self::of_database(Arc::new(database), dir);
+        store.check_format()?;
+        Ok(store)
+    }
+
+    pub(super) fn of_database(database: Arc<dyn ReadableDatabase + Send + Sync>, dir: &Path) -> Self {
+        Self { database, dir: dir.into(), unpacked: Arc::default() }
     }
 
     /// The data directory.
@@ -88,11 +113,18 @@ impl Store {
         instance.ok_or_else(|| ReadError::Damaged("it has no instance number".into()))
     }
 
+    /// The format of what is stored.
+    pub(super) fn format(&self) -> Result<u32, ReadError> {
+        let meta = self.read()?.open_table(META)?;
+        let format = meta.get("format")?.and_then(|value| value.value().try_into().ok()).map(u32::from_le_bytes);
+        format.ok_or_else(|| ReadError::Damaged("it has no format version".into()))
+    }
+
     pub(super) fn read(&self) -> Result<ReadTransaction, ReadError> {
         Ok(self.database.begin_read()?)
     }
 
-    fn check_format(&self) -> Result<(), OpenError> {
+    pub(super) fn check_format(&self) -> Result<(), OpenError> {
         let meta = match self.read()?.open_table(META) {
             Err(TableError::TableDoesNotExist(_)) => return Err(OpenError::Absent(self.dir.to_path_buf())),
             meta => meta?,
@@ -116,6 +148,8 @@ pub struct Writer {
     pub(super) store: Store,
     /// Streams that were begun here and have not ended.
     pub(super) active: Mutex<BTreeSet<StreamId>>,
+    pub(super) retention: Retention,
+    pub(super) space: DiskSpace,
     _lock: File,
 }
 
@@ -128,29 +162,46 @@ impl Writer {
     pub fn open(dir: &Path, config: StoreConfig) -> Result<Self, OpenError> {
         fs::create_dir_all(dir).map_err(OpenError::io("cannot make the data directory", dir))?;
         let lock = take_lock(dir)?;
-        let file = dir.join(DATABASE_FILE);
-        let database = match builder(config).create(&file) {
+        let path = dir.join(DATABASE_FILE);
+        let space = DiskSpace::new(dir, config.least_free_bytes);
+        let file = File::options().read(true).write(true).create(true).truncate(false).open(&path);
+        let file = file.map_err(OpenError::io("cannot write the database", &path))?;
+        let database = match builder(config).create_with_backend(PatientFile::new(file, space.clone())?) {
             Err(DatabaseError::DatabaseAlreadyOpen) => {
                 return Err(OpenError::InUse { pid: None, dir: dir.to_owned() });
             }
             database => database?,
         };
         sync_dir(dir).map_err(OpenError::io("cannot sync the data directory", dir))?;
-        Self::with_database(dir, database, lock)
+        Self::with_database(dir, database, lock, config.retention, space)
     }
 
-    pub(super) fn with_database(dir: &Path, database: Database, lock: File) -> Result<Self, OpenError> {
+    pub(super) fn with_database(
+        dir: &Path,
+        database: Database,
+        lock: File,
+        retention: Retention,
+        space: DiskSpace,
+    ) -> Result<Self, OpenError> {
         let database = Arc::new(database);
-        let store = Store { database: database.clone(), dir: dir.into() };
-        let writer = Self { database, store, active: Mutex::default(), _lock: lock };
+        let store = Store::of_database(database.clone(), dir);
+        let writer = Self { database, store, active: Mutex::default(), retention, space, _lock: lock };
         match writer.store.check_format() {
             Err(OpenError::Absent(_)) => writer.make_tables()?,
-            checked => checked?,
+            checked => {
+                checked?;
+                writer.upgrade()?;
+            }
         }
         writer.settle_attempts()?;
         writer.finish_drops()?;
         writer.sweep_orphans()?;
         Ok(writer)
+    }
+
+    /// The room on the disk it writes to.
+    pub fn space(&self) -> &DiskSpace {
+        &self.space
     }
 
     /// The same directory, for reading.
@@ -173,35 +224,43 @@ impl Writer {
             meta.insert("instance", random_bytes().as_slice())?;
             meta.insert("next_stream", 1u32.to_le_bytes().as_slice())?;
         }
-        transaction.open_table(STREAMS)?;
-        transaction.open_table(HEADS)?;
-        transaction.open_table(NAMES)?;
-        transaction.open_table(ALIASES)?;
-        transaction.open_table(DROPPED)?;
-        transaction.open_table(LOG)?;
-        transaction.open_table(VERSIONS)?;
-        transaction.open_table(OPEN)?;
-        transaction.open_table(CLOSED)?;
-        transaction.open_table(INCIDENT)?;
-        transaction.open_table(SNAPSHOTS)?;
-        transaction.open_table(OBSERVATIONS)?;
-        transaction.open_table(THUMBNAILS)?;
-        transaction.open_table(LOOKS)?;
-        transaction.open_table(EVIDENCE)?;
-        transaction.open_table(CORRECTIONS)?;
+        open_all_tables(&transaction)?;
+        transaction.commit()?;
+        Ok(())
+    }
+
+    /// Makes the tables that came after the format the store was made with, and says so.
+    fn upgrade(&self) -> Result<(), OpenError> {
+        if self.store.format()? == FORMAT_VERSION {
+            return Ok(());
+        }
+        let transaction = self.begin_write()?;
+        transaction.open_table(META)?.insert("format", FORMAT_VERSION.to_le_bytes().as_slice())?;
+        open_all_tables(&transaction)?;
         transaction.commit()?;
         Ok(())
     }
 }
 
-fn builder(config: StoreConfig) -> redb::Builder {
+fn open_all_tables(transaction: &WriteTransaction) -> Result<(), TableError> {
+    macro_rules! open {
+        ($($table:ident),+ | $($of_stream:ident),+) => {
+            $(transaction.open_table($table)?;)+
+            $(transaction.open_table($of_stream)?;)+
+        };
+    }
+    each_table!(open);
+    Ok(())
+}
+
+pub(super) fn builder(config: StoreConfig) -> redb::Builder {
     let mut builder = redb::Builder::new();
     builder.set_concurrency_mode(ConcurrencyMode::SingleWriter).set_cache_size(config.cache_bytes);
     builder
 }
 
 /// Takes the writer's lock and leaves this process's number in it.
-fn take_lock(dir: &Path) -> Result<File, OpenError> {
+pub(super) fn take_lock(dir: &Path) -> Result<File, OpenError> {
     let path: PathBuf = dir.join(LOCK_FILE);
     let failed = || OpenError::io("cannot take the writer's lock", &path);
     let mut file = File::options().read(true).write(true).create(true).truncate(false).open(&path).map_err(failed())?;
@@ -284,7 +343,7 @@ mod tests {
         drop(writer);
         for error in [open(dir.path()).err(), Store::open(dir.path(), StoreConfig::default()).err()] {
             let text = error.map(|error| error.to_string()).unwrap_or_default();
-            assert!(text.contains("has format 9, this vokg reads up to 1"), "{text}");
+            assert!(text.contains("has format 9, this vokg reads up to 2"), "{text}");
         }
         assert_ne!(instance, [0; 16]);
     }

@@ -1,11 +1,11 @@
 //! The log itself, in pages and as a whole.
 
 use super::error::ReadError;
+use super::log::Log;
 use super::open::Store;
 use super::position::Position;
-use super::schema::LOG;
 use super::stream::StreamId;
-use std::ops::Bound;
+use std::ops::ControlFlow;
 use vokg_engine::record::{Digest, LogEntry, Record};
 
 /// The most entries a page may have.
@@ -27,7 +27,8 @@ impl Store {
     /// where there are more.
     ///
     /// # Errors
-    /// Where there is no such stream, or the database cannot be read.
+    /// [`ReadError::Gone`] where entries after the position were dropped. Otherwise where there is no such stream, or
+    /// the database cannot be read.
     pub fn page(&self, stream: StreamId, after: Option<Position>, limit: usize) -> Result<Page, ReadError> {
         let mut entries = Vec::new();
         let next = self.scan(stream, after, limit, |at, bytes| {
@@ -38,21 +39,27 @@ impl Store {
         Ok(Page { entries, next })
     }
 
-    /// All entries after a position (default: from the beginning) up to where the log ends when the iterator gets
+    /// All entries after a position (default: the first that is still there) up to where the log ends when the iterator gets
     /// there. It holds no transaction between pages.
     pub fn entries(&self, stream: StreamId, after: Option<Position>) -> Entries {
-        Entries { store: self.clone(), stream, page: Vec::new().into_iter(), after, more: true }
+        let page = Vec::new().into_iter();
+        Entries { store: self.clone(), stream, page, after, more: true, is_from_oldest: after.is_none() }
     }
 
-    /// Recomputes the digest of a stream from its log and compares it with the stored one.
+    /// Recomputes the digest of a stream from its log and compares it with the stored one. Where its beginning was
+    /// dropped, the digest goes on from the one recorded then.
     ///
     /// # Errors
     /// [`ReadError::Damaged`] where they differ or an entry is missing. Otherwise where there is no such stream, it
     /// is written at this moment, or the database cannot be read.
     pub fn verify(&self, stream: StreamId) -> Result<Digest, ReadError> {
-        let head = self.stream(stream)?.head;
+        let (head, oldest) = (self.stream(stream)?.head, self.oldest(stream)?);
         let (mut digest, mut entries, mut after) = (Digest::default(), 0, None);
         let mut due = Position { epoch: 1, seq: 0 };
+        if let Some(oldest) = oldest {
+            (digest, entries, due) = (oldest.digest, oldest.entries, oldest.first);
+            after = Some(Position::from_place(oldest.dropped_place));
+        }
         loop {
             let next = self.scan(stream, after, PAGE_ENTRIES_MAX, |at, bytes| {
                 let begins_epoch = at == Position { epoch: due.epoch + 1, seq: 0 };
@@ -91,22 +98,23 @@ impl Store {
     ) -> Result<Option<Position>, ReadError> {
         let transaction = self.read()?;
         super::lookup::load(&transaction, stream)?;
-        let from = match after {
-            Some(after) => Bound::Excluded((stream.0, after.place())),
-            None => Bound::Included((stream.0, 0)),
-        };
+        let log = Log::open(self, &transaction, stream)?;
+        let after = after.map(Position::place);
+        log.refuse_gone(after)?;
+        let limit = limit.clamp(1, PAGE_ENTRIES_MAX);
         let (mut shown, mut bytes_shown) = (0, 0);
-        let mut last = None;
-        for row in transaction.open_table(LOG)?.range((from, Bound::Included((stream.0, u64::MAX))))? {
-            if shown >= limit.clamp(1, PAGE_ENTRIES_MAX) || bytes_shown >= PAGE_BYTES {
-                return Ok(last);
+        let (mut last, mut next) = (None, None);
+        log.scan(after, u64::MAX, |place, bytes| {
+            if shown >= limit || bytes_shown >= PAGE_BYTES {
+                next = last;
+                return Ok(ControlFlow::Break(()));
             }
-            let (key, bytes) = row?;
-            let at = Position::from_place(key.value().1);
-            show(at, bytes.value())?;
-            (shown, bytes_shown, last) = (shown + 1, bytes_shown + bytes.value().len(), Some(at));
-        }
-        Ok(None)
+            let at = Position::from_place(place);
+            show(at, bytes)?;
+            (shown, bytes_shown, last) = (shown + 1, bytes_shown + bytes.len(), Some(at));
+            Ok(ControlFlow::Continue(()))
+        })?;
+        Ok(next)
     }
 }
 
@@ -117,6 +125,8 @@ pub struct Entries {
     page: std::vec::IntoIter<LogEntry>,
     after: Option<Position>,
     more: bool,
+    /// It begins with what is still there.
+    is_from_oldest: bool,
 }
 
 impl Iterator for Entries {
@@ -129,7 +139,11 @@ impl Iterator for Entries {
         if !self.more {
             return None;
         }
-        match self.store.page(self.stream, self.after, PAGE_ENTRIES_MAX) {
+        let after = match (self.after, self.is_from_oldest) {
+            (None, true) => self.store.oldest(self.stream).map(|oldest| oldest.map(|oldest| oldest.after())),
+            (after, _) => Ok(after),
+        };
+        match after.and_then(|after| self.store.page(self.stream, after, PAGE_ENTRIES_MAX)) {
             Ok(page) => {
                 (self.after, self.more) = (page.next, page.next.is_some());
                 self.page = page.entries.into_iter();
@@ -147,6 +161,7 @@ impl Iterator for Entries {
 mod tests {
     use super::super::StreamBatch;
     use super::super::history::{begin, open, progress, random_log};
+    use super::super::schema::LOG;
     use super::*;
 
     #[test]

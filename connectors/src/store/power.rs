@@ -1,7 +1,10 @@
 //! Power losses, simulated under the database: a disk that forgets, reorders and tears whatever was not synced.
 
-use super::history::{begin, random_batches, random_log};
+use super::check::{CheckReport, look};
+use super::history::{begin, folds, is_long, random_batches, random_log, settling_log};
 use super::open::Writer;
+use super::retain::Retention;
+use super::space::DiskSpace;
 use super::{Store, StreamBatch};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
@@ -130,39 +133,55 @@ impl StorageBackend for Disk {
 fn open(dir: &Path, disk: Disk) -> Option<Writer> {
     let database = redb::Builder::new().set_cache_size(1 << 20).create_with_backend(disk).ok()?;
     let lock = File::create(dir.join("writer.lock")).expect("the disk has room");
-    Writer::with_database(dir, database, lock).ok()
+    let retention = Retention { keep_us: None, keep_bytes: Some(6_000) };
+    Writer::with_database(dir, database, lock, retention, DiskSpace::new(dir, 0)).ok()
 }
 
-/// How many batches of the log the store holds; `None` where it holds anything but whole batches of it.
+/// How many batches of the log the store holds; `None` where it holds anything but whole batches of it, or anything that
+/// does not belong to them.
 fn batches_held(store: &Store, batches: &[Vec<LogEntry>]) -> Option<usize> {
     let stream = store.find_stream("clip").ok()??;
     let held: Vec<LogEntry> = store.entries(stream.id, None).collect::<Result<_, _>>().ok()?;
-    store.verify(stream.id).ok()?;
-    let mut whole = Vec::new();
+    let mut report = CheckReport::default();
+    look(store, &mut report).ok()?;
+    assert_eq!(report.problems, Vec::<String>::new());
+    let oldest = store.oldest(stream.id).ok()?;
+    let (dropped, from_us) = oldest.map_or((0, 0), |oldest| (oldest.entries as usize, oldest.t_us));
+    let mut whole: Vec<LogEntry> = Vec::new();
     for count in 0..=batches.len() {
-        if whole == held {
-            let graph = super::history::folds(&held).pop()?;
-            return (store.graph(stream.id, Some(400_000), None).ok()? == graph.at(400_000)).then_some(count);
+        if whole.len() == dropped + held.len() {
+            let graph = folds(&whole).pop()?;
+            let at = from_us.max(400_000);
+            let same = whole[dropped..] == held && store.graph(stream.id, Some(at), None).ok()? == graph.at(at);
+            return same.then_some(count);
         }
         whole.extend_from_slice(batches.get(count)?);
     }
     None
 }
 
-/// Writes until the power goes, and opens what is left. True where all that was acknowledged is there, and no part
-/// of anything else.
+/// Writes until the power goes, sealing and dropping in between, and opens what is left. True where all that was
+/// acknowledged is there, and no part of anything else.
 fn survives(image: &[u8], batches: &[Vec<LogEntry>], rng: &mut ChaCha8Rng, lying: bool) -> bool {
     let dir = tempfile::tempdir().expect("a temporary directory");
-    let disk = Disk::new(image.to_vec(), 30 + rng.next_u32() % 900, lying);
+    let disk = Disk::new(image.to_vec(), 30 + rng.next_u32() % 1_800, lying);
     let mut acknowledged = 0;
     if let Some(writer) = open(dir.path(), disk.clone()) {
         let stream = writer.store().find_stream("clip").ok().flatten();
         for batch in
             stream.iter().flat_map(|stream| batches.iter().map(|b| StreamBatch::of_entries(stream.id, b.clone())))
         {
+            let stream = batch.stream;
             match writer.commit(&[batch]) {
                 Ok(_) => acknowledged += 1,
                 Err(_) => break,
+            }
+            let chance = rng.next_u32();
+            if chance.is_multiple_of(3) && writer.seal(stream, u64::MAX, 20 + chance as usize % 50, false).is_err() {
+                break;
+            }
+            if chance.is_multiple_of(7) && writer.drop_oldest(stream).is_err() {
+                break;
             }
         }
     }
@@ -183,19 +202,47 @@ fn fresh_image() -> Vec<u8> {
     platter.current.clone()
 }
 
+/// A log with corrections, of which nothing is dropped, and one that settles, of which most is.
+fn logs() -> [Vec<Vec<LogEntry>>; 2] {
+    [random_log(4, 200), settling_log(300)].map(|log| random_batches(4, &log))
+}
+
 #[test]
-fn nothing_acknowledged_is_lost_in_300_power_losses() {
-    let (image, batches) = (fresh_image(), random_batches(4, &random_log(4, 200)));
+fn nothing_acknowledged_is_lost_when_the_power_goes() {
+    let losses = if is_long() { 2_000 } else { 300 };
+    let (image, logs) = (fresh_image(), logs());
     let mut rng = ChaCha8Rng::seed_from_u64(11);
-    for loss in 0..300 {
-        assert!(survives(&image, &batches, &mut rng, false), "power loss {loss}");
+    for loss in 0..losses {
+        assert!(survives(&image, &logs[loss % 2], &mut rng, false), "power loss {loss}");
     }
 }
 
 #[test]
+fn the_log_that_settles_is_sealed_and_dropped_in_these_tests() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let writer = open(dir.path(), Disk::new(fresh_image(), u32::MAX, false)).expect("the disk is whole");
+    let stream = writer.store().find_stream("clip").expect("it is whole").expect("it was begun").id;
+    for batch in &logs()[1] {
+        writer.commit(&[StreamBatch::of_entries(stream, batch.clone())]).expect("the log keeps every promise");
+        writer.seal(stream, u64::MAX, 40, false).expect("the disk has room");
+        writer.drop_oldest(stream).expect("the disk has room");
+    }
+    let oldest = writer.store().oldest(stream).expect("it is whole").expect("something was dropped");
+    assert!(oldest.entries > 200, "{oldest:?}");
+    assert_eq!(batches_held(writer.store(), &logs()[1]), Some(logs()[1].len()));
+}
+
+#[test]
 fn a_disk_that_lies_about_syncs_is_caught() {
-    let (image, batches) = (fresh_image(), random_batches(4, &random_log(4, 200)));
+    let (image, logs) = (fresh_image(), logs());
     let mut rng = ChaCha8Rng::seed_from_u64(11);
-    let caught = (0..20).filter(|_| !survives(&image, &batches, &mut rng, true)).count();
-    assert!(caught >= 15, "only {caught} of 20 losses were noticed");
+    let losses = if is_long() { 100 } else { 20 };
+    let mut is_noticed = |loss: usize| {
+        let batches = &logs[loss % 2];
+        let survives =
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| survives(&image, batches, &mut rng, true)));
+        !survives.unwrap_or(false)
+    };
+    let caught = (0..losses).filter(|loss| is_noticed(*loss)).count();
+    assert!(caught * 4 >= losses * 3, "only {caught} of {losses} losses were noticed");
 }

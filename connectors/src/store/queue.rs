@@ -56,6 +56,16 @@ struct State {
     cast_out: BTreeMap<StreamId, Arc<CommitError>>,
 }
 
+/// What comes out of a queue.
+pub(super) enum Popped {
+    /// The next batches, and whether somebody was refused and finds room now.
+    Batches(Vec<StreamBatch>, bool),
+    /// Nothing waits now.
+    Nothing,
+    /// The queue was stopped and is empty, or a commit failed.
+    End,
+}
+
 /// See the module.
 pub(super) struct Queue {
     limits: QueueLimits,
@@ -96,22 +106,24 @@ impl Queue {
         Ok(())
     }
 
-    /// Waits for batches and takes as many as `choose` says, given the bytes of those that wait; at least one. `None`
-    /// once the queue was stopped and is empty, or a commit failed. The flag says whether somebody was refused and
-    /// finds room now.
-    pub fn pop(&self, choose: impl FnOnce(&[usize]) -> usize) -> Option<(Vec<StreamBatch>, bool)> {
+    /// Waits for batches and takes as many as `choose` says, given the bytes of those that wait; at least one. Where none
+    /// waits and somebody has other things to do meanwhile, it says so instead of waiting.
+    pub fn pop(&self, choose: impl FnOnce(&[usize]) -> usize, waits: bool) -> Popped {
         let mut state = self.lock();
         while state.waiting.is_empty() && !state.stopping {
+            if !waits {
+                return Popped::Nothing;
+            }
             state = self.arrived.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         if state.waiting.is_empty() || state.failure.is_some() {
-            return None;
+            return Popped::End;
         }
         let sizes: Vec<usize> = state.waiting.iter().map(|(_, bytes)| *bytes).collect();
         let count = choose(&sizes).clamp(1, sizes.len());
         state.waiting_bytes -= sizes[..count].iter().sum::<usize>();
         let batches = state.waiting.drain(..count).map(|(batch, _)| batch).collect();
-        Some((batches, std::mem::take(&mut state.refused_since_room)))
+        Popped::Batches(batches, std::mem::take(&mut state.refused_since_room))
     }
 
     /// Says that the next `count` batches are on disk, or why they and all that follow never will be.

@@ -1,6 +1,7 @@
 //! The tables of the database, their keys, and the limits of what a row may hold. docs/store-format.md draws them.
 
 use super::error::ReadError;
+use super::packed::BlockKey;
 use redb::TableDefinition;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -8,8 +9,7 @@ use vokg_engine::delta::{Element, VertexKey};
 use vokg_engine::time::Micros;
 
 /// The format this program writes. It rises with every change that an older program would misread.
-pub const FORMAT_VERSION: u32 = 1;
-/// The database's file within the data directory.
+pub const FORMAT_VERSION: u32 = 2;
 /// Name of the database in a data directory.
 pub const DATABASE_FILE: &str = "vokg.redb";
 /// The most bytes one log record may have.
@@ -55,6 +55,52 @@ pub(super) const CHECKPOINTS: TableDefinition<'_, u32, &[u8]> = TableDefinition:
 
 /// Stream → what is known of the attempts at one that has not ended. Absent in older stores.
 pub(super) const ATTEMPTS: TableDefinition<'_, u32, &[u8]> = TableDefinition::new("attempts");
+
+/// (stream, place of the first entry) → a sealed segment of the log ([`super::segment`]). Since format 2.
+pub(super) const SEGMENTS: TableDefinition<'_, (u32, u64), &[u8]> = TableDefinition::new("segments");
+/// Blocks of the rows of [`VERSIONS`] that point at sealed entries: element, place, state. Since format 2.
+pub(super) const PACKED_VERSIONS: TableDefinition<'_, BlockKey, &[u8]> = TableDefinition::new("packed_versions");
+/// Blocks of the rows of [`CLOSED`] that point at sealed entries: fork, place, span. Since format 2.
+pub(super) const PACKED_CLOSED: TableDefinition<'_, BlockKey, &[u8]> = TableDefinition::new("packed_closed");
+/// Blocks of the rows of [`INCIDENT`] of edges that a sealed entry states. Since format 2.
+pub(super) const PACKED_INCIDENT: TableDefinition<'_, BlockKey, &[u8]> = TableDefinition::new("packed_incident");
+/// Stream → [`super::retain::Oldest`]: where its log begins, once its beginning was dropped. Since format 2.
+pub(super) const OLDEST: TableDefinition<'_, u32, &[u8]> = TableDefinition::new("oldest");
+/// (stream, place) → record: dropped entries that still say what is so. Since format 2.
+pub(super) const KEPT: TableDefinition<'_, (u32, u64), &[u8]> = TableDefinition::new("kept");
+
+/// Does something with every table. The numbers of streams come first in the keys of those after the bar.
+macro_rules! each_table {
+    ($do:ident) => {
+        $do!(
+            META,
+            STREAMS,
+            HEADS,
+            NAMES,
+            ALIASES,
+            DROPPED,
+            OLDEST,
+            CHECKPOINTS,
+            ATTEMPTS | LOG,
+            VERSIONS,
+            OPEN,
+            CLOSED,
+            INCIDENT,
+            SNAPSHOTS,
+            OBSERVATIONS,
+            THUMBNAILS,
+            LOOKS,
+            EVIDENCE,
+            CORRECTIONS,
+            SEGMENTS,
+            PACKED_VERSIONS,
+            PACKED_CLOSED,
+            PACKED_INCIDENT,
+            KEPT
+        );
+    };
+}
+pub(super) use each_table;
 
 /// What a log entry makes of its element.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

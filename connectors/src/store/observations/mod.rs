@@ -13,7 +13,7 @@ mod write;
 pub use format::{FormatError, StoredObservation};
 pub use gather::{ObservationBuffer, ObservationSegment, SEGMENT_US};
 pub use read::Observations;
-pub(super) use sweep::{remove_segments, sweep_segments};
+pub(super) use sweep::{orphans, remove_segments, sweep_segments};
 pub(super) use write::{segment_dir, write_segment};
 
 use serde::{Deserialize, Serialize};
@@ -31,6 +31,13 @@ pub(super) struct SegmentRef {
     last_us: Micros,
     /// The checksum in its header.
     hash: [u8; 32],
+}
+
+impl SegmentRef {
+    /// The latest media time in it.
+    pub(super) fn last_us(&self) -> Micros {
+        self.last_us
+    }
 }
 
 #[cfg(test)]

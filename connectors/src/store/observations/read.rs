@@ -37,6 +37,46 @@ impl Store {
     }
 }
 
+impl Store {
+    /// The segments of a stream by number, with their files and checksums.
+    pub(in crate::store) fn observation_files(
+        &self,
+        stream: StreamId,
+    ) -> Result<Vec<(u32, ObservationFile)>, ReadError> {
+        let name = self.stream(stream)?.name;
+        let dir = segment_dir(self.dir(), stream, &name);
+        let table = self.read()?.open_table(OBSERVATIONS)?;
+        let mut files = Vec::new();
+        for row in table.range((stream.0, 0)..=(stream.0, u32::MAX))? {
+            let (key, value) = row?;
+            let reference: SegmentRef = from_row("observations", value.value())?;
+            files.push((key.value().1, ObservationFile { path: dir.join(reference.file_name()), reference }));
+        }
+        Ok(files)
+    }
+
+    /// Reads a segment and compares it with its checksum and its times; its bytes.
+    pub(in crate::store) fn read_observation_file(&self, file: &ObservationFile) -> Result<u64, ReadError> {
+        let path = &file.path;
+        let bytes = fs::read(path).map_err(|source| ReadError::Io { source, path: path.clone() })?;
+        let damaged = |what: String| ReadError::Damaged(format!("{what}: {}", path.display()));
+        let rows = unseal(&bytes, &file.reference.hash).map_err(|error| damaged(error.to_string()))?;
+        let times = file.reference.first_us..=file.reference.last_us;
+        match rows.iter().find(|row| !times.contains(&row.observation.t)) {
+            Some(row) => {
+                Err(damaged(format!("it has an observation at {} us, outside of its times", row.observation.t)))
+            }
+            None => Ok(bytes.len() as u64),
+        }
+    }
+}
+
+/// A segment on disk, as a transaction refers to it.
+pub(in crate::store) struct ObservationFile {
+    pub path: PathBuf,
+    reference: SegmentRef,
+}
+
 /// Iterates over stored observations; see [`Store::observations`].
 pub struct Observations {
     dir: PathBuf,

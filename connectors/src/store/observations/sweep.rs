@@ -7,6 +7,7 @@ use crate::store::head::StreamHead;
 use crate::store::open::Store;
 use crate::store::schema::{HEADS, STREAMS, from_row};
 use crate::store::stream::StreamId;
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -57,6 +58,21 @@ fn head_of(store: &Store, stream: StreamId) -> Result<Option<StreamHead>, ReadEr
     }
     let head = transaction.open_table(HEADS)?.get(stream.0)?.map(|row| from_row("heads", row.value()));
     head.transpose()
+}
+
+/// Files among the observations that no stream refers to.
+pub fn orphans(store: &Store) -> io::Result<Vec<PathBuf>> {
+    let mut orphans = Vec::new();
+    for dir in list(&segments_dir(store.dir()))? {
+        let Some(stream) = stream_of(&dir) else { continue };
+        let known: BTreeSet<PathBuf> = match store.observation_files(stream) {
+            Ok(files) => files.into_iter().map(|(_, file)| file.path).collect(),
+            Err(ReadError::UnknownStream(_)) => BTreeSet::new(),
+            Err(error) => return Err(io::Error::other(error)),
+        };
+        orphans.extend(list(&dir)?.into_iter().filter(|file| !known.contains(file)));
+    }
+    Ok(orphans)
 }
 
 /// Files of segments numbered after the last one that was committed, finished or not. The transaction that was lost may

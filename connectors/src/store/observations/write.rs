@@ -4,6 +4,7 @@ use super::format::seal;
 use super::{ObservationSegment, SegmentRef};
 use crate::store::error::CommitError;
 use crate::store::open::sync_dir;
+use crate::store::space::DiskSpace;
 use crate::store::stream::StreamId;
 use std::fs::{self, File};
 use std::io::Write;
@@ -34,17 +35,20 @@ pub fn segments_dir(data_dir: &Path) -> PathBuf {
     data_dir.join(FOLDER)
 }
 
-/// Writes a segment into the directory of its stream. When this returns, it survives a power loss.
+/// Writes a segment into the directory of its stream, waiting for room where there is none. When this returns, it
+/// survives a power loss.
 pub fn write_segment(
     dir: &Path,
     epoch: u32,
     number: u32,
     segment: &ObservationSegment,
+    space: &DiskSpace,
 ) -> Result<SegmentRef, CommitError> {
     let (bytes, hash) = seal(&segment.rows, segment.count).map_err(CommitError::io("cannot compress", dir))?;
     let reference = SegmentRef { epoch, number, first_us: segment.first_us, last_us: segment.last_us, hash };
     if !dir.is_dir() {
-        fs::create_dir_all(dir).map_err(CommitError::io("cannot make the directory", dir))?;
+        let made = space.retry(|| fs::create_dir_all(dir));
+        made.map_err(CommitError::io("cannot make the directory", dir))?;
         for above in dir.ancestors().skip(1).take(2) {
             sync_dir(above).map_err(CommitError::io("cannot sync the directory", above))?;
         }
@@ -58,6 +62,6 @@ pub fn write_segment(
         fs::rename(&unfinished, &file)?;
         sync_dir(dir)
     };
-    write().map_err(CommitError::io("cannot write the observations", &file))?;
+    space.retry(write).map_err(CommitError::io("cannot write the observations", &file))?;
     Ok(reference)
 }

@@ -1,0 +1,201 @@
+//! A copy of a data directory as it was at one moment, also while another process writes to it.
+
+use super::check::check;
+use super::error::{OpenError, ReadError};
+use super::open::{Store, StoreConfig, sync_dir};
+use super::schema::*;
+use redb::{Database, Key, ReadTransaction, ReadableTable, TableDefinition, TableError, Value, WriteTransaction};
+use serde::Serialize;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Directories of a data directory that are copied as they are.
+const BESIDE: &str = "dead-letters";
+
+/// What was copied.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Copied {
+    /// Streams.
+    pub streams: u64,
+    /// Log entries, progress included.
+    pub entries: u64,
+    /// Bytes of the new database.
+    pub database_bytes: u64,
+    /// Segments of observations.
+    pub observation_files: u64,
+}
+
+/// Why there is no copy.
+#[derive(Debug, thiserror::Error)]
+pub enum CopyError {
+    /// The target has something in it.
+    #[error("there is something in {}, choose a directory that is empty or not there yet", .0.display())]
+    NotEmpty(PathBuf),
+    /// The store that is to be copied, or the copy, cannot be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The store that is to be copied cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// What is to be copied, or the copy, is not whole.
+    #[error("{} is not whole: {problem}", dir.display())]
+    Damaged {
+        /// Where.
+        dir: PathBuf,
+        /// What was found first.
+        problem: String,
+    },
+    /// The copy cannot be written.
+    #[error("the copy cannot be written: {0}")]
+    Database(Box<redb::Error>),
+    /// A file cannot be copied.
+    #[error("{doing}: {source}: {path}", path = path.display())]
+    Io {
+        /// What was tried.
+        doing: &'static str,
+        /// What the system said.
+        source: io::Error,
+        /// On what.
+        path: PathBuf,
+    },
+    /// A file was removed while the copy was made.
+    #[error("observations were removed meanwhile, since a stream was begun anew or is kept no longer; try again: {}", .0.display())]
+    Vanished(PathBuf),
+}
+
+macro_rules! of_database {
+    ($($error:ty),+) => {
+        $(impl From<$error> for CopyError {
+            fn from(error: $error) -> Self {
+                Self::Database(Box::new(error.into()))
+            }
+        })+
+    };
+}
+of_database!(redb::DatabaseError, redb::TransactionError, redb::TableError, redb::StorageError, redb::CommitError);
+
+fn io_error(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> CopyError + use<> {
+    let path = path.to_owned();
+    move |source| CopyError::Io { doing, source, path }
+}
+
+/// Copies the data directory `dir` into `target`, as it is at this moment. A process that writes to it goes on.
+///
+/// The copy appears last, and is read to its end before this returns: what is there without it is no store.
+///
+/// # Errors
+/// Where `target` has something in it, something cannot be read or written, or the copy is not whole.
+pub fn backup(dir: &Path, target: &Path, config: StoreConfig) -> Result<Copied, CopyError> {
+    copy(&Store::open(dir, config)?, target, config)
+}
+
+/// Copies a backup into `target`, once it is found whole.
+///
+/// # Errors
+/// Where the backup is not whole or is no store, `target` has something in it, or something cannot be read or written.
+pub fn restore(backup: &Path, target: &Path, config: StoreConfig) -> Result<Copied, CopyError> {
+    refuse_damaged(backup, config)?;
+    copy(&Store::open_unwritten(backup, config)?, target, config)
+}
+
+fn refuse_damaged(dir: &Path, config: StoreConfig) -> Result<(), CopyError> {
+    let report = check(dir, config)?;
+    match report.problems.into_iter().next() {
+        Some(problem) => Err(CopyError::Damaged { dir: dir.to_owned(), problem }),
+        None => Ok(()),
+    }
+}
+
+fn copy(store: &Store, target: &Path, config: StoreConfig) -> Result<Copied, CopyError> {
+    make_empty_dir(target)?;
+    let transaction = store.read()?;
+    let unfinished = target.join(DATABASE_FILE).with_extension("part");
+    copy_database(&transaction, &unfinished)?;
+    let mut copied = Copied::default();
+    // The files of the transaction at hand: those that come later are not of this moment.
+    let there = Store::of_database(std::sync::Arc::new(Database::open(&unfinished)?), store.dir());
+    for stream in there.streams()? {
+        copied.streams += 1;
+        copied.entries += stream.head.entries;
+        for (_, file) in there.observation_files(stream.id)? {
+            let relative = file.path.strip_prefix(store.dir()).unwrap_or(&file.path);
+            copy_file(&file.path, &target.join(relative), target)?;
+            copied.observation_files += 1;
+        }
+    }
+    drop(there);
+    let beside = store.dir().join(BESIDE);
+    if beside.is_dir() {
+        for entry in fs::read_dir(&beside).map_err(io_error("cannot list", &beside))? {
+            let path = entry.map_err(io_error("cannot list", &beside))?.path();
+            if let Some(name) = path.file_name().filter(|_| path.is_file()) {
+                copy_file(&path, &target.join(BESIDE).join(name), target)?;
+            }
+        }
+    }
+    let database = target.join(DATABASE_FILE);
+    fs::rename(&unfinished, &database).map_err(io_error("cannot name the copy", &database))?;
+    sync_dir(target).map_err(io_error("cannot sync the directory", target))?;
+    copied.database_bytes = database.metadata().map_or(0, |about| about.len());
+    refuse_damaged(target, config)?;
+    Ok(copied)
+}
+
+fn make_empty_dir(target: &Path) -> Result<(), CopyError> {
+    fs::create_dir_all(target).map_err(io_error("cannot make the directory", target))?;
+    let mut entries = fs::read_dir(target).map_err(io_error("cannot list", target))?;
+    match entries.next() {
+        Some(_) => Err(CopyError::NotEmpty(target.to_owned())),
+        None => Ok(()),
+    }
+}
+
+/// Copies one file and makes it durable, with the directories above it up to the target.
+fn copy_file(from: &Path, to: &Path, target: &Path) -> Result<(), CopyError> {
+    if let Some(dir) = to.parent() {
+        fs::create_dir_all(dir).map_err(io_error("cannot make the directory", dir))?;
+    }
+    fs::copy(from, to).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => CopyError::Vanished(from.to_owned()),
+        _ => io_error("cannot copy", from)(error),
+    })?;
+    File::open(to).and_then(|file| file.sync_all()).map_err(io_error("cannot sync", to))?;
+    for dir in to.ancestors().skip(1).take_while(|dir| dir.starts_with(target)) {
+        sync_dir(dir).map_err(io_error("cannot sync the directory", dir))?;
+    }
+    Ok(())
+}
+
+fn copy_database(from: &ReadTransaction, path: &Path) -> Result<(), CopyError> {
+    let database = Database::create(path)?;
+    let mut to = database.begin_write()?;
+    to.set_quick_repair(true);
+    macro_rules! copy {
+        ($($table:ident),+ | $($of_stream:ident),+) => {
+            $(copy_table(from, &to, $table)?;)+
+            $(copy_table(from, &to, $of_stream)?;)+
+        };
+    }
+    each_table!(copy);
+    to.commit()?;
+    drop(database);
+    Ok(())
+}
+
+fn copy_table<K: Key + 'static, V: Value + 'static>(
+    from: &ReadTransaction,
+    to: &WriteTransaction,
+    table: TableDefinition<'_, K, V>,
+) -> Result<(), CopyError> {
+    let rows = match from.open_table(table) {
+        Err(TableError::TableDoesNotExist(_)) => return Ok(()),
+        rows => rows?,
+    };
+    let mut copies = to.open_table(table)?;
+    for row in rows.iter()? {
+        let (key, value) = row?;
+        copies.insert(key.value(), value.value())?;
+    }
+    Ok(())
+}

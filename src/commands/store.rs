@@ -1,0 +1,104 @@
+//! `vokg store`: looks after a data directory.
+
+use crate::cli::{Common, StoreArgs, StoreBackup, StoreCheck, StoreCommand, StoreCompact, StoreRestore};
+use crate::config::{Config, environment};
+use crate::exit::{Context, Exit, Failure};
+use crate::say::say;
+use serde::Serialize;
+use std::path::Path;
+use vokg_connectors::store::{CheckReport, Compacted, Copied, CopyError, StoreConfig, backup, check, compact, restore};
+
+/// Runs the command.
+pub fn run(args: StoreArgs, common: &Common) -> Result<Exit, Failure> {
+    let config = Config::load(common.config.as_deref(), environment(), &common.overrides)?.store.to_config();
+    match args.command {
+        StoreCommand::Check(args) => run_check(&args, config),
+        StoreCommand::Compact(args) => run_compact(&args, config),
+        StoreCommand::Backup(args) => run_backup(&args, config),
+        StoreCommand::Restore(args) => run_restore(&args, config),
+    }
+}
+
+fn run_check(args: &StoreCheck, config: StoreConfig) -> Result<Exit, Failure> {
+    let report = check(&args.data.dir, config).context("cannot check the store")?;
+    tell(args.json, &report, || told_check(&args.data.dir, &report))?;
+    Ok(if report.is_whole() { Exit::Done } else { Exit::Failed })
+}
+
+fn run_compact(args: &StoreCompact, config: StoreConfig) -> Result<Exit, Failure> {
+    let compacted = compact(&args.data.dir, config).context("cannot compact the store")?;
+    tell(args.json, &compacted, || told_compact(&args.data.dir, &compacted))?;
+    Ok(Exit::Done)
+}
+
+fn run_backup(args: &StoreBackup, config: StoreConfig) -> Result<Exit, Failure> {
+    let copied = backup(&args.data.dir, &args.target, config).map_err(|error| refused("cannot back up", &error))?;
+    tell(args.json, &copied, || told_copy("backed up to", &args.target, copied))?;
+    Ok(Exit::Done)
+}
+
+fn run_restore(args: &StoreRestore, config: StoreConfig) -> Result<Exit, Failure> {
+    let copied = restore(&args.backup, &args.target, config).map_err(|error| refused("cannot restore", &error))?;
+    tell(args.json, &copied, || told_copy("restored to", &args.target, copied))?;
+    Ok(Exit::Done)
+}
+
+/// A target that has something in it is wrong usage: nothing was done.
+fn refused(what: &str, error: &CopyError) -> Failure {
+    let message = format!("{what}: {error}");
+    match error {
+        CopyError::NotEmpty(_) => Failure::usage(message),
+        _ => Failure::failed(message),
+    }
+}
+
+fn tell<T: Serialize>(json: bool, report: &T, text: impl FnOnce() -> String) -> Result<(), Failure> {
+    match json {
+        true => say(serde_json::to_string(report).context("the report cannot be written")? + "\n"),
+        false => say(text()),
+    }
+}
+
+fn told_check(dir: &Path, report: &CheckReport) -> String {
+    let CheckReport { streams, entries, sealed_entries, observation_files, .. } = report;
+    let mut text = format!(
+        "{}: {streams} streams, {entries} log entries ({sealed_entries} sealed), {observation_files} segments of \
+         observations, {:.1} MB\n",
+        dir.display(),
+        (report.database_bytes + report.observation_bytes) as f64 / 1e6
+    );
+    if !report.pages_checked && report.is_whole() {
+        text += "another process writes to it: the pages of the database were not compared with their checksums\n";
+    }
+    if !report.orphans.is_empty() {
+        text += &format!("{} files that nothing refers to; vokg store compact removes them\n", report.orphans.len());
+    }
+    for problem in &report.problems {
+        text += &format!("wrong: {problem}\n");
+    }
+    text += match report.is_whole() {
+        true => "whole\n",
+        false => "not whole: restore a backup (vokg store restore), or run the inputs again into another directory\n",
+    };
+    text
+}
+
+fn told_compact(dir: &Path, compacted: &Compacted) -> String {
+    let Compacted { bytes_before, bytes_after, sealed, dropped, orphans } = compacted;
+    format!(
+        "{}: {:.1} MB before, {:.1} MB after; {sealed} log entries sealed, {dropped} dropped, {orphans} stray files removed\n",
+        dir.display(),
+        *bytes_before as f64 / 1e6,
+        *bytes_after as f64 / 1e6
+    )
+}
+
+fn told_copy(what: &str, target: &Path, copied: Copied) -> String {
+    let Copied { streams, entries, database_bytes, observation_files } = copied;
+    format!(
+        "{what} {}: {streams} streams, {entries} log entries, {observation_files} segments of observations, {:.1} MB; \
+         read to its end and whole\n",
+        target.display(),
+        database_bytes as f64 / 1e6
+    )
+}

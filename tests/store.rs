@@ -1,0 +1,88 @@
+//! `vokg store`: what it prints, its exit codes, and that the graph stays the same.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod support;
+
+use serde_json::Value;
+use std::path::Path;
+use std::process::{Command, Output};
+use support::clip;
+use vokg_connectors::store::{StoreConfig, Writer};
+
+fn vokg(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_vokg")).args(args).output().unwrap()
+}
+
+fn told(output: &Output) -> (Option<i32>, String) {
+    let both = [output.stdout.as_slice(), output.stderr.as_slice()].concat();
+    (output.status.code(), String::from_utf8_lossy(&both).into_owned())
+}
+
+fn json(args: &[&str]) -> Value {
+    let output = vokg(args);
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"))
+}
+
+fn digest(data: &str) -> String {
+    let (code, text) = told(&vokg(&["verify", data, data]));
+    assert_eq!(code, Some(0), "{text}");
+    text.split_whitespace().next().unwrap().to_owned()
+}
+
+#[test]
+fn a_store_is_checked_compacted_backed_up_and_restored() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, _) = clip(dir.path(), "near", Some(6.0));
+    let [data, backup, restored] = ["data", "backup", "restored"].map(|name| dir.path().join(name));
+    let [data, backup, restored] = [&data, &backup, &restored].map(|path| path.to_str().unwrap());
+    assert!(vokg(&["run", path.to_str().unwrap(), "--data", data]).status.success());
+    let graph = |data| vokg(&["export", "--data", data, "--format", "json", "--at", "3"]).stdout;
+    let (before, seen) = (digest(data), graph(data));
+
+    let report = json(&["store", "check", "--data", data, "--json"]);
+    assert_eq!(
+        (&report["problems"], &report["pages_checked"]),
+        (&Value::Array(vec![]), &Value::Bool(true)),
+        "{report}"
+    );
+    let (code, text) = told(&vokg(&["store", "backup", backup, "--data", data]));
+    assert!(code == Some(0) && text.contains("whole"), "{text}");
+    let (code, text) = told(&vokg(&["store", "backup", backup, "--data", data]));
+    assert!(code == Some(2) && text.contains("there is something in"), "{text}");
+    let compacted = json(&["store", "compact", "--data", data, "--json"]);
+    assert!(compacted["bytes_after"].as_u64() <= compacted["bytes_before"].as_u64(), "{compacted}");
+    let report = json(&["store", "check", "--data", data, "--json"]);
+    assert_eq!(report["entries"], report["sealed_entries"], "{report}");
+    let (code, text) = told(&vokg(&["store", "restore", backup, restored]));
+    assert!(code == Some(0) && text.contains("restored to"), "{text}");
+    for data in [data, backup, restored] {
+        assert_eq!((digest(data), graph(data)), (before.clone(), seen.clone()), "{data}");
+    }
+}
+
+#[test]
+fn what_is_wrong_is_named_with_a_way_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, _) = clip(dir.path(), "near", Some(6.0));
+    let data = dir.path().join("data");
+    let text = data.to_str().unwrap();
+    assert!(vokg(&["run", path.to_str().unwrap(), "--data", text]).status.success());
+
+    let writer = Writer::open(&data, StoreConfig::default()).unwrap();
+    let (code, said) = told(&vokg(&["store", "compact", "--data", text]));
+    assert!(code == Some(1) && said.contains(&format!("in use by process {}", std::process::id())), "{said}");
+    let (code, said) = told(&vokg(&["store", "check", "--data", text]));
+    assert!(code == Some(0) && said.contains("another process writes to it"), "{said}");
+    drop(writer);
+
+    let file = std::fs::read_dir(data.join("observations/1-near")).unwrap().next().unwrap().unwrap().path();
+    let mut bytes = std::fs::read(&file).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    std::fs::write(&file, bytes).unwrap();
+    let (code, said) = told(&vokg(&["store", "check", "--data", text]));
+    let name = file.file_name().unwrap().to_str().unwrap();
+    assert!(code == Some(1) && said.contains(name) && said.contains("vokg store restore"), "{said}");
+    let (code, said) = told(&vokg(&["store", "check", "--data", Path::new(text).join("none").to_str().unwrap()]));
+    assert!(code == Some(1) && said.contains("no vokg data here"), "{said}");
+}
