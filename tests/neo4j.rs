@@ -355,6 +355,23 @@ fn what_other_settings_replace_and_what_the_store_has_not_is_removed() {
     assert_eq!(neo4j.held(second.name.as_str()), neo4j.fold(&second));
 }
 
+#[test]
+fn every_query_of_the_documentation_runs() {
+    let Some(neo4j) = Neo4j::find("docs") else { return };
+    run(&[neo4j.clip("near", None)], &neo4j.data(), &neo4j.config(true), &Disturbance::default());
+    let stream = store(&neo4j.data()).streams().unwrap()[0].name.clone();
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/neo4j.md");
+    let text = std::fs::read_to_string(path).unwrap();
+    let mut answered = 0;
+    for block in text.split("```cypher").skip(1) {
+        let block = block.split("```").next().unwrap().replace("'yard'", &format!("'{stream}'"));
+        let query: String = block.lines().filter(|line| !line.starts_with(":param")).collect::<Vec<_>>().join("\n");
+        let query = query.trim().trim_end_matches(';').replace("$t", "2000000").replace("RETURN a, r, b", "RETURN a.name");
+        answered += usize::from(!neo4j.rows(&query, stream.as_str()).is_empty());
+    }
+    assert!(answered >= 4, "{answered}");
+}
+
 /// The follower is killed while it writes, again and again.
 #[test]
 fn what_kill_9_interrupts_is_written_once() {

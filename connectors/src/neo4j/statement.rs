@@ -214,9 +214,10 @@ impl Statement {
                  MATCH ()-[r:IN_INTERACTION {object: row.object}]->(i:Interaction) WHERE r.valid_from_us >= row.since \
                  RETURN DISTINCT row.object AS object, i.vokg_id AS id, i.valid_from_us AS from_us, i.valid_to_us AS to_us"
                 .to_owned(),
+            // In the order of the index, which begins with the object: so it is read from its end.
             Self::ChainBefore { .. } => "UNWIND $rows AS row CALL { WITH row \
-                 MATCH ()-[r:IN_INTERACTION {object: row.object}]->(i:Interaction) WHERE r.valid_from_us < row.since \
-                 RETURN i ORDER BY r.valid_from_us DESC, i.vokg_id DESC LIMIT 1 } \
+                 MATCH ()-[r:IN_INTERACTION]->(i:Interaction) WHERE r.object = row.object AND r.valid_from_us < row.since \
+                 RETURN i ORDER BY r.object DESC, r.valid_from_us DESC, i.vokg_id DESC LIMIT 1 } \
                  RETURN row.object AS object, i.vokg_id AS id, i.valid_from_us AS from_us, i.valid_to_us AS to_us"
                 .to_owned(),
             Self::PruneEdges { label, .. } => format!(
