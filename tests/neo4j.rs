@@ -115,12 +115,14 @@ impl Neo4j {
     fn held(&self, stream: &str) -> Elements {
         let mut held = Elements::new();
         let vertices = self.rows(
-            "MATCH (n {stream: $stream}) WHERE NOT n:Interaction RETURN labels(n) AS labels, properties(n) AS properties",
+            "MATCH (n {stream: $stream}) WHERE NOT n:Interaction AND NOT n:VokgSink \
+             RETURN labels(n) AS labels, properties(n) AS properties",
             stream,
         );
         for row in vertices {
             let mut properties = row["properties"].as_object().unwrap().clone();
-            let labels: Vec<_> = row["labels"].as_array().unwrap().iter().map(|label| label.as_str().unwrap()).collect();
+            let labels: Vec<_> =
+                row["labels"].as_array().unwrap().iter().map(|label| label.as_str().unwrap()).collect();
             assert_eq!(labels.len(), 1, "the segmenter names no classes: {labels:?}");
             let id = text(&mut properties, "vokg_id");
             assert_eq!(text(&mut properties, "stream"), stream);
@@ -154,7 +156,10 @@ impl Neo4j {
             if interactions {
                 self.assert_projection(&stream, &wanted);
             }
-            let cursor = &self.rows("MATCH (s:VokgSink {stream: $stream}) RETURN s.epoch AS epoch, s.seq AS seq", stream.name.as_str())[0];
+            let cursor = &self.rows(
+                "MATCH (s:VokgSink {stream: $stream}) RETURN s.epoch AS epoch, s.seq AS seq",
+                stream.name.as_str(),
+            )[0];
             let end = (u64::from(stream.head.epoch), stream.head.next_seq - 1);
             assert_eq!((cursor["epoch"].as_u64().unwrap(), cursor["seq"].as_u64().unwrap()), end);
         }
@@ -198,7 +203,10 @@ impl Neo4j {
         let mut chains: BTreeMap<&str, BTreeSet<(u64, &str)>> = BTreeMap::new();
         let mut wanted = BTreeMap::new();
         for (kind, id, ends, properties) in &edges {
-            wanted.insert((*id).clone(), (json!(kind), properties["valid_from_us"].clone(), properties.get("valid_to_us").cloned()));
+            wanted.insert(
+                (*id).clone(),
+                (json!(kind), properties["valid_from_us"].clone(), properties.get("valid_to_us").cloned()),
+            );
             for end in ends.split(' ').filter(|end| end.contains("/o/")) {
                 chains.entry(end).or_default().insert((properties["valid_from_us"].as_u64().unwrap(), id));
             }
@@ -366,7 +374,8 @@ fn every_query_of_the_documentation_runs() {
     for block in text.split("```cypher").skip(1) {
         let block = block.split("```").next().unwrap().replace("'yard'", &format!("'{stream}'"));
         let query: String = block.lines().filter(|line| !line.starts_with(":param")).collect::<Vec<_>>().join("\n");
-        let query = query.trim().trim_end_matches(';').replace("$t", "2000000").replace("RETURN a, r, b", "RETURN a.name");
+        let query =
+            query.trim().trim_end_matches(';').replace("$t", "2000000").replace("RETURN a, r, b", "RETURN a.name");
         answered += usize::from(!neo4j.rows(&query, stream.as_str()).is_empty());
     }
     assert!(answered >= 4, "{answered}");

@@ -41,7 +41,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-fn measure(target: &mut Neo4jTarget<Server>, stream: &Followed, log: &[LogEntry]) -> Result<(), Box<dyn std::error::Error>> {
+fn measure(
+    target: &mut Neo4jTarget<Server>,
+    stream: &Followed,
+    log: &[LogEntry],
+) -> Result<(), Box<dyn std::error::Error>> {
     let deltas = log.iter().filter(|entry| matches!(entry.record, Record::Delta(_))).count();
     let refused = BTreeSet::new();
     let mut after = target.position(stream)?;

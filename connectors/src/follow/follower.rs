@@ -186,7 +186,10 @@ impl<T: Target> Follower<T> {
             return Ok(Step::Soon(wait));
         }
         // What has taken the place of a superseded stream is told now: at no time is neither there.
-        let Some(superseded) = self.superseded(&streams) else { return Ok(Step::CaughtUp) };
+        let Some(superseded) = self.superseded(&streams) else {
+            self.measure(&streams);
+            return Ok(Step::CaughtUp);
+        };
         self.remove(&superseded)?;
         Ok(Step::Moved)
     }

@@ -56,7 +56,12 @@ pub fn pairs(chain: &[Link]) -> BTreeMap<(String, String), Before> {
 /// What changes when some links leave a stretch of a chain and others come. The stretch begins with a link that stays and
 /// comes before all that change, or with the beginning of the chain. `forgotten` are interactions whose vertex goes, and
 /// with it what is said of its pairs.
-pub fn change(stretch: &[Link], leaving: &BTreeSet<String>, coming: &[Link], forgotten: &BTreeSet<String>) -> ChainChanges {
+pub fn change(
+    stretch: &[Link],
+    leaving: &BTreeSet<String>,
+    coming: &[Link],
+    forgotten: &BTreeSet<String>,
+) -> ChainChanges {
     let stays = stretch.iter().filter(|link| !leaving.contains(&link.id));
     let mut now: Vec<Link> = stays.chain(coming).cloned().collect();
     now.sort();

@@ -141,12 +141,9 @@ impl<'a> Changes<'a> {
     /// Every edge that changes, by id.
     pub fn edge_changes(&self) -> impl Iterator<Item = EdgeChange<'a>> {
         self.edges.values().filter_map(|Change { delta, at, .. }| match &delta.element {
-            Element::Edge(edge) => Some(EdgeChange {
-                edge,
-                is_there: delta.diff == Diff::Assert,
-                caused_by: delta.caused_by,
-                at: *at,
-            }),
+            Element::Edge(edge) => {
+                Some(EdgeChange { edge, is_there: delta.diff == Diff::Assert, caused_by: delta.caused_by, at: *at })
+            }
             Element::Vertex(..) => None,
         })
     }

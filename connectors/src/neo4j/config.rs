@@ -175,7 +175,8 @@ mod tests {
             assert!(with(uri).is_none(), "{uri}");
         }
         let password_env = Some("VOKG_TEST_NO_SUCH_VARIABLE".to_owned());
-        let error = Neo4jConfig { password_env, ..Neo4jConfig::default() }.driver().err().map(|error| error.to_string());
+        let error =
+            Neo4jConfig { password_env, ..Neo4jConfig::default() }.driver().err().map(|error| error.to_string());
         assert!(error.is_some_and(|error| error.contains("VOKG_TEST_NO_SUCH_VARIABLE")));
         let ca_file = Some(PathBuf::from("/no/such/file"));
         let error = Neo4jConfig { ca_file, ..Neo4jConfig::default() }.driver().err().map(|error| error.to_string());

@@ -138,7 +138,10 @@ fn member_rows(stream: &Followed, edge: &Edge) -> [(&'static str, EdgeRow); 2] {
             ("object", end_id.as_str().into()),
             ("valid_from_us", Value::Integer(signed(edge.valid_from_us))),
         ]);
-        (end.label(), EdgeRow { id: format!("{interaction}/{role}"), from: end_id, to: interaction.clone(), properties })
+        (
+            end.label(),
+            EdgeRow { id: format!("{interaction}/{role}"), from: end_id, to: interaction.clone(), properties },
+        )
     })
 }
 
@@ -191,7 +194,9 @@ pub(super) fn from_scratch<'a>(
     }
     for (object, chain) in chains {
         let chain: Vec<Link> = chain.into_iter().collect();
-        rows.extend(super::chain::pairs(&chain).iter().map(|(pair, before)| before_row(stream, &object, pair, *before)));
+        rows.extend(
+            super::chain::pairs(&chain).iter().map(|(pair, before)| before_row(stream, &object, pair, *before)),
+        );
     }
     (vertices, rows)
 }

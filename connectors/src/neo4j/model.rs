@@ -77,7 +77,8 @@ impl Held {
         let members = self.edges.iter().filter(|((kind, _), rel)| {
             kind == IN_INTERACTION && rel.properties.get("object").and_then(Value::as_text) == Some(object)
         });
-        let begun = members.map(|(_, rel)| (rel.properties["valid_from_us"].as_integer().expect("a time"), rel.to.1.clone()));
+        let begun =
+            members.map(|(_, rel)| (rel.properties["valid_from_us"].as_integer().expect("a time"), rel.to.1.clone()));
         begun.filter(|(from, _)| fits(*from)).collect()
     }
 
@@ -310,8 +311,9 @@ fn failure<T: Target>(follower: &mut Follower<T>) -> String {
 fn classified(mut log: Vec<LogEntry>) -> Vec<LogEntry> {
     let classes = [None, Some("person"), Some("traffic light"), Some("Person")];
     for entry in &mut log {
-        if let Record::Delta(Delta { element: Element::Vertex(VertexKey::Object(id), Vertex::Object(object)), .. }) =
-            &mut entry.record
+        if let Record::Delta(Delta {
+            element: Element::Vertex(VertexKey::Object(id), Vertex::Object(object)), ..
+        }) = &mut entry.record
         {
             let number = u64::from(id.0) + object.last_seen_us;
             object.class = classes[usize::try_from(number % 4).expect("it is small")].map(str::to_owned);
@@ -377,7 +379,8 @@ fn assert_holds(held: &Arc<Mutex<Held>>, streams: &[(&Followed, &[LogEntry])], h
     let wanted = wanted(streams, has_interactions);
     assert_eq!(held.vertices, wanted.vertices);
     assert_eq!(held.edges, wanted.edges);
-    let cursors: Vec<_> = held.cursors.values().flatten().map(|cursor| (cursor.stream.clone(), cursor.position)).collect();
+    let cursors: Vec<_> =
+        held.cursors.values().flatten().map(|cursor| (cursor.stream.clone(), cursor.position)).collect();
     let mut ends: Vec<_> =
         streams.iter().map(|(stream, log)| (stream.name.to_string(), Position::of(&log[log.len() - 1]))).collect();
     ends.sort();

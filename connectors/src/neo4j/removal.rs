@@ -17,7 +17,8 @@ const EDGES: i64 = 10_000;
 pub(super) fn remove_piece(session: &mut impl Session, stream: &str) -> Result<bool, TargetError> {
     for label in [Identifier::INTERACTION].iter().chain(VertexKey::LABELS.iter()) {
         let (label, stream) = (identifier(label)?, stream.to_owned());
-        let edges = Statement::PruneEdges { label: label.clone(), stream: stream.clone(), vertices: VERTICES, edges: EDGES };
+        let edges =
+            Statement::PruneEdges { label: label.clone(), stream: stream.clone(), vertices: VERTICES, edges: EDGES };
         let edges = touched(&session.run(&edges).map_err(refusal)?);
         // With fewer than asked for, the first vertices have none left.
         if edges == EDGES {

@@ -240,7 +240,9 @@ impl Statement {
             Self::SetCursor(cursor) => {
                 vec![("stream", cursor.stream.as_str().into()), ("properties", Value::Map(cursor.properties()))]
             }
-            Self::MergeVertices { rows, .. } => vec![("rows", Value::List(rows.iter().map(VertexRow::value).collect()))],
+            Self::MergeVertices { rows, .. } => {
+                vec![("rows", Value::List(rows.iter().map(VertexRow::value).collect()))]
+            }
             Self::UpdateEdges { rows, .. } | Self::CreateEdges { rows, .. } => {
                 vec![("rows", Value::List(rows.iter().map(EdgeRow::value).collect()))]
             }

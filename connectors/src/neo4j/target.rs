@@ -88,7 +88,9 @@ impl<S: Session> Neo4jTarget<S> {
         self.session.begin().map_err(refusal)?;
         let labels = self.session.run(&Statement::Labels).map_err(refusal)?;
         self.session.roll_back();
-        let ours = |label: &str| VertexKey::LABELS.contains(&label) || [Identifier::INTERACTION, Identifier::SINK].contains(&label);
+        let ours = |label: &str| {
+            VertexKey::LABELS.contains(&label) || [Identifier::INTERACTION, Identifier::SINK].contains(&label)
+        };
         let labels = labels.iter().filter_map(|row| row.get("label")?.as_text()).filter(|label| !ours(label));
         self.schema = Some(Schema { classes: labels.map(str::to_owned).collect(), ..Schema::default() });
         Ok(())
@@ -227,7 +229,12 @@ impl<S: Session> Neo4jTarget<S> {
         )))
     }
 
-    fn merge_vertices(&mut self, label: &str, class: Option<Identifier>, rows: Vec<VertexRow>) -> Result<(), TargetError> {
+    fn merge_vertices(
+        &mut self,
+        label: &str,
+        class: Option<Identifier>,
+        rows: Vec<VertexRow>,
+    ) -> Result<(), TargetError> {
         let count = rows.len();
         let statement = Statement::MergeVertices { label: identifier(label)?, class: class.clone(), rows };
         let answer = self.run_on_all(&statement, count, "vertices")?;
@@ -236,7 +243,8 @@ impl<S: Session> Neo4jTarget<S> {
         let Some(Value::List(changed)) = answer.first().and_then(|row| row.get("changed")) else { return Ok(()) };
         for pair in changed {
             let Value::List(pair) = pair else { continue };
-            let (Some(id), Some(before)) = (pair.first().and_then(Value::as_text), pair.get(1).and_then(Value::as_text))
+            let (Some(id), Some(before)) =
+                (pair.first().and_then(Value::as_text), pair.get(1).and_then(Value::as_text))
             else {
                 continue;
             };
@@ -275,7 +283,9 @@ impl<S: Session> Neo4jTarget<S> {
             return Ok(None);
         }
         let rows = self.run(&Statement::Interactions { ids })?;
-        let begun = rows.iter().filter_map(|row| Some((row.get("id")?.as_text()?.to_owned(), row.get("from_us")?.as_integer()?)));
+        let begun = rows
+            .iter()
+            .filter_map(|row| Some((row.get("id")?.as_text()?.to_owned(), row.get("from_us")?.as_integer()?)));
         let projection = Projection::new(changes, begun.collect());
         let since = projection.since();
         let mut stretches: BTreeMap<String, BTreeSet<Link>> = BTreeMap::new();
