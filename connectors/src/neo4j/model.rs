@@ -210,7 +210,7 @@ impl Held {
             }
             Statement::PruneVertices { label, stream, vertices } => {
                 let first = self.first(label, stream, *vertices);
-                first.iter().for_each(|vertex| drop(self.remove(vertex)));
+                first.iter().for_each(|vertex| _ = self.remove(vertex));
                 vec![touched(first.len())]
             }
         }
