@@ -9,7 +9,7 @@ use super::statement::Statement;
 use super::target::Neo4jTarget;
 use super::value::{Properties, Value};
 use crate::follow::{Followed, Follower, FollowerConfig, Portion, SinkControl, Step, Target, TargetError};
-use crate::store::history::{begin, complete, open, random_batches, random_log, request};
+use crate::store::history::{PROGRAM, begin, complete, open, random_batches, random_log, request};
 use crate::store::{Begun, Position, Store, StreamBatch, StreamId, Writer};
 use proptest::prelude::*;
 use rand_chacha::ChaCha8Rng;
@@ -444,6 +444,9 @@ fn a_stream_that_is_begun_anew_replaces_what_was_told_of_it() {
     until_caught_up(&mut follower(writer.store(), target(&held, 1, true), dir.path()));
     drop(writer);
     writer = open(dir.path());
+    writer.drop_stream(first).expect("nobody writes it");
+    until_caught_up(&mut follower(writer.store(), target(&held, 3, true), dir.path()));
+    assert_eq!(*held.lock().expect("nobody panicked"), Held::default(), "what was dropped is gone");
     let (again, log) = (begin(&writer, "clip"), random_log(6, 30));
     commit(&writer, again, &log);
     until_caught_up(&mut follower(writer.store(), target(&held, 2, true), dir.path()));
@@ -461,7 +464,7 @@ fn a_new_generation_replaces_the_old_one_once_it_is_told() {
     let mut sink = follower(writer.store(), target(&held, 1, true), dir.path());
     until_caught_up(&mut sink);
     let changed = crate::store::StreamRequest { config_hash: [9; 32], ..request("clip") };
-    let Ok(Begun::Fresh(new)) = writer.begin_stream(changed.clone()) else { panic!("other settings") };
+    let Ok(Begun::Fresh(new)) = writer.begin_stream(changed, PROGRAM) else { panic!("other settings") };
     let half: Vec<LogEntry> = random_batches(3, &logs[1])[..4].concat();
     commit(&writer, new.id, &half);
     until_caught_up(&mut sink);
@@ -471,7 +474,7 @@ fn a_new_generation_replaces_the_old_one_once_it_is_told() {
     until_caught_up(&mut sink);
     assert_holds(&held, &[(&new, &logs[1])], true);
     // The name stands for the first settings again.
-    assert!(matches!(writer.begin_stream(request("clip")), Ok(Begun::Done(_))));
+    assert!(matches!(writer.begin_stream(request("clip"), PROGRAM), Ok(Begun::Done(_))));
     until_caught_up(&mut sink);
     assert_holds(&held, &[(&old, &logs[0])], true);
 }
