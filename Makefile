@@ -16,15 +16,16 @@ test:
 	@scripts/prepare.sh test
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
-	@scripts/services.sh start kafka
+	@scripts/services.sh start
 	eval "$$(scripts/services.sh env)"; VOKG_PYTHON=$(VENV_PYTHON) cargo test --workspace --locked; rc=$$?; scripts/services.sh stop; exit $$rc
 	@scripts/skipped.sh
 
 # Matrices, races and soaks: what takes too long for every change. Prints what it measured.
 check-long: build
 	@scripts/prepare.sh test
-	VOKG_LONG=1 VOKG_PYTHON=$(VENV_PYTHON) cargo test --workspace --release --locked
-	benches/all.sh
+	@scripts/services.sh start
+	eval "$$(scripts/services.sh env)"; VOKG_LONG=1 VOKG_PYTHON=$(VENV_PYTHON) cargo test --workspace --release --locked \
+	  && benches/all.sh; rc=$$?; scripts/services.sh stop; exit $$rc
 
 # The servers that the tests of the sinks talk to.
 services:

@@ -6,7 +6,7 @@ for bench in decode python_pipeline memory month scenes relations tracker_qualit
   echo "=== benches/$bench.sh"
   "benches/$bench.sh"
 done
-for bench in log resolve crowd camera granger; do
+for bench in log neo4j resolve crowd camera granger; do
   echo "=== cargo bench --bench $bench"
   cargo bench --quiet --locked --workspace --bench "$bench"
 done

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # A real Kafka broker (KRaft) and a real Neo4j server on loopback, from Maven jars, for the tests.
 # usage: scripts/services.sh start|stop|status|env  [kafka|neo4j]
+#        scripts/services.sh crash|revive neo4j    kill -9, and up again with the data it has
 #
 # `start` fetches the jars once into .cache/services, begins with empty data, waits until both answer, and prints what the
 # tests read: VOKG_TEST_KAFKA, VOKG_TEST_NEO4J. Without Java or Maven it says so and ends well: the tests that need a server
@@ -136,6 +137,13 @@ EOF
   launch kafka "${jvm[@]}" kafka.Kafka "$home/server.properties"
 }
 
+crash() {
+  local pid
+  pid=$(cat "$root/$1/pid")
+  kill -9 "$pid"
+  while kill -0 "$pid" 2>/dev/null; do sleep 0.05; done
+}
+
 start_neo4j() {
   local home=$root/neo4j neo4j_port
   choose_port neo4j "${VOKG_NEO4J_PORT:-}" 17687
@@ -151,7 +159,11 @@ dbms.security.auth_enabled=false
 server.memory.pagecache.size=64m
 dbms.usage_report.enabled=false
 EOF
-  local opens=() package
+  launch_neo4j
+}
+
+launch_neo4j() {
+  local home=$root/neo4j opens=() package
   for package in java.nio java.io sun.nio.ch java.util.concurrent; do opens+=("--add-opens=java.base/$package=ALL-UNNAMED"); done
   launch neo4j java -Xms256m -Xmx768m -XX:+UseSerialGC "${opens[@]}" -cp "$home/jars/*" \
     org.neo4j.server.CommunityEntryPoint --home-dir="$home/home" --config-dir="$home/home/conf"
@@ -180,10 +192,15 @@ case $verb in
     environment
     ;;
   stop) for name in "${wanted[@]}"; do stop "$name"; done ;;
+  crash) crash neo4j ;;
+  revive)
+    launch_neo4j
+    await neo4j
+    ;;
   status) for name in "${wanted[@]}"; do if running "$name"; then echo "$name runs"; else echo "$name does not run"; fi; done ;;
   env) environment ;;
   *)
-    echo "usage: scripts/services.sh start|stop|status|env [kafka|neo4j]" >&2
+    echo "usage: scripts/services.sh start|stop|status|env [kafka|neo4j], crash|revive neo4j" >&2
     exit 2
     ;;
 esac

@@ -12,6 +12,7 @@ use std::path::Path;
 use std::time::Duration;
 use toml::{Table, Value};
 use vokg_connectors::kafka::KafkaConfig;
+use vokg_connectors::neo4j::Neo4jConfig;
 use vokg_connectors::source::file::Limits;
 use vokg_connectors::store::{Retention, StoreConfig};
 use vokg_engine::geometry::Size;
@@ -192,20 +193,30 @@ pub struct SinksConfig {
     pub drain_secs: f64,
     /// Kafka clusters, each under the name of its sink.
     pub kafka: BTreeMap<String, KafkaConfig>,
+    /// Neo4j databases, each under the name of its sink.
+    pub neo4j: BTreeMap<String, Neo4jConfig>,
 }
 
 impl Default for SinksConfig {
     fn default() -> Self {
-        Self { drain_secs: 30.0, kafka: BTreeMap::new() }
+        Self { drain_secs: 30.0, kafka: BTreeMap::new(), neo4j: BTreeMap::new() }
     }
 }
 
 impl SinksConfig {
+    /// The names of all sinks.
+    pub fn names(&self) -> impl Iterator<Item = &String> {
+        self.kafka.keys().chain(self.neo4j.keys())
+    }
+
     /// A name becomes part of file names and of ids in the target.
     fn refuse_names(&self) -> Result<(), String> {
         let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-        match self.kafka.keys().find(|name| name.is_empty() || name.len() > 40 || !name.chars().all(fits)) {
-            Some(name) => Err(format!("a sink is called {name:?}, it takes 1 to 40 of a-z, 0-9 and -")),
+        if let Some(name) = self.names().find(|name| name.is_empty() || name.len() > 40 || !name.chars().all(fits)) {
+            return Err(format!("a sink is called {name:?}, it takes 1 to 40 of a-z, 0-9 and -"));
+        }
+        match self.neo4j.keys().find(|name| self.kafka.contains_key(*name)) {
+            Some(name) => Err(format!("two sinks are called {name:?}, each takes a name of its own")),
             None => Ok(()),
         }
     }
@@ -444,11 +455,20 @@ mod tests {
             ("sinks.kafka.main.partitions=0", "sinks.kafka.main.partitions is 0, it takes 1 to 10000"),
             ("sinks.kafka.M.partitions=1", "it takes 1 to 40 of a-z"),
             ("sinks.kafka.main.broker=x", "did you mean `brokers`?"),
+            ("sinks.neo4j.main.batch_entries=0", "sinks.neo4j.main.batch_entries is 0, it takes 1 to 100000"),
+            ("sinks.neo4j.main.password=x", "did you mean `password_"),
             ("resolve.correction_horizon_secs=1", "it takes at least the greater of identify.reach_secs"),
         ] {
             let message = load("", &[], &[setting]).expect_err("out of range");
             assert!(message.contains(words), "{message}");
         }
+    }
+
+    #[test]
+    fn two_sinks_have_two_names() {
+        let sinks = "[sinks.kafka.main]\n[sinks.neo4j.main]\n";
+        assert!(load(sinks, &[], &[]).is_err_and(|error| error.contains("two sinks are called \"main\"")));
+        assert!(load(&sinks.replace("neo4j.main", "neo4j.graph"), &[], &[]).is_ok());
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use vokg_connectors::follow::{Follower, FollowerConfig, Following, Nudge, SinkControl, SinkState, SinkStatus, Target};
 use vokg_connectors::kafka::{Cluster, KafkaConfig, KafkaTarget};
+use vokg_connectors::neo4j::{Neo4jConfig, Neo4jTarget, Server};
 use vokg_connectors::store::Store;
 
 /// How long a sink may take for the portion at hand when it is asked to end.
@@ -36,8 +37,8 @@ impl Sinks {
     /// Where one is named that the configuration does not have, or cannot be set up as it is configured. A target that
     /// is away is no error.
     pub fn start(config: &Config, only: &[String], store: &Store, data_dir: &Path) -> Result<Self, Failure> {
-        let SinksConfig { drain_secs, kafka } = &config.sinks;
-        let names: Vec<&String> = kafka.keys().collect();
+        let SinksConfig { drain_secs, kafka, neo4j } = &config.sinks;
+        let names: Vec<&String> = config.sinks.names().collect();
         if let Some(unknown) = only.iter().find(|name| !names.contains(name)) {
             let known = names.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", ");
             let known = if known.is_empty() { "none" } else { &known };
@@ -46,9 +47,17 @@ impl Sinks {
             )));
         }
         let mut sinks = Self { following: Vec::new(), drain: Duration::from_secs_f64(*drain_secs) };
-        for (name, kafka) in kafka.iter().filter(|(name, _)| only.is_empty() || only.contains(name)) {
+        let is_wanted = |name: &String| only.is_empty() || only.contains(name);
+        for (name, kafka) in kafka.iter().filter(|(name, _)| is_wanted(name)) {
             let target = kafka_target(name, kafka, store)?;
-            sinks.follow(name, target, store, data_dir)?;
+            sinks.follow(name, target, FollowerConfig::default(), store, data_dir)?;
+        }
+        for (name, neo4j) in neo4j.iter().filter(|(name, _)| is_wanted(name)) {
+            let target = neo4j_target(name, neo4j, store)?;
+            let portion_pause = Duration::from_secs_f64(neo4j.batch_secs);
+            let follower =
+                FollowerConfig { portion_entries: neo4j.batch_entries, portion_pause, ..FollowerConfig::default() };
+            sinks.follow(name, target, follower, store, data_dir)?;
         }
         Ok(sinks)
     }
@@ -57,11 +66,12 @@ impl Sinks {
         &mut self,
         name: &str,
         target: T,
+        config: FollowerConfig,
         store: &Store,
         data_dir: &Path,
     ) -> Result<(), Failure> {
         let (control, own) = (SinkControl::default(), name.to_owned());
-        let follower = Follower::new(store.clone(), target, name, data_dir, FollowerConfig::default(), control.clone());
+        let follower = Follower::new(store.clone(), target, name, data_dir, config, control.clone());
         let follower = follower.context(format!("the sink {name} cannot be started"))?;
         let following = Following::start(&own, control, Nudge::default(), follower);
         self.following.push(following.context(format!("no thread for the sink {name}"))?);
@@ -118,6 +128,12 @@ fn kafka_target(name: &str, config: &KafkaConfig, store: &Store) -> Result<Kafka
     let cluster = Cluster::new(config.clone(), format!("vokg-{digits}-{name}"));
     let cluster = cluster.map_err(|error| Failure::usage(format!("sinks.kafka.{name}: {error}")))?;
     Ok(KafkaTarget::new(cluster, instance, config.state))
+}
+
+fn neo4j_target(name: &str, config: &Neo4jConfig, store: &Store) -> Result<Neo4jTarget<Server>, Failure> {
+    let instance = store.instance().context("cannot read the store")?;
+    let server = Server::new(config).map_err(|error| Failure::usage(format!("sinks.neo4j.{name}: {error}")))?;
+    Ok(Neo4jTarget::new(server, instance, config.interactions, config.class_labels))
 }
 
 impl SinkReport {

@@ -5,5 +5,6 @@ mod jpeg;
 pub mod export;
 pub mod follow;
 pub mod kafka;
+pub mod neo4j;
 pub mod source;
 pub mod store;

@@ -23,7 +23,7 @@ pub fn run(args: cli::Follow, common: &Common) -> Result<Exit, Failure> {
     let interrupt = interrupt_flag()?;
     let sinks = Sinks::start(&config, &args.sinks, &store, &args.data.dir)?;
     if sinks.is_empty() {
-        return Err(Failure::usage("the configuration has no sinks; docs/kafka.md shows one"));
+        return Err(Failure::usage("the configuration has no sinks; docs/kafka.md and docs/neo4j.md show some"));
     }
     let mut reported = Instant::now();
     let interrupted = loop {

@@ -4,13 +4,14 @@ use super::backoff::Backoff;
 use super::letters::{DeadLetters, LettersError};
 use super::portion::{Portion, read_portion};
 use super::status::{SinkControl, SinkState};
-use super::target::{Followed, Target, TargetError};
+use super::target::{Followed, Held, Target, TargetError};
 use crate::export::delta_json::DeltaJson;
 use crate::store::{Position, ReadError, Store, Stream, StreamId};
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use vokg_engine::delta::{Element, Vertex, VertexKey};
+use vokg_engine::id::StreamName;
 use vokg_engine::record::{LogEntry, Record};
 
 /// Limits of a follower.
@@ -18,6 +19,8 @@ use vokg_engine::record::{LogEntry, Record};
 pub struct FollowerConfig {
     /// Entries of a portion, unless one time has more.
     pub portion_entries: usize,
+    /// Time between two portions of a stream, unless the second has [`FollowerConfig::portion_entries`].
+    pub portion_pause: Duration,
     /// First wait after an error.
     pub retry_first: Duration,
     /// Longest wait after an error.
@@ -30,6 +33,7 @@ impl Default for FollowerConfig {
     fn default() -> Self {
         Self {
             portion_entries: 5_000,
+            portion_pause: Duration::ZERO,
             retry_first: Duration::from_millis(100),
             retry_most: Duration::from_secs(30),
             dead_letters: 10_000,
@@ -44,6 +48,8 @@ pub enum Step {
     Moved,
     /// Its target holds the whole log.
     CaughtUp,
+    /// There is little to tell, and more may come within this long.
+    Soon(Duration),
     /// Its target failed; it is to be tried again after this long.
     Wait(Duration),
     /// It cannot go on, for this reason.
@@ -65,6 +71,10 @@ pub struct Follower<T> {
     streams: BTreeMap<StreamId, Followed>,
     /// What the target said, and what it took since. Forgotten at every error.
     cursors: BTreeMap<StreamId, Cursor>,
+    /// The same of the streams themselves; `None` before the target was asked, and where it keeps all it was told.
+    held: Option<Option<Held>>,
+    /// When each stream was served last.
+    told: BTreeMap<StreamId, Instant>,
     /// The stream served last; the next one's turn comes first.
     served: Option<StreamId>,
 }
@@ -85,8 +95,8 @@ impl<T: Target> Follower<T> {
         let letters = DeadLetters::open(data_dir, name, config.dead_letters)?;
         let seed = name.bytes().fold(u64::from(std::process::id()), |seed, byte| seed.rotate_left(8) ^ u64::from(byte));
         let backoff = Backoff::new(config.retry_first, config.retry_most, seed);
-        let (streams, cursors) = (BTreeMap::new(), BTreeMap::new());
-        Ok(Self { store, target, config, control, letters, backoff, streams, cursors, served: None })
+        let (streams, cursors, told) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        Ok(Self { store, target, config, control, letters, backoff, streams, cursors, held: None, told, served: None })
     }
 
     /// Tells the target the next portion of the stream whose turn it is.
@@ -100,6 +110,7 @@ impl<T: Target> Follower<T> {
             Err(trouble) => {
                 // Whether the last portion was taken is unknown: the target is asked again.
                 self.cursors.clear();
+                self.held = None;
                 match trouble {
                     Trouble::Target(TargetError::Again(reason)) => self.again(reason),
                     Trouble::Store(error) => self.again(error.to_string()),
@@ -124,7 +135,7 @@ impl<T: Target> Follower<T> {
 
     fn tell(&self, step: &Step, asked: u64) {
         let state = match step {
-            Step::Moved => SinkState::Behind,
+            Step::Moved | Step::Soon(_) => SinkState::Behind,
             Step::CaughtUp => SinkState::CaughtUp,
             Step::Wait(_) => SinkState::Waiting,
             Step::Failed(reason) => SinkState::Failed(reason.clone()),
@@ -136,8 +147,17 @@ impl<T: Target> Follower<T> {
     }
 
     fn advance(&mut self) -> Result<Step, Trouble> {
-        let streams = self.store.streams()?;
+        let all = self.store.streams()?;
+        let streams = match self.held()? {
+            None => all.clone(),
+            Some(_) => self.present(&all)?,
+        };
         self.measure(&streams);
+        if let Some(stale) = self.stale(&all, &streams) {
+            self.remove(&stale)?;
+            return Ok(Step::Moved);
+        }
+        let mut soon: Option<Duration> = None;
         let later = streams.iter().position(|stream| Some(stream.id) > self.served).unwrap_or(0);
         for stream in streams[later..].iter().chain(&streams[..later]) {
             let Some(followed) = self.followed(stream)? else { continue };
@@ -151,13 +171,94 @@ impl<T: Target> Follower<T> {
                 Err(error @ ReadError::Gone { .. }) => return Err(gone(stream, cursor, &error).into()),
                 other => other?,
             };
-            if !entries.is_empty() {
-                self.served = Some(stream.id);
-                self.apply(&followed, cursor, &entries)?;
-                return Ok(Step::Moved);
+            if entries.is_empty() {
+                continue;
+            }
+            if let Some(wait) = self.pause(stream.id, entries.len()) {
+                soon = Some(soon.map_or(wait, |soon| soon.min(wait)));
+                continue;
+            }
+            self.served = Some(stream.id);
+            self.apply(&followed, cursor, &entries)?;
+            self.told.insert(stream.id, Instant::now());
+            return Ok(Step::Moved);
+        }
+        if let Some(wait) = soon {
+            return Ok(Step::Soon(wait));
+        }
+        // What has taken the place of a superseded stream is told now: at no time is neither there.
+        let Some(superseded) = self.superseded(&streams) else {
+            self.measure(&streams);
+            return Ok(Step::CaughtUp);
+        };
+        self.remove(&superseded)?;
+        Ok(Step::Moved)
+    }
+
+    fn held(&mut self) -> Result<&mut Option<Held>, Trouble> {
+        if self.held.is_none() {
+            self.held = Some(self.target.held()?);
+        }
+        Ok(self.held.get_or_insert_default())
+    }
+
+    /// The streams without those that another generation has replaced: the complete ones that their name no longer
+    /// stands for, and those older than the one it stands for.
+    fn present(&self, all: &[Stream]) -> Result<Vec<Stream>, ReadError> {
+        let mut generations: BTreeMap<&StreamName, usize> = BTreeMap::new();
+        all.iter().for_each(|stream| *generations.entry(&stream.descriptor.request.name).or_default() += 1);
+        let mut present = Vec::with_capacity(all.len());
+        for stream in all {
+            let name = &stream.descriptor.request.name;
+            let stands = if generations[name] == 1 { None } else { self.store.find_stream(name.as_str())? };
+            let replaced = stands.is_some_and(|stands| {
+                let is_complete = |stream: &Stream| stream.head.outcome.as_ref().is_some_and(|o| o.is_complete());
+                let is_older = stream.descriptor.generation < stands.descriptor.generation;
+                stands.id != stream.id && is_complete(&stands) && (is_complete(stream) || is_older)
+            });
+            if !replaced {
+                present.push(stream.clone());
             }
         }
-        Ok(Step::CaughtUp)
+        Ok(present)
+    }
+
+    /// A stream that the target holds and that the store no longer has, or has begun anew.
+    fn stale(&self, all: &[Stream], present: &[Stream]) -> Option<StreamName> {
+        let held = self.held.as_ref()?.as_ref()?;
+        let ids = |streams: &[Stream]| -> Held { streams.iter().map(|s| (s.name.clone(), Some(s.id))).collect() };
+        let (all, present) = (ids(all), ids(present));
+        let is_stale = |name: &StreamName, id| match present.get(name) {
+            Some(now) => *now != id,
+            None => !all.contains_key(name),
+        };
+        held.iter().find(|(name, id)| is_stale(name, **id)).map(|(name, _)| name.clone())
+    }
+
+    /// A stream that the target holds and that another has replaced.
+    fn superseded(&self, present: &[Stream]) -> Option<StreamName> {
+        let held = self.held.as_ref()?.as_ref()?;
+        held.keys().find(|name| !present.iter().any(|stream| stream.name == **name)).cloned()
+    }
+
+    fn remove(&mut self, name: &StreamName) -> Result<(), Trouble> {
+        if self.target.remove(name)? {
+            tracing::info!(stream = %name, "a target has forgotten a stream");
+            self.cursors.clear();
+            if let Some(held) = self.held()? {
+                held.remove(name);
+            }
+        }
+        Ok(())
+    }
+
+    /// How long a portion of this size is to wait for more.
+    fn pause(&self, stream: StreamId, entries: usize) -> Option<Duration> {
+        if entries >= self.config.portion_entries {
+            return None;
+        }
+        let since = self.told.get(&stream)?.elapsed();
+        self.config.portion_pause.checked_sub(since).filter(|wait| !wait.is_zero())
     }
 
     /// The stream with its origin, once its first moment is in the log.
@@ -208,6 +309,9 @@ impl<T: Target> Follower<T> {
             let (at, reason) = match self.target.apply(&portion) {
                 Ok(()) => {
                     self.cursors.insert(stream.id, Cursor(Some(last)));
+                    if let Some(held) = self.held()? {
+                        held.insert(stream.name.clone(), Some(stream.id));
+                    }
                     self.control.update(|status| {
                         status.applied += entries.len() as u64;
                         status.portions += 1;

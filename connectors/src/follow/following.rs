@@ -129,7 +129,7 @@ fn follow<T: Target>(mut follower: Follower<T>, control: &SinkControl, nudge: &N
         match follower.step() {
             Step::Moved => {}
             Step::CaughtUp => nudge.wait(seen, IDLE),
-            Step::Wait(wait) => not_before = Instant::now() + wait,
+            Step::Wait(wait) | Step::Soon(wait) => not_before = Instant::now() + wait,
             Step::Failed(_) => return,
         }
     }

@@ -79,7 +79,8 @@ impl Target for Model {
 
 fn quick(portion_entries: usize) -> FollowerConfig {
     let wait = Duration::from_micros(1);
-    FollowerConfig { portion_entries, retry_first: wait, retry_most: wait, dead_letters: 3 }
+    let (portion_pause, dead_letters) = (Duration::ZERO, 3);
+    FollowerConfig { portion_entries, portion_pause, retry_first: wait, retry_most: wait, dead_letters }
 }
 
 fn follower(store: &Store, target: Model, dir: &Path, portion_entries: usize) -> Follower<Model> {
@@ -100,7 +101,7 @@ fn until_caught_up(follower: &mut Follower<Model>) {
         match follower.step() {
             Step::CaughtUp => return,
             Step::Failed(reason) => panic!("{reason}"),
-            Step::Moved | Step::Wait(_) => {}
+            Step::Moved | Step::Soon(_) | Step::Wait(_) => {}
         }
     }
     panic!("it never caught up");

@@ -2,6 +2,7 @@
 
 use super::portion::Portion;
 use crate::store::{Position, StreamId};
+use std::collections::BTreeMap;
 use vokg_engine::id::StreamName;
 
 /// A stream as its followers know it.
@@ -29,7 +30,28 @@ pub trait Target: Send {
     /// # Errors
     /// After [`TargetError::Again`] it is unknown whether the portion was taken.
     fn apply(&mut self, portion: &Portion<'_>) -> Result<(), TargetError>;
+
+    /// The streams of this store that the target holds, or has begun to remove. `None` for a target that keeps for ever
+    /// what it was told, as a log does. Asked at first and after every error.
+    ///
+    /// # Errors
+    /// Where the target cannot be asked.
+    fn held(&mut self) -> Result<Option<Held>, TargetError> {
+        Ok(None)
+    }
+
+    /// Removes a piece of what the target holds of a stream, small enough for one transaction; whether nothing is left.
+    ///
+    /// # Errors
+    /// Whether the piece was removed is unknown.
+    fn remove(&mut self, _stream: &StreamName) -> Result<bool, TargetError> {
+        Ok(true)
+    }
 }
+
+/// What a target holds: by the name of a stream, the number it had when it was told. `None` where it cannot go on from
+/// there and is to be told anew.
+pub type Held = BTreeMap<StreamName, Option<StreamId>>;
 
 /// Why a target did not do what was asked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

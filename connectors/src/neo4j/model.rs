@@ -1,0 +1,658 @@
+//! A database in memory that does what the statements say and fails at any of them.
+
+use super::changes::{edge_row, vertex_row};
+use super::cursor::SinkCursor;
+use super::identifier::Identifier;
+use super::interactions::{BEFORE, IN_INTERACTION, from_scratch};
+use super::session::{Row, Session, SessionError};
+use super::statement::Statement;
+use super::target::Neo4jTarget;
+use super::value::{Properties, Value};
+use crate::follow::{Followed, Follower, FollowerConfig, Portion, SinkControl, Step, Target, TargetError};
+use crate::store::history::{PROGRAM, begin, complete, open, random_batches, random_log, request};
+use crate::store::{Begun, Position, Store, StreamBatch, StreamId, Writer};
+use proptest::prelude::*;
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{RngCore, SeedableRng};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use vokg_engine::delta::{Delta, Diff, Edge, Element, ObjectVertex, Vertex, VertexKey};
+use vokg_engine::graph::Graph;
+use vokg_engine::id::{ObjectId, StreamName};
+use vokg_engine::record::{LogEntry, Record};
+
+type VertexId = (String, String);
+
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Node {
+    classes: BTreeSet<String>,
+    properties: Properties,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct Rel {
+    from: VertexId,
+    to: VertexId,
+    properties: Properties,
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Held {
+    vertices: BTreeMap<VertexId, Node>,
+    edges: BTreeMap<(String, String), Rel>,
+    cursors: BTreeMap<String, Option<SinkCursor>>,
+}
+
+fn set(properties: &mut Properties, more: &Properties) {
+    for (name, value) in more {
+        match value {
+            Value::Null => drop(properties.remove(name)),
+            value => drop(properties.insert(name, value.clone())),
+        }
+    }
+}
+
+fn touched(count: usize) -> Row {
+    Row::from([("touched".to_owned(), Value::Integer(i64::try_from(count).expect("it is small")))])
+}
+
+impl Held {
+    fn of_stream(label: &str, id: &str, stream: &str) -> bool {
+        if label == "Stream" { id == stream } else { id.starts_with(&format!("{stream}/")) }
+    }
+
+    fn first(&self, label: &Identifier, stream: &str, limit: i64) -> Vec<VertexId> {
+        let own = self.vertices.keys().filter(|(l, id)| l == label.as_str() && Self::of_stream(l, id, stream));
+        own.take(usize::try_from(limit).expect("it is no negative number")).cloned().collect()
+    }
+
+    fn remove(&mut self, vertex: &VertexId) -> bool {
+        self.edges.retain(|_, rel| rel.from != *vertex && rel.to != *vertex);
+        self.vertices.remove(vertex).is_some()
+    }
+
+    fn chain(&self, object: &str, fits: impl Fn(i64) -> bool) -> BTreeSet<(i64, String)> {
+        let members = self.edges.iter().filter(|((kind, _), rel)| {
+            kind == IN_INTERACTION && rel.properties.get("object").and_then(Value::as_text) == Some(object)
+        });
+        let begun =
+            members.map(|(_, rel)| (rel.properties["valid_from_us"].as_integer().expect("a time"), rel.to.1.clone()));
+        begun.filter(|(from, _)| fits(*from)).collect()
+    }
+
+    fn link(&self, object: &str, id: &str) -> Row {
+        let node = &self.vertices[&(Identifier::INTERACTION.to_owned(), id.to_owned())];
+        let mut row = Row::from([("object".to_owned(), object.into()), ("id".to_owned(), id.into())]);
+        for (name, property) in [("from_us", "valid_from_us"), ("to_us", "valid_to_us")] {
+            row.extend(node.properties.get(property).map(|value| (name.to_owned(), value.clone())));
+        }
+        row
+    }
+
+    fn run(&mut self, statement: &Statement) -> Vec<Row> {
+        match statement {
+            Statement::Unique { .. } | Statement::VertexIndex { .. } | Statement::EdgeIndex { .. } => vec![],
+            Statement::AwaitIndexes => vec![],
+            Statement::Labels => {
+                let labels = self.vertices.iter().flat_map(|((label, _), node)| node.classes.iter().chain([label]));
+                labels.map(|label| Row::from([("label".to_owned(), label.as_str().into())])).collect()
+            }
+            Statement::Cursors { stream } => {
+                let wanted = self.cursors.values().flatten().filter(|c| stream.as_ref().is_none_or(|s| c.stream == *s));
+                let row = |cursor: &SinkCursor| {
+                    let mut row: Row = cursor.properties().into_iter().map(|(name, v)| (name.to_owned(), v)).collect();
+                    row.insert("stream".to_owned(), cursor.stream.as_str().into());
+                    row
+                };
+                wanted.map(row).collect()
+            }
+            Statement::Lock { stream } => {
+                self.cursors.entry(stream.clone()).or_default();
+                vec![]
+            }
+            Statement::SetCursor(cursor) => {
+                assert!(self.cursors.insert(cursor.stream.clone(), Some(cursor.clone())).is_some(), "it is locked");
+                vec![touched(1)]
+            }
+            Statement::DropCursor { stream } => {
+                self.cursors.remove(stream);
+                vec![]
+            }
+            Statement::MergeVertices { label, class, rows } => {
+                let mut changed = Vec::new();
+                for row in rows {
+                    let node = self.vertices.entry((label.to_string(), row.id.clone())).or_default();
+                    let before = node.properties.get("class").cloned();
+                    set(&mut node.properties, &row.properties);
+                    node.classes.extend(class.as_ref().map(Identifier::to_string));
+                    if let Some(before) = before.filter(|before| Some(before) != node.properties.get("class")) {
+                        changed.push(Value::List(vec![row.id.as_str().into(), before]));
+                    }
+                }
+                let mut answer = touched(rows.len());
+                answer.insert("changed".to_owned(), Value::List(changed));
+                vec![answer]
+            }
+            Statement::RemoveLabel { label, ids } => {
+                for id in ids {
+                    let node = self.vertices.get_mut(&("Object".to_owned(), id.clone())).expect("it was just merged");
+                    node.classes.remove(label.as_str());
+                }
+                vec![]
+            }
+            Statement::UpdateEdges { kind, rows } => {
+                let mut found = Vec::new();
+                for row in rows {
+                    if let Some(rel) = self.edges.get_mut(&(kind.to_string(), row.id.clone())) {
+                        assert_eq!((&rel.from.1, &rel.to.1), (&row.from, &row.to), "an edge keeps its ends");
+                        set(&mut rel.properties, &row.properties);
+                        found.push(row.id.as_str().into());
+                    }
+                }
+                vec![Row::from([("found".to_owned(), Value::List(found))])]
+            }
+            Statement::CreateEdges { kind, from, to, rows } => {
+                let mut count = 0;
+                for row in rows {
+                    let (from, to) = ((from.to_string(), row.from.clone()), (to.to_string(), row.to.clone()));
+                    if [&from, &to].into_iter().all(|end| self.vertices.contains_key(end)) {
+                        let mut rel = Rel { from, to, properties: Properties::new() };
+                        set(&mut rel.properties, &row.properties);
+                        let there = self.edges.insert((kind.to_string(), row.id.clone()), rel);
+                        assert_eq!(there, None, "it would be there twice");
+                        count += 1;
+                    }
+                }
+                vec![touched(count)]
+            }
+            Statement::DeleteEdges { kind, ids } => {
+                let mut count = 0;
+                for id in ids {
+                    count += usize::from(self.edges.remove(&(kind.to_string(), id.clone())).is_some());
+                }
+                vec![touched(count)]
+            }
+            Statement::DeleteVertices { label, ids } => {
+                let mut count = 0;
+                for id in ids {
+                    count += usize::from(self.remove(&(label.to_string(), id.clone())));
+                }
+                vec![touched(count)]
+            }
+            Statement::Interactions { ids } => {
+                let id_of = |id: &&String| (Identifier::INTERACTION.to_owned(), (*id).clone());
+                ids.iter().filter(|id| self.vertices.contains_key(&id_of(id))).map(|id| self.link("", id)).collect()
+            }
+            Statement::ChainFrom { since } => {
+                let rows = since.iter().flat_map(|(object, since)| {
+                    let chain = self.chain(object, |from| from >= *since);
+                    chain.into_iter().map(|(_, id)| self.link(object, &id)).collect::<Vec<_>>()
+                });
+                rows.collect()
+            }
+            Statement::ChainBefore { since } => {
+                let last = since.iter().filter_map(|(object, since)| {
+                    let (_, id) = self.chain(object, |from| from < *since).pop_last()?;
+                    Some(self.link(object, &id))
+                });
+                last.collect()
+            }
+            Statement::PruneEdges { label, stream, vertices, edges } => {
+                let first = self.first(label, stream, *vertices);
+                let hangs = |rel: &Rel| first.contains(&rel.from) || first.contains(&rel.to);
+                let limit = usize::try_from(*edges).expect("it is no negative number");
+                let keys: Vec<_> =
+                    self.edges.iter().filter(|(_, rel)| hangs(rel)).map(|(key, _)| key.clone()).take(limit).collect();
+                keys.iter().for_each(|key| drop(self.edges.remove(key)));
+                vec![touched(keys.len())]
+            }
+            Statement::PruneVertices { label, stream, vertices } => {
+                let first = self.first(label, stream, *vertices);
+                first.iter().for_each(|vertex| _ = self.remove(vertex));
+                vec![touched(first.len())]
+            }
+        }
+    }
+}
+
+/// A session with the database. One in so many statements and commits goes wrong, drawn from `chance`.
+struct Client {
+    held: Arc<Mutex<Held>>,
+    open: Option<Held>,
+    chance: ChaCha8Rng,
+    is_faulty: bool,
+    /// Statements that were run.
+    statements: Arc<Mutex<Vec<Statement>>>,
+}
+
+impl Client {
+    fn new(held: &Arc<Mutex<Held>>, seed: u64, is_faulty: bool) -> Self {
+        let (chance, statements) = (ChaCha8Rng::seed_from_u64(seed), Arc::default());
+        Self { held: Arc::clone(held), open: None, chance, is_faulty, statements }
+    }
+
+    fn goes_wrong(&mut self, one_in: u32) -> Result<(), SessionError> {
+        if self.is_faulty && self.chance.next_u32().is_multiple_of(one_in) {
+            self.open = None;
+            return Err(SessionError::Again("the connection is gone".into()));
+        }
+        Ok(())
+    }
+}
+
+impl Session for Client {
+    fn see_to(&mut self, statement: &Statement) -> Result<(), SessionError> {
+        self.begin()?;
+        self.run(statement)?;
+        self.commit()
+    }
+
+    fn begin(&mut self) -> Result<(), SessionError> {
+        self.goes_wrong(60)?;
+        self.open = Some(self.held.lock().expect("nobody panicked").clone());
+        Ok(())
+    }
+
+    fn run(&mut self, statement: &Statement) -> Result<Vec<Row>, SessionError> {
+        self.goes_wrong(60)?;
+        self.statements.lock().expect("nobody panicked").push(statement.clone());
+        let rows = self.open.as_mut().expect("a transaction is open").run(statement);
+        self.goes_wrong(60)?;
+        Ok(rows)
+    }
+
+    fn commit(&mut self) -> Result<(), SessionError> {
+        self.goes_wrong(30)?;
+        *self.held.lock().expect("nobody panicked") = self.open.take().expect("a transaction is open");
+        // The commit arrived, its answer did not.
+        self.goes_wrong(30)
+    }
+
+    fn roll_back(&mut self) {
+        self.open = None;
+    }
+}
+
+const INSTANCE: [u8; 16] = [7; 16];
+
+fn target(held: &Arc<Mutex<Held>>, seed: u64, has_interactions: bool) -> Neo4jTarget<Client> {
+    Neo4jTarget::new(Client::new(held, seed, true), INSTANCE, has_interactions, 100)
+}
+
+fn follower(store: &Store, target: Neo4jTarget<Client>, dir: &Path) -> Follower<Neo4jTarget<Client>> {
+    let wait = Duration::from_micros(1);
+    let config =
+        FollowerConfig { portion_entries: 9, retry_first: wait, retry_most: wait, ..FollowerConfig::default() };
+    Follower::new(store.clone(), target, "neo4j", dir, config, SinkControl::default()).expect("the directory is empty")
+}
+
+fn until_caught_up<T: Target>(follower: &mut Follower<T>) {
+    for _ in 0..20_000 {
+        match follower.step() {
+            Step::CaughtUp => return,
+            Step::Failed(reason) => panic!("{reason}"),
+            Step::Moved | Step::Soon(_) | Step::Wait(_) => {}
+        }
+    }
+    panic!("it never caught up");
+}
+
+fn failure<T: Target>(follower: &mut Follower<T>) -> String {
+    let failed = (0..20_000).find_map(|_| match follower.step() {
+        Step::Failed(reason) => Some(reason),
+        _ => None,
+    });
+    failed.expect("it cannot go on")
+}
+
+/// The log with classes that change as objects are restated.
+fn classified(mut log: Vec<LogEntry>) -> Vec<LogEntry> {
+    let classes = [None, Some("person"), Some("traffic light"), Some("Person")];
+    for entry in &mut log {
+        if let Record::Delta(Delta {
+            element: Element::Vertex(VertexKey::Object(id), Vertex::Object(object)), ..
+        }) = &mut entry.record
+        {
+            let number = u64::from(id.0) + object.last_seen_us;
+            object.class = classes[usize::try_from(number % 4).expect("it is small")].map(str::to_owned);
+        }
+    }
+    log
+}
+
+fn fold(log: &[LogEntry]) -> Graph {
+    let mut graph = Graph::default();
+    for entry in log {
+        if let Record::Delta(delta) = &entry.record {
+            graph.apply(delta).expect("histories keep every promise");
+        }
+    }
+    graph
+}
+
+/// What the database is to hold of these streams, cursors aside.
+fn wanted(streams: &[(&Followed, &[LogEntry])], has_interactions: bool) -> Held {
+    let mut held = Held::default();
+    let without_null = |properties: &Properties| {
+        let mut without = Properties::new();
+        set(&mut without, properties);
+        without
+    };
+    for (stream, log) in streams {
+        let graph = fold(log);
+        for (key, vertex) in &graph.vertices {
+            let row = vertex_row(stream, key, vertex, None).expect("the times are small");
+            let class = if let Vertex::Object(object) = vertex { object.class.as_deref() } else { None };
+            let classes = class.and_then(Identifier::of_class).map(|label| label.to_string()).into_iter().collect();
+            held.vertices
+                .insert((key.label().to_owned(), row.id), Node { classes, properties: without_null(&row.properties) });
+        }
+        let (vertices, mut rows) = match has_interactions {
+            true => from_scratch(stream, graph.edges.values().map(|edge| (edge, None))),
+            false => (vec![], vec![]),
+        };
+        for row in vertices {
+            let node = Node { classes: BTreeSet::new(), properties: without_null(&row.properties) };
+            held.vertices.insert((Identifier::INTERACTION.to_owned(), row.id), node);
+        }
+        rows.extend(graph.edges.values().map(|edge| edge_row(stream, edge, None).expect("the times are small")));
+        let labels: BTreeMap<String, String> =
+            held.vertices.keys().map(|(label, id)| (id.clone(), label.clone())).collect();
+        for row in rows {
+            let kind = match row.id.split('/').nth(1) {
+                Some("b") => BEFORE,
+                _ if row.properties.contains_key("role") => IN_INTERACTION,
+                _ => "NEAR",
+            };
+            let end = |id: String| (if kind == "NEAR" { "Object".to_owned() } else { labels[&id].clone() }, id);
+            let properties = without_null(&row.properties);
+            held.edges.insert((kind.to_owned(), row.id), Rel { from: end(row.from), to: end(row.to), properties });
+        }
+    }
+    held
+}
+
+fn assert_holds(held: &Arc<Mutex<Held>>, streams: &[(&Followed, &[LogEntry])], has_interactions: bool) {
+    let held = held.lock().expect("nobody panicked");
+    let wanted = wanted(streams, has_interactions);
+    assert_eq!(held.vertices, wanted.vertices);
+    assert_eq!(held.edges, wanted.edges);
+    let cursors: Vec<_> =
+        held.cursors.values().flatten().map(|cursor| (cursor.stream.clone(), cursor.position)).collect();
+    let mut ends: Vec<_> =
+        streams.iter().map(|(stream, log)| (stream.name.to_string(), Position::of(&log[log.len() - 1]))).collect();
+    ends.sort();
+    assert_eq!(cursors, ends);
+}
+
+fn followed(id: StreamId, name: &str) -> Followed {
+    Followed { id, name: StreamName::new(name).expect("tests use good names"), origin_us: None }
+}
+
+fn commit(writer: &Writer, stream: StreamId, entries: &[LogEntry]) {
+    writer.commit(&[StreamBatch::of_entries(stream, entries.to_vec())]).expect("the log keeps every promise");
+}
+
+fn commit_complete(writer: &Writer, stream: StreamId, entries: &[LogEntry]) {
+    let batch = StreamBatch { outcome: Some(complete()), ..StreamBatch::of_entries(stream, entries.to_vec()) };
+    writer.commit(&[batch]).expect("the log keeps every promise");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    /// The database holds the fold of the log, whatever failed at whichever statement and whoever else wrote.
+    #[test]
+    fn the_database_holds_the_fold_of_the_log(seed: u64, has_interactions: bool) {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let writer = open(dir.path());
+        let streams = ["a", "b"].map(|name| followed(begin(&writer, name), name));
+        let logs = [1, 2].map(|salt| classified(random_log(seed ^ salt, 40)));
+        let mut chance = ChaCha8Rng::seed_from_u64(seed);
+        let held: Arc<Mutex<Held>> = Arc::default();
+        let mut sinks = vec![follower(writer.store(), target(&held, seed, has_interactions), dir.path())];
+        let batches = logs.each_ref().map(|log| random_batches(seed, log));
+        for turn in 0..batches.iter().map(Vec::len).max().unwrap_or(0) {
+            for (stream, batches) in streams.iter().zip(&batches) {
+                if let Some(entries) = batches.get(turn) {
+                    commit(&writer, stream.id, entries);
+                }
+            }
+            for _ in 0..chance.next_u32() % 8 {
+                let sink = chance.next_u32() as usize % sinks.len();
+                sinks[sink].step();
+            }
+            if chance.next_u32().is_multiple_of(5) {
+                sinks.push(follower(writer.store(), target(&held, chance.next_u64(), has_interactions), dir.path()));
+            }
+        }
+        until_caught_up(&mut follower(writer.store(), target(&held, chance.next_u64(), has_interactions), dir.path()));
+        let [a, b] = &streams;
+        assert_holds(&held, &[(a, &logs[0]), (b, &logs[1])], has_interactions);
+    }
+}
+
+#[test]
+fn a_stream_that_is_begun_anew_replaces_what_was_told_of_it() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let held: Arc<Mutex<Held>> = Arc::default();
+    let mut writer = open(dir.path());
+    let first = begin(&writer, "clip");
+    commit(&writer, first, &random_batches(1, &random_log(5, 60))[..3].concat());
+    until_caught_up(&mut follower(writer.store(), target(&held, 1, true), dir.path()));
+    drop(writer);
+    writer = open(dir.path());
+    writer.drop_stream(first).expect("nobody writes it");
+    until_caught_up(&mut follower(writer.store(), target(&held, 3, true), dir.path()));
+    assert_eq!(*held.lock().expect("nobody panicked"), Held::default(), "what was dropped is gone");
+    let (again, log) = (begin(&writer, "clip"), random_log(6, 30));
+    commit(&writer, again, &log);
+    until_caught_up(&mut follower(writer.store(), target(&held, 2, true), dir.path()));
+    assert_holds(&held, &[(&followed(again, "clip"), &log)], true);
+}
+
+#[test]
+fn a_new_generation_replaces_the_old_one_once_it_is_told() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let held: Arc<Mutex<Held>> = Arc::default();
+    let writer = open(dir.path());
+    let logs = [random_log(5, 40), random_log(6, 60)];
+    let old = begin(&writer, "clip");
+    commit_complete(&writer, old, &logs[0]);
+    let mut sink = follower(writer.store(), target(&held, 1, true), dir.path());
+    until_caught_up(&mut sink);
+    let changed = crate::store::StreamRequest { config_hash: [9; 32], ..request("clip") };
+    let Ok(Begun::Fresh(new)) = writer.begin_stream(changed, PROGRAM) else { panic!("other settings") };
+    let half: Vec<LogEntry> = random_batches(3, &logs[1])[..4].concat();
+    commit(&writer, new.id, &half);
+    until_caught_up(&mut sink);
+    let [old, new] = [followed(old, "clip"), followed(new.id, "clip.g2")];
+    assert_holds(&held, &[(&old, &logs[0]), (&new, &half)], true);
+    commit_complete(&writer, new.id, &logs[1][half.len()..]);
+    until_caught_up(&mut sink);
+    assert_holds(&held, &[(&new, &logs[1])], true);
+    // The name stands for the first settings again.
+    assert!(matches!(writer.begin_stream(request("clip"), PROGRAM), Ok(Begun::Done(_))));
+    until_caught_up(&mut sink);
+    assert_holds(&held, &[(&old, &logs[0])], true);
+}
+
+#[test]
+fn a_stream_that_the_store_no_longer_has_is_removed_in_pieces() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let held: Arc<Mutex<Held>> = Arc::default();
+    let writer = open(dir.path());
+    let stream = followed(begin(&writer, "clip"), "clip");
+    let log = random_log(5, 40);
+    commit(&writer, stream.id, &log);
+    {
+        let mut held = held.lock().expect("nobody panicked");
+        let cursor = SinkCursor {
+            stream: "cli".into(),
+            instance: "07".repeat(16),
+            number: StreamId(77),
+            position: Position { epoch: 1, seq: 9 },
+            frontier_us: None,
+            form: "1".into(),
+            removing: false,
+        };
+        held.cursors.insert("cli".into(), Some(cursor));
+        for number in 0..1_700 {
+            held.vertices.insert(("Object".into(), format!("cli/o/{number}")), Node::default());
+        }
+        let object = |number| ("Object".to_owned(), format!("cli/o/{number}"));
+        for number in 0..25_000 {
+            let rel = Rel { from: object(1), to: object(number % 1_700), properties: Properties::new() };
+            held.edges.insert(("NEAR".into(), format!("cli/i/{number}")), rel);
+        }
+    }
+    let client = Client::new(&held, 1, false);
+    let statements = Arc::clone(&client.statements);
+    let target = Neo4jTarget::new(client, INSTANCE, false, 100);
+    until_caught_up(&mut follower(writer.store(), target, dir.path()));
+    assert_holds(&held, &[(&stream, &log)], false);
+    let statements = statements.lock().expect("nobody panicked");
+    let marks = statements.iter().filter(|s| matches!(s, Statement::SetCursor(cursor) if cursor.removing)).count();
+    assert_eq!(marks, 1, "it is marked once");
+    let pieces = statements.iter().filter(|s| matches!(s, Statement::Lock { stream } if stream == "cli")).count();
+    assert!(pieces >= 6, "2 for edges, 4 for vertices: {pieces}");
+}
+
+#[test]
+fn what_another_store_told_is_not_touched() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let held: Arc<Mutex<Held>> = Arc::default();
+    let writer = open(dir.path());
+    let stream = begin(&writer, "clip");
+    commit(&writer, stream, &random_log(5, 20));
+    until_caught_up(&mut follower(writer.store(), target(&held, 1, true), dir.path()));
+    let before = held.lock().expect("nobody panicked").clone();
+    let other = Neo4jTarget::new(Client::new(&held, 2, true), [8; 16], true, 100);
+    let reason = failure(&mut follower(writer.store(), other, dir.path()));
+    assert!(reason.contains("comes from another store"), "{reason}");
+    assert_eq!(*held.lock().expect("nobody panicked"), before);
+}
+
+#[test]
+fn a_graph_that_somebody_changed_is_not_written_to_until_it_is_told_anew() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let held: Arc<Mutex<Held>> = Arc::default();
+    let writer = open(dir.path());
+    let (stream, log) = (followed(begin(&writer, "clip"), "clip"), random_log(5, 60));
+    let batches = random_batches(1, &log);
+    let (first, rest) = batches.split_at(batches.len() / 2);
+    commit(&writer, stream.id, &first.concat());
+    let mut sink = follower(writer.store(), target(&held, 1, true), dir.path());
+    until_caught_up(&mut sink);
+    let kept = held.lock().expect("nobody panicked").cursors.clone();
+    *held.lock().expect("nobody panicked") = Held { cursors: kept, ..Held::default() };
+    commit(&writer, stream.id, &rest.concat());
+    let reason = failure(&mut sink);
+    assert!(reason.contains("DETACH DELETE the :VokgSink"), "{reason}");
+    held.lock().expect("nobody panicked").cursors.clear();
+    until_caught_up(&mut follower(writer.store(), target(&held, 2, true), dir.path()));
+    assert_holds(&held, &[(&stream, &log)], true);
+}
+
+#[test]
+fn the_projection_comes_and_goes_with_its_setting() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let held: Arc<Mutex<Held>> = Arc::default();
+    let writer = open(dir.path());
+    let (stream, log) = (followed(begin(&writer, "clip"), "clip"), random_log(5, 40));
+    commit(&writer, stream.id, &log);
+    for (seed, has_interactions) in [(1, true), (2, false), (3, true)] {
+        until_caught_up(&mut follower(writer.store(), target(&held, seed, has_interactions), dir.path()));
+        assert_holds(&held, &[(&stream, &log)], has_interactions);
+    }
+}
+
+#[test]
+fn classes_beyond_the_limit_are_a_property_only() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let held: Arc<Mutex<Held>> = Arc::default();
+    let writer = open(dir.path());
+    let (stream, log) = (begin(&writer, "clip"), classified(random_log(5, 40)));
+    commit(&writer, stream, &log);
+    let target = Neo4jTarget::new(Client::new(&held, 1, false), INSTANCE, false, 1);
+    until_caught_up(&mut follower(writer.store(), target, dir.path()));
+    let held = held.lock().expect("nobody panicked");
+    let classes: BTreeSet<_> = held.vertices.values().flat_map(|node| node.classes.iter().cloned()).collect();
+    assert_eq!(classes.len(), 1, "{classes:?}");
+    let properties = held.vertices.values().filter_map(|node| node.properties.get("class")?.as_text());
+    assert_eq!(properties.collect::<BTreeSet<_>>().len(), 3);
+}
+
+#[test]
+fn a_number_that_neo4j_cannot_hold_is_refused_by_its_entry() {
+    let held: Arc<Mutex<Held>> = Arc::default();
+    let stream = followed(StreamId(1), "clip");
+    let object = |first_seen_us| ObjectVertex {
+        class: None,
+        first_seen_us,
+        last_seen_us: 9,
+        open: true,
+        confidence_milli: 1,
+        tracks: vec![],
+    };
+    let entry = |seq, first_seen_us| {
+        let element = Element::Vertex(VertexKey::Object(ObjectId(1)), Vertex::Object(object(first_seen_us)));
+        LogEntry { epoch: 1, seq, record: Record::Delta(Delta { t: 9, diff: Diff::Assert, element, caused_by: None }) }
+    };
+    let entries = [entry(0, 3), entry(1, u64::MAX)];
+    let (none, second) = (BTreeSet::new(), BTreeSet::from([Position { epoch: 1, seq: 1 }]));
+    let portion = |refused| Portion { stream: &stream, after: None, entries: &entries, refused };
+    let mut target = Neo4jTarget::new(Client::new(&held, 1, false), INSTANCE, true, 100);
+    let refused = target.apply(&portion(&none));
+    assert!(matches!(&refused, Err(TargetError::Refused { at, .. }) if second.contains(at)), "{refused:?}");
+    assert_eq!(target.apply(&portion(&second)), Ok(()));
+    assert_eq!(target.position(&stream), Ok(Some(Position { epoch: 1, seq: 1 })));
+}
+
+/// Where an edge of one object changes, the statements do not look at its other edges.
+#[test]
+fn a_change_of_one_edge_reads_only_its_neighbours() {
+    let held: Arc<Mutex<Held>> = Arc::default();
+    let stream = followed(StreamId(1), "clip");
+    let edge = |number: u64, end: Option<u64>| Edge {
+        id: vokg_engine::id::InteractionId(number),
+        kind: vokg_engine::evidence::RelationKind::NEAR,
+        from: VertexKey::Object(ObjectId(1)),
+        to: VertexKey::Object(ObjectId(2)),
+        valid_from_us: number * 10,
+        valid_to_us: end,
+        confidence_milli: 1,
+        detail: vokg_engine::evidence::Detail::default(),
+        supersedes: vec![],
+    };
+    let object = |number| {
+        let object = ObjectVertex {
+            class: None,
+            first_seen_us: 0,
+            last_seen_us: 0,
+            open: true,
+            confidence_milli: 1,
+            tracks: vec![],
+        };
+        Element::Vertex(VertexKey::Object(ObjectId(number)), Vertex::Object(object))
+    };
+    let delta = |element| Record::Delta(Delta { t: 9, diff: Diff::Assert, element, caused_by: None });
+    let elements = [object(1), object(2)].into_iter().chain((0..50).map(|n| Element::Edge(edge(n, None))));
+    let entry = |(seq, record)| LogEntry { epoch: 1, seq: seq as u64, record };
+    let first: Vec<LogEntry> = elements.map(delta).enumerate().map(entry).collect();
+    let last = LogEntry { epoch: 1, seq: 52, record: delta(Element::Edge(edge(49, Some(495)))) };
+    let none = BTreeSet::new();
+    let client = Client::new(&held, 1, false);
+    let statements = Arc::clone(&client.statements);
+    let mut target = Neo4jTarget::new(client, INSTANCE, true, 100);
+    let portion = Portion { stream: &stream, after: None, entries: &first, refused: &none };
+    assert_eq!(target.apply(&portion), Ok(()));
+    statements.lock().expect("nobody panicked").clear();
+    let after = Some(Position { epoch: 1, seq: 51 });
+    let portion = Portion { stream: &stream, after, entries: &[last], refused: &none };
+    assert_eq!(target.apply(&portion), Ok(()));
+    let since = BTreeMap::from([("clip/o/1".to_owned(), 490), ("clip/o/2".to_owned(), 490)]);
+    assert!(statements.lock().expect("nobody panicked").contains(&Statement::ChainFrom { since }));
+}
