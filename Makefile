@@ -23,7 +23,9 @@ test:
 # Matrices, races and soaks: what takes too long for every change. Prints what it measured.
 check-long: build
 	@scripts/prepare.sh test
-	VOKG_LONG=1 VOKG_PYTHON=$(VENV_PYTHON) cargo test --workspace --release --locked
+	@scripts/services.sh start kafka
+	eval "$$(scripts/services.sh env)"; VOKG_LONG=1 VOKG_PYTHON=$(VENV_PYTHON) cargo test --workspace --release --locked; rc=$$?; \
+	scripts/services.sh stop; exit $$rc
 	benches/all.sh
 
 # The servers that the tests of the sinks talk to.
