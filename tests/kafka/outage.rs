@@ -9,7 +9,7 @@ use vokg::config::Config;
 use vokg::jobs::Disturbance;
 use vokg::sinks::Sinks;
 use vokg_connectors::follow::SinkState;
-use vokg_connectors::store::{Begun, Ending, Outcome, StoreConfig, StreamBatch, StreamRequest, Writer};
+use vokg_connectors::store::{Begun, Ending, Outcome, ProgramId, StoreConfig, StreamBatch, StreamRequest, Writer};
 use vokg_engine::id::StreamName;
 use vokg_engine::record::{LogEntry, Record};
 
@@ -77,7 +77,7 @@ impl Camera {
 
     fn begin_stream(&mut self) -> vokg_connectors::store::StreamId {
         self.shows += 1;
-        let begun = self.writer.begin_stream(StreamRequest {
+        let request = StreamRequest {
             name: StreamName::new(&format!("camera-{}", self.shows)).unwrap(),
             source_path: "camera".into(),
             content_hash: [1; 32],
@@ -85,7 +85,8 @@ impl Camera {
             segmenter: "motion".into(),
             sampling: "all".into(),
             created_us: 0,
-        });
+        };
+        let begun = self.writer.begin_stream(request, ProgramId([0; 32]));
         match begun.unwrap() {
             Begun::Fresh(stream) => stream.id,
             Begun::Done(_) => panic!("the name is new"),
