@@ -123,7 +123,9 @@ fn an_outage_of_the_broker_is_a_sink_that_lags() {
     if broker().is_none() {
         return;
     }
-    let outage = Duration::from_secs(if std::env::var_os("VOKG_LONG").is_some() { 60 } else { 8 });
+    // After a short one the first transaction, which waited for the broker, is most of the time.
+    let is_long = std::env::var_os("VOKG_LONG").is_some();
+    let (outage, times_real) = if is_long { (Duration::from_secs(60), 10.0) } else { (Duration::from_secs(8), 2.0) };
     let dir = tempfile::tempdir().unwrap();
     let own = OwnBroker::start(&dir.path().join("services"), false);
     let config: Config = config(&own.address(), "outage");
@@ -167,7 +169,7 @@ fn an_outage_of_the_broker_is_a_sink_that_lags() {
             restored.elapsed().as_secs_f64(),
             telling.as_secs_f64(),
         );
-        assert!(pace >= 10.0, "{pace}");
+        assert!(pace >= times_real, "{pace}");
     }
     let (quiet_ms, disturbed_ms) = (median(quiet_ms), median(disturbed_ms));
     println!("commits p99, medians: {quiet_ms:.1} ms quiet, {disturbed_ms:.1} ms while the broker stood still");
