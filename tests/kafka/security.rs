@@ -1,4 +1,4 @@
-//! A broker that takes SASL over TLS alone is told as any other, and a wrong password stops the sink with a reason.
+//! A broker that takes SASL over TLS alone is told as any other, and nothing with a wrong password.
 
 use crate::broker::{OwnBroker, broker, config, kafka};
 use crate::support::{clip, run};
