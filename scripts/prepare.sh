@@ -56,7 +56,7 @@ fi
 
 if [ "$stage" = test ]; then
   venv=.cache/venv
-  if ! "$venv/bin/python" -c 'import networkx, pycocotools, numpy, trackeval' >/dev/null 2>&1; then
+  if ! "$venv/bin/python" -c 'import networkx, pycocotools, numpy, confluent_kafka, trackeval' >/dev/null 2>&1; then
     echo "installing the Python packages that our exports and figures are checked with into $venv"
     python3 -m venv --clear "$venv"
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -r tests/python/requirements.txt

@@ -1,14 +1,18 @@
 #!/usr/bin/env bash
 # A real Kafka broker (KRaft) and a real Neo4j server on loopback, from Maven jars, for the tests.
-# usage: scripts/services.sh start|stop|status|env  [kafka|neo4j]
+# usage: scripts/services.sh start|stop|status|env|pid|restart  [kafka|neo4j]
 #        scripts/services.sh crash|revive neo4j    kill -9, and up again with the data it has
 #
 # `start` fetches the jars once into .cache/services, begins with empty data, waits until both answer, and prints what the
 # tests read: VOKG_TEST_KAFKA, VOKG_TEST_NEO4J. Without Java or Maven it says so and ends well: the tests that need a server
 # are then skipped, loudly. Ports: the first free ones from 19092 and 17687 on, or VOKG_KAFKA_PORT and VOKG_NEO4J_PORT.
+# VOKG_SERVICES names another directory, for servers of one's own with the jars of the others: to be stopped and killed.
+# `restart` starts again what was killed, with its data and on its port; `pid` prints the process.
+# With VOKG_KAFKA_SECURE=1 the broker takes SASL over TLS alone: user vokg, password "open sesame", authority kafka/ca.pem.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-root=$PWD/.cache/services
+jars=$PWD/.cache/services
+root=${VOKG_SERVICES:-$jars}
 verb=${1:-status}
 wanted=("${2:-}")
 if [ -z "${wanted[0]}" ]; then wanted=(kafka neo4j); fi
@@ -16,12 +20,13 @@ patience_secs=180
 
 fetch() { # fetch NAME: its jars, unless those of this pom are there
   local name=$1 pom=tests/services/$1/pom.xml
-  if cmp -s "$pom" "$root/$name/pom.xml"; then return; fi
-  echo "fetching the jars of $name"
-  rm -rf "${root:?}/$name"
   mkdir -p "$root/$name"
-  mvn -q -B -f "$pom" dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$root/$name/jars"
-  cp "$pom" "$root/$name/pom.xml"
+  if cmp -s "$pom" "$jars/$name/pom.xml"; then return; fi
+  echo "fetching the jars of $name"
+  rm -rf "${jars:?}/$name"
+  mkdir -p "$jars/$name" "$root/$name"
+  mvn -q -B -f "$pom" dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$jars/$name/jars"
+  cp "$pom" "$jars/$name/pom.xml"
 }
 
 is_free() { ! (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
@@ -42,9 +47,9 @@ choose_port() { # choose_port NAME WANTED FIRST: WANTED, or else the first from 
   echo "$port" >"$root/$1/port"
 }
 
-running() { # running NAME: whether the process that we started lives
+running() { # running NAME: whether the process that we started lives. After a reboot its number may be another's.
   local file=$root/$1/pid
-  [ -f "$file" ] && kill -0 "$(cat "$file")" 2>/dev/null
+  [ -f "$file" ] && tr '\0' ' ' <"/proc/$(cat "$file")/cmdline" 2>/dev/null | grep -qF "$root/$1/"
 }
 
 stop() {
@@ -122,6 +127,8 @@ group.initial.rebalance.delay.ms=0
 auto.create.topics.enable=false
 log.segment.bytes=16777216
 EOF
+  local credentials=()
+  if [ -n "${VOKG_KAFKA_SECURE:-}" ]; then secure_kafka "$kafka_port" "$controller_port"; fi
   cat >"$home/log4j.properties" <<'EOF'
 log4j.rootLogger=WARN, stdout
 log4j.logger.kafka.server.KafkaRaftServer=INFO
@@ -129,12 +136,49 @@ log4j.appender.stdout=org.apache.log4j.ConsoleAppender
 log4j.appender.stdout.layout=org.apache.log4j.PatternLayout
 log4j.appender.stdout.layout.ConversionPattern=[%d] %p %m (%c)%n
 EOF
-  local jvm=(java -Xms128m -Xmx512m -XX:+UseSerialGC "-Dlog4j.configuration=file:$home/log4j.properties" -cp "$home/jars/*")
-  "${jvm[@]}" kafka.tools.StorageTool format -t vokgvokgvokgvokgvokgvo -c "$home/server.properties" >"$home/format.log" 2>&1 || {
+  kafka_jvm
+  "${jvm[@]}" kafka.tools.StorageTool format -t vokgvokgvokgvokgvokgvo -c "$home/server.properties" \
+    "${credentials[@]}" >"$home/format.log" 2>&1 || {
     cat "$home/format.log" >&2
     return 1
   }
-  launch kafka "${jvm[@]}" kafka.Kafka "$home/server.properties"
+  restart_kafka
+}
+
+secure_kafka() { # secure_kafka PORT CONTROLLER: an authority and a certificate of our own, and one user
+  local home=$root/kafka inner=$(($1 + 2000)) mechanism
+  openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=vokg-test-authority \
+    -keyout "$home/ca.key" -out "$home/ca.pem" 2>/dev/null
+  openssl req -newkey rsa:2048 -nodes -subj /CN=127.0.0.1 -keyout "$home/broker.key" -out "$home/broker.csr" 2>/dev/null
+  openssl x509 -req -in "$home/broker.csr" -CA "$home/ca.pem" -CAkey "$home/ca.key" -CAcreateserial -days 2 \
+    -extfile <(echo subjectAltName=IP:127.0.0.1) -out "$home/broker.crt" 2>/dev/null
+  cat "$home/broker.key" "$home/broker.crt" >"$home/broker.pem"
+  sed -i -E '/^(advertised\.)?listeners=|^inter\.broker|^listener\.security/d' "$home/server.properties"
+  cat >>"$home/server.properties" <<EOF
+listeners=SASL_SSL://127.0.0.1:$1,INNER://127.0.0.1:$inner,CONTROLLER://127.0.0.1:$2
+advertised.listeners=SASL_SSL://127.0.0.1:$1,INNER://127.0.0.1:$inner
+inter.broker.listener.name=INNER
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,INNER:PLAINTEXT,SASL_SSL:SASL_SSL
+ssl.keystore.type=PEM
+ssl.keystore.location=$home/broker.pem
+sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512
+listener.name.sasl_ssl.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_vokg="open sesame";
+listener.name.sasl_ssl.scram-sha-256.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
+listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
+EOF
+  for mechanism in SCRAM-SHA-256 SCRAM-SHA-512; do
+    credentials+=(--add-scram "$mechanism=[name=vokg,password=open sesame]")
+  done
+}
+
+kafka_jvm() {
+  local home=$root/kafka
+  jvm=(java -Xms128m -Xmx512m -XX:+UseSerialGC "-Dlog4j.configuration=file:$home/log4j.properties" -cp "$jars/kafka/jars/*")
+}
+
+restart_kafka() {
+  kafka_jvm
+  launch kafka "${jvm[@]}" kafka.Kafka "$root/kafka/server.properties"
 }
 
 crash() {
@@ -159,13 +203,13 @@ dbms.security.auth_enabled=false
 server.memory.pagecache.size=64m
 dbms.usage_report.enabled=false
 EOF
-  launch_neo4j
+  restart_neo4j
 }
 
-launch_neo4j() {
+restart_neo4j() {
   local home=$root/neo4j opens=() package
   for package in java.nio java.io sun.nio.ch java.util.concurrent; do opens+=("--add-opens=java.base/$package=ALL-UNNAMED"); done
-  launch neo4j java -Xms256m -Xmx768m -XX:+UseSerialGC "${opens[@]}" -cp "$home/jars/*" \
+  launch neo4j java -Xms256m -Xmx768m -XX:+UseSerialGC "${opens[@]}" -cp "$jars/neo4j/jars/*" \
     org.neo4j.server.CommunityEntryPoint --home-dir="$home/home" --config-dir="$home/home/conf"
 }
 
@@ -194,13 +238,21 @@ case $verb in
   stop) for name in "${wanted[@]}"; do stop "$name"; done ;;
   crash) crash neo4j ;;
   revive)
-    launch_neo4j
+    restart_neo4j
     await neo4j
     ;;
   status) for name in "${wanted[@]}"; do if running "$name"; then echo "$name runs"; else echo "$name does not run"; fi; done ;;
   env) environment ;;
+  pid) for name in "${wanted[@]}"; do if running "$name"; then cat "$root/$name/pid"; fi; done ;;
+  restart)
+    for name in "${wanted[@]}"; do
+      stop "$name"
+      "restart_$name"
+    done
+    for name in "${wanted[@]}"; do await "$name"; done
+    ;;
   *)
-    echo "usage: scripts/services.sh start|stop|status|env [kafka|neo4j], crash|revive neo4j" >&2
+    echo "usage: scripts/services.sh start|stop|status|env|pid|restart [kafka|neo4j], crash|revive neo4j" >&2
     exit 2
     ;;
 esac

@@ -6,6 +6,6 @@ shared=${VOKG_SHARED:-../shared}
 [ -d "$shared/badclips" ] || echo "SKIPPED: the collection of bad clips; set VOKG_SHARED to the folder that holds badclips/"
 [ "$(id -u)" -ne 0 ] || echo "SKIPPED: unreadable files, since root can read all"
 for tool in java mvn; do
-  command -v "$tool" >/dev/null || echo "SKIPPED: the real Kafka, since there is no $tool"
+  command -v "$tool" >/dev/null || echo "SKIPPED: the real Kafka and all that reads from it, since there is no $tool"
 done
 exit 0

@@ -140,8 +140,9 @@ pub fn run(
     }
     let wake = Wake::default();
     let committer = {
-        let wake = wake.clone();
-        Committer::start(Arc::clone(&writer), committing, move || wake.all()).context("cannot start the committer")?
+        let (wake, nudge) = (wake.clone(), sinks.nudge());
+        let committer = Committer::start(Arc::clone(&writer), committing, move || wake.all(), move || nudge.all());
+        committer.context("cannot start the committer")?
     };
     let engine = Engine::start(config.run.workers).context("cannot start the dataflow")?;
     let (events, inbox) = sync_channel(64);

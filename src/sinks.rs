@@ -7,9 +7,10 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use vokg_connectors::follow::{Follower, FollowerConfig, Following, Nudge, SinkControl, SinkState, SinkStatus, Target};
-use vokg_connectors::kafka::{Cluster, KafkaConfig, KafkaTarget};
+use vokg_connectors::kafka::{Cluster, KafkaConfig, KafkaTarget, Written};
 use vokg_connectors::neo4j::{Neo4jConfig, Neo4jTarget, Server};
 use vokg_connectors::store::Store;
+use vokg_engine::time::Micros;
 
 /// How long a sink may take for the portion at hand when it is asked to end.
 const STOP_DEADLINE: Duration = Duration::from_secs(10);
@@ -27,6 +28,7 @@ pub struct SinkReport {
 /// Sinks at work.
 pub struct Sinks {
     following: Vec<Following>,
+    nudge: Nudge,
     drain: Duration,
 }
 
@@ -46,18 +48,21 @@ impl Sinks {
                 "there is no sink {unknown:?} in the configuration, there is: {known}"
             )));
         }
-        let mut sinks = Self { following: Vec::new(), drain: Duration::from_secs_f64(*drain_secs) };
+        let drain = Duration::from_secs_f64(*drain_secs);
+        let mut sinks = Self { following: Vec::new(), nudge: Nudge::default(), drain };
         let is_wanted = |name: &String| only.is_empty() || only.contains(name);
         for (name, kafka) in kafka.iter().filter(|(name, _)| is_wanted(name)) {
-            let target = kafka_target(name, kafka, store)?;
-            sinks.follow(name, target, FollowerConfig::default(), store, data_dir)?;
+            let margin_us = config.relate.rules().reach_us();
+            let target = kafka_target(name, kafka, margin_us, store)?;
+            let limits = FollowerConfig { from: kafka.from, ..FollowerConfig::default() };
+            sinks.follow(name, target, limits, store, data_dir)?;
         }
         for (name, neo4j) in neo4j.iter().filter(|(name, _)| is_wanted(name)) {
             let target = neo4j_target(name, neo4j, store)?;
             let portion_pause = Duration::from_secs_f64(neo4j.batch_secs);
-            let follower =
+            let limits =
                 FollowerConfig { portion_entries: neo4j.batch_entries, portion_pause, ..FollowerConfig::default() };
-            sinks.follow(name, target, follower, store, data_dir)?;
+            sinks.follow(name, target, limits, store, data_dir)?;
         }
         Ok(sinks)
     }
@@ -66,16 +71,21 @@ impl Sinks {
         &mut self,
         name: &str,
         target: T,
-        config: FollowerConfig,
+        limits: FollowerConfig,
         store: &Store,
         data_dir: &Path,
     ) -> Result<(), Failure> {
-        let (control, own) = (SinkControl::default(), name.to_owned());
-        let follower = Follower::new(store.clone(), target, name, data_dir, config, control.clone());
+        let control = SinkControl::default();
+        let follower = Follower::new(store.clone(), target, name, data_dir, limits, control.clone());
         let follower = follower.context(format!("the sink {name} cannot be started"))?;
-        let following = Following::start(&own, control, Nudge::default(), follower);
+        let following = Following::start(name, control, self.nudge.clone(), follower);
         self.following.push(following.context(format!("no thread for the sink {name}"))?);
         Ok(())
+    }
+
+    /// To tell them that the log has grown; otherwise they look five times a second.
+    pub fn nudge(&self) -> Nudge {
+        self.nudge.clone()
     }
 
     /// Whether there are none.
@@ -93,13 +103,9 @@ impl Sinks {
     /// somebody interrupts; then ends them and tells how they fared.
     pub fn finish(self, interrupt: &AtomicBool) -> Vec<SinkReport> {
         let deadline = Instant::now() + self.drain;
-        self.following.iter().for_each(|sink| sink.control().look_again());
+        self.following.iter().for_each(Following::look_again);
         while Instant::now() < deadline && !interrupt.load(Ordering::Acquire) {
-            let busy = |sink: &Following| {
-                let ended = matches!(sink.control().status().state, SinkState::Failed(_) | SinkState::Stopped);
-                !ended && !sink.control().is_caught_up()
-            };
-            if !self.following.iter().any(busy) {
+            if self.following.iter().all(Following::is_done) {
                 break;
             }
             std::thread::sleep(TICK);
@@ -122,12 +128,18 @@ impl Sinks {
     }
 }
 
-fn kafka_target(name: &str, config: &KafkaConfig, store: &Store) -> Result<KafkaTarget<Cluster>, Failure> {
+fn kafka_target(
+    name: &str,
+    config: &KafkaConfig,
+    margin_us: Micros,
+    store: &Store,
+) -> Result<KafkaTarget<Cluster>, Failure> {
     let instance = store.instance().context("cannot read the store")?;
     let digits: String = instance.iter().map(|byte| format!("{byte:02x}")).collect();
     let cluster = Cluster::new(config.clone(), format!("vokg-{digits}-{name}"));
     let cluster = cluster.map_err(|error| Failure::usage(format!("sinks.kafka.{name}: {error}")))?;
-    Ok(KafkaTarget::new(cluster, instance, config.state))
+    let written = Written { state: config.state, finals: config.finals.then_some(margin_us) };
+    Ok(KafkaTarget::new(cluster, store.clone(), instance, written))
 }
 
 fn neo4j_target(name: &str, config: &Neo4jConfig, store: &Store) -> Result<Neo4jTarget<Server>, Failure> {

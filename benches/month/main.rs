@@ -263,7 +263,7 @@ impl Log {
         let Begun::Fresh(stream) = writer.begin_stream(request, ProgramId([0; 32])).unwrap() else {
             panic!("the directory is new")
         };
-        let committer = Committer::start(Arc::clone(&writer), CommitterConfig::default(), || {}).unwrap();
+        let committer = Committer::start(Arc::clone(&writer), CommitterConfig::default(), || {}, || {}).unwrap();
         Self { writer, committer, stream: stream.id }
     }
 

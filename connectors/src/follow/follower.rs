@@ -4,10 +4,10 @@ use super::backoff::Backoff;
 use super::letters::{DeadLetters, LettersError};
 use super::portion::{Portion, read_portion};
 use super::status::{SinkControl, SinkState};
-use super::target::{Followed, Held, Target, TargetError};
+use super::target::{Followed, Held, Snapshot, StartFrom, Target, TargetError};
 use crate::export::delta_json::DeltaJson;
-use crate::store::{Position, ReadError, Store, Stream, StreamId};
-use std::collections::BTreeMap;
+use crate::store::{KnownAt, Position, ReadError, SEQ_MAX, Store, Stream, StreamId};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::{Duration, Instant};
 use vokg_engine::delta::{Element, Vertex, VertexKey};
@@ -27,6 +27,8 @@ pub struct FollowerConfig {
     pub retry_most: Duration,
     /// Entries that may be set aside because the target refuses them.
     pub dead_letters: usize,
+    /// With what a stream begins that the target does not hold.
+    pub from: StartFrom,
 }
 
 impl Default for FollowerConfig {
@@ -37,6 +39,7 @@ impl Default for FollowerConfig {
             retry_first: Duration::from_millis(100),
             retry_most: Duration::from_secs(30),
             dead_letters: 10_000,
+            from: StartFrom::Beginning,
         }
     }
 }
@@ -68,6 +71,11 @@ pub struct Follower<T> {
     control: SinkControl,
     letters: DeadLetters,
     backoff: Backoff,
+    /// The streams when they were last listed, and when that was.
+    listed: Vec<Stream>,
+    /// The names of all streams by then, also of those that others have replaced.
+    all: BTreeSet<StreamName>,
+    listing: Option<Listing>,
     streams: BTreeMap<StreamId, Followed>,
     /// What the target said, and what it took since. Forgotten at every error.
     cursors: BTreeMap<StreamId, Cursor>,
@@ -95,14 +103,28 @@ impl<T: Target> Follower<T> {
         let letters = DeadLetters::open(data_dir, name, config.dead_letters)?;
         let seed = name.bytes().fold(u64::from(std::process::id()), |seed, byte| seed.rotate_left(8) ^ u64::from(byte));
         let backoff = Backoff::new(config.retry_first, config.retry_most, seed);
-        let (streams, cursors, told) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        Ok(Self { store, target, config, control, letters, backoff, streams, cursors, held: None, told, served: None })
+        Ok(Self {
+            store,
+            target,
+            config,
+            control,
+            letters,
+            backoff,
+            listed: Vec::new(),
+            all: BTreeSet::new(),
+            listing: None,
+            streams: BTreeMap::new(),
+            cursors: BTreeMap::new(),
+            held: None,
+            told: BTreeMap::new(),
+            served: None,
+        })
     }
 
     /// Tells the target the next portion of the stream whose turn it is.
     pub fn step(&mut self) -> Step {
         let asked = self.control.asked();
-        let step = match self.advance() {
+        let step = match self.advance(asked) {
             Ok(step) => {
                 self.backoff.reset();
                 step
@@ -111,6 +133,7 @@ impl<T: Target> Follower<T> {
                 // Whether the last portion was taken is unknown: the target is asked again.
                 self.cursors.clear();
                 self.held = None;
+                self.listing = None;
                 match trouble {
                     Trouble::Target(TargetError::Again(reason)) => self.again(reason),
                     Trouble::Store(error) => self.again(error.to_string()),
@@ -146,53 +169,86 @@ impl<T: Target> Follower<T> {
         });
     }
 
-    fn advance(&mut self) -> Result<Step, Trouble> {
-        let all = self.store.streams()?;
-        let streams = match self.held()? {
-            None => all.clone(),
-            Some(_) => self.present(&all)?,
-        };
-        self.measure(&streams);
-        if let Some(stale) = self.stale(&all, &streams) {
+    fn advance(&mut self, asked: u64) -> Result<Step, Trouble> {
+        let is_fresh = |listing: &Listing| listing.asked == asked && listing.at.elapsed() < LIST_EVERY;
+        if !self.listing.as_ref().is_some_and(is_fresh) {
+            self.list(asked)?;
+        }
+        self.measure();
+        if let Some(stale) = self.stale() {
             self.remove(&stale)?;
             return Ok(Step::Moved);
         }
+        let streams = std::mem::take(&mut self.listed);
+        let turn = self.take_turn(&streams);
+        self.listed = streams;
+        let turn = turn?;
+        if !matches!(turn, Step::CaughtUp) {
+            return Ok(turn);
+        }
+        // What has taken the place of a superseded stream is told now: at no time is neither there.
+        let Some(superseded) = self.superseded() else { return Ok(Step::CaughtUp) };
+        self.remove(&superseded)?;
+        Ok(Step::Moved)
+    }
+
+    /// Serves the next stream for which there is something to tell.
+    fn take_turn(&mut self, streams: &[Stream]) -> Result<Step, Trouble> {
         let mut soon: Option<Duration> = None;
         let later = streams.iter().position(|stream| Some(stream.id) > self.served).unwrap_or(0);
         for stream in streams[later..].iter().chain(&streams[..later]) {
-            let Some(followed) = self.followed(stream)? else { continue };
-            let cursor = self.cursor(&followed, stream)?;
-            if cursor.is_at(stream) {
-                continue;
+            match self.serve(stream)? {
+                None => {}
+                Some(Step::Soon(wait)) => soon = Some(soon.map_or(wait, |soon| soon.min(wait))),
+                Some(step) => return Ok(step),
             }
-            let entries = match read_portion(&self.store, &followed, cursor.0, self.config.portion_entries) {
-                // It was begun anew since it was listed, under a number that the next turn will see.
-                Err(ReadError::UnknownStream(_)) => return Ok(Step::Moved),
-                Err(error @ ReadError::Gone { .. }) => return Err(gone(stream, cursor, &error).into()),
-                other => other?,
-            };
-            if entries.is_empty() {
-                continue;
-            }
-            if let Some(wait) = self.pause(stream.id, entries.len()) {
-                soon = Some(soon.map_or(wait, |soon| soon.min(wait)));
-                continue;
-            }
-            self.served = Some(stream.id);
-            self.apply(&followed, cursor, &entries)?;
-            self.told.insert(stream.id, Instant::now());
-            return Ok(Step::Moved);
         }
-        if let Some(wait) = soon {
-            return Ok(Step::Soon(wait));
-        }
-        // What has taken the place of a superseded stream is told now: at no time is neither there.
-        let Some(superseded) = self.superseded(&streams) else {
-            self.measure(&streams);
-            return Ok(Step::CaughtUp);
+        Ok(soon.map_or(Step::CaughtUp, Step::Soon))
+    }
+
+    fn list(&mut self, asked: u64) -> Result<(), Trouble> {
+        let all = self.store.streams()?;
+        self.listed = match self.held()? {
+            None => all.clone(),
+            Some(_) => self.present(&all)?,
         };
-        self.remove(&superseded)?;
-        Ok(Step::Moved)
+        self.all = all.iter().map(|stream| stream.name.clone()).collect();
+        self.listing = Some(Listing { at: Instant::now(), asked });
+        // What was dropped never comes back under its number.
+        let present: BTreeSet<StreamId> = self.listed.iter().map(|stream| stream.id).collect();
+        self.streams.retain(|id, _| present.contains(id));
+        self.cursors.retain(|id, _| present.contains(id));
+        self.told.retain(|id, _| present.contains(id));
+        Ok(())
+    }
+
+    /// Tells the next portion of a stream; `None` where there is nothing to tell.
+    fn serve(&mut self, stream: &Stream) -> Result<Option<Step>, Trouble> {
+        let Some(followed) = self.followed(stream)? else { return Ok(None) };
+        let cursor = self.cursor(&followed, stream)?;
+        // One that has not ended may have grown since it was listed.
+        if cursor.is_at(stream) && stream.head.outcome.is_some() {
+            return Ok(None);
+        }
+        let entries = match read_portion(&self.store, &followed, cursor.0, self.config.portion_entries) {
+            // It was dropped since it was listed.
+            Err(ReadError::UnknownStream(_)) => {
+                self.listing = None;
+                return Ok(Some(Step::Moved));
+            }
+            Err(error @ ReadError::Gone { .. }) => return Err(gone(stream, cursor, &error).into()),
+            other => other?,
+        };
+        if entries.is_empty() {
+            return Ok(None);
+        }
+        if let Some(wait) = self.pause(stream.id, entries.len()) {
+            return Ok(Some(Step::Soon(wait)));
+        }
+        self.served = Some(stream.id);
+        self.apply(&followed, cursor, &entries)?;
+        self.told.insert(stream.id, Instant::now());
+        Ok(Some(Step::Moved))
     }
 
     fn held(&mut self) -> Result<&mut Option<Held>, Trouble> {
@@ -223,22 +279,20 @@ impl<T: Target> Follower<T> {
         Ok(present)
     }
 
-    /// A stream that the target holds and that the store no longer has, or has begun anew.
-    fn stale(&self, all: &[Stream], present: &[Stream]) -> Option<StreamName> {
+    /// A stream that the target holds and that the store no longer has, or has under another number.
+    fn stale(&self) -> Option<StreamName> {
         let held = self.held.as_ref()?.as_ref()?;
-        let ids = |streams: &[Stream]| -> Held { streams.iter().map(|s| (s.name.clone(), Some(s.id))).collect() };
-        let (all, present) = (ids(all), ids(present));
-        let is_stale = |name: &StreamName, id| match present.get(name) {
-            Some(now) => *now != id,
-            None => !all.contains_key(name),
+        let is_stale = |name: &StreamName, id: Option<StreamId>| match self.listed.iter().find(|s| s.name == *name) {
+            Some(now) => Some(now.id) != id,
+            None => !self.all.contains(name),
         };
         held.iter().find(|(name, id)| is_stale(name, **id)).map(|(name, _)| name.clone())
     }
 
     /// A stream that the target holds and that another has replaced.
-    fn superseded(&self, present: &[Stream]) -> Option<StreamName> {
+    fn superseded(&self) -> Option<StreamName> {
         let held = self.held.as_ref()?.as_ref()?;
-        held.keys().find(|name| !present.iter().any(|stream| stream.name == **name)).cloned()
+        held.keys().find(|name| !self.listed.iter().any(|stream| stream.name == **name)).cloned()
     }
 
     fn remove(&mut self, name: &StreamName) -> Result<(), Trouble> {
@@ -266,9 +320,6 @@ impl<T: Target> Follower<T> {
         if let Some(followed) = self.streams.get(&stream.id) {
             return Ok(Some(followed.clone()));
         }
-        if stream.head.entries == 0 {
-            return Ok(None);
-        }
         let origin_us = match self.store.page(stream.id, None, FIRST_ENTRIES) {
             Err(ReadError::UnknownStream(_)) => return Ok(None),
             // The vertex of a stream is kept when the beginning of its log is dropped.
@@ -276,7 +327,13 @@ impl<T: Target> Follower<T> {
                 Some(Vertex::Stream(own)) => own.origin_us,
                 _ => None,
             },
-            other => other?.entries.iter().find_map(origin_of),
+            page => {
+                let first = page?.entries;
+                if first.is_empty() {
+                    return Ok(None);
+                }
+                first.iter().find_map(origin_of)
+            }
         };
         let followed = Followed { id: stream.id, name: stream.name.clone(), origin_us };
         self.streams.insert(stream.id, followed.clone());
@@ -287,8 +344,8 @@ impl<T: Target> Follower<T> {
         if let Some(cursor) = self.cursors.get(&followed.id) {
             return Ok(*cursor);
         }
-        let cursor = Cursor(self.target.position(followed)?);
-        if let Some(at) = cursor.0.filter(|at| *at >= stream.head.next() && stream.head.outcome.is_some()) {
+        let held = self.target.position(followed)?;
+        if let Some(at) = held.filter(|at| *at >= stream.head.next() && stream.head.outcome.is_some()) {
             let reason = format!(
                 "the target holds entry {at} of {}, of which the store has only those before {}: it was filled from \
                  another store; use another target or sink name",
@@ -297,8 +354,36 @@ impl<T: Target> Follower<T> {
             );
             return Err(TargetError::Hopeless(reason).into());
         }
+        let cursor = match (held, self.config.from) {
+            (None, StartFrom::Snapshot) => Cursor(self.snapshot(followed)?),
+            (held, _) => Cursor(held),
+        };
         self.cursors.insert(followed.id, cursor);
         Ok(cursor)
+    }
+
+    /// Begins a stream with its graph as it is; the position this leaves the target at.
+    fn snapshot(&mut self, stream: &Followed) -> Result<Option<Position>, Trouble> {
+        let Some(at) = self.store.position(stream.id, None)? else { return Ok(None) };
+        let graph = self.store.graph(stream.id, None, Some(KnownAt::Position(at)))?;
+        let before = match at.seq.checked_sub(1) {
+            Some(seq) => Some(Position { seq, ..at }),
+            None => at.epoch.checked_sub(1).map(|epoch| Position { epoch, seq: SEQ_MAX }),
+        };
+        let last = self.store.page(stream.id, before, 1)?.entries;
+        let t = last.iter().find_map(|entry| match &entry.record {
+            Record::Progress(progress) => Some(progress.frontier.unwrap_or(progress.lower).saturating_sub(1)),
+            Record::Delta(_) => None,
+        });
+        let snapshot = Snapshot { stream, at, t: t.unwrap_or(0), graph: &graph };
+        match self.target.snapshot(&snapshot) {
+            Ok(()) => Ok(Some(at)),
+            Err(TargetError::Refused { reason, .. }) => {
+                let reason = format!("a snapshot of {} is refused: {reason}; use from = \"beginning\"", stream.name);
+                Err(TargetError::Hopeless(reason).into())
+            }
+            Err(other) => Err(other.into()),
+        }
     }
 
     fn apply(&mut self, stream: &Followed, cursor: Cursor, entries: &[LogEntry]) -> Result<(), Trouble> {
@@ -331,10 +416,17 @@ impl<T: Target> Follower<T> {
         }
     }
 
-    fn measure(&mut self, streams: &[Stream]) {
+    /// Streams of which something is kept in memory.
+    #[cfg(test)]
+    pub(super) fn remembered(&self) -> usize {
+        self.streams.keys().chain(self.cursors.keys()).collect::<BTreeSet<_>>().len()
+    }
+
+    fn measure(&self) {
         let told = |stream: &Stream| self.cursors.get(&stream.id).and_then(|cursor| cursor.0);
-        let behind = streams.iter().map(|stream| match told(stream) {
+        let behind = self.listed.iter().map(|stream| match told(stream) {
             Some(at) if at.epoch == stream.head.epoch => stream.head.next_seq.saturating_sub(at.seq + 1),
+            Some(at) if at.epoch > stream.head.epoch => 0,
             _ => stream.head.next_seq,
         });
         let behind = behind.sum();
@@ -352,6 +444,15 @@ fn gone(stream: &Stream, cursor: Cursor, error: &ReadError) -> TargetError {
     ))
 }
 
+/// When the streams were listed, and how often the sink had been asked to look again by then.
+#[derive(Debug)]
+struct Listing {
+    at: Instant,
+    asked: u64,
+}
+
+/// How old a list of the streams may be. Listing reads two rows of every stream, and most of them have ended.
+const LIST_EVERY: Duration = Duration::from_millis(200);
 /// Entries among which the vertex of a stream is looked for.
 const FIRST_ENTRIES: usize = 64;
 

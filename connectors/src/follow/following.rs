@@ -55,7 +55,10 @@ impl Following {
         follower: Follower<T>,
     ) -> std::io::Result<Self> {
         let (thread_control, thread_nudge) = (control.clone(), nudge.clone());
-        let run = move || follow(follower, &thread_control, &thread_nudge);
+        let run = move || {
+            let _guard = PanicGuard(&thread_control);
+            follow(follower, &thread_control, &thread_nudge);
+        };
         let thread = std::thread::Builder::new().name(format!("sink-{name}")).spawn(run)?;
         Ok(Self { name: name.to_owned(), control, nudge, thread: Some(thread) })
     }
@@ -70,21 +73,17 @@ impl Following {
         &self.control
     }
 
-    /// Waits until the target holds the whole log; whether it does by the deadline. A sink that has failed is not
-    /// waited for, nor is one that is paused.
-    pub fn drain(&self, deadline: Instant) -> bool {
+    /// Asks the sink to look at the log as it is now; [`SinkControl::is_caught_up`] speaks of that from now on.
+    pub fn look_again(&self) {
         self.control.look_again();
         self.nudge.all();
-        loop {
-            if self.control.is_caught_up() {
-                return true;
-            }
-            match self.control.status().state {
-                SinkState::Failed(_) | SinkState::Stopped | SinkState::Paused => return false,
-                _ if Instant::now() >= deadline => return false,
-                _ => std::thread::sleep(Duration::from_millis(10)),
-            }
-        }
+    }
+
+    /// Whether there is nothing to wait for: the target holds the whole log as it was when the sink was last asked to
+    /// look, or the sink has ended.
+    pub fn is_done(&self) -> bool {
+        let ended = matches!(self.control.status().state, SinkState::Failed(_) | SinkState::Stopped);
+        ended || self.control.is_caught_up()
     }
 
     /// Asks the sink to end after the portion at hand and waits for that until the deadline; whether it ended.
@@ -98,9 +97,8 @@ impl Following {
             }
             std::thread::sleep(Duration::from_millis(5));
         }
-        if thread.join().is_err() {
-            tracing::error!(sink = %self.name, "the thread of a sink panicked");
-        }
+        // One that panicked has said so in its status.
+        let _ = thread.join();
         true
     }
 }
@@ -109,6 +107,19 @@ impl Drop for Following {
     fn drop(&mut self) {
         self.control.stop();
         self.nudge.all();
+    }
+}
+
+/// A thread that panicked tells nobody else.
+struct PanicGuard<'a>(&'a SinkControl);
+
+impl Drop for PanicGuard<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let reason = "its thread panicked; please report it".to_owned();
+            tracing::error!(%reason, "a sink has ended");
+            self.0.update(|status| status.state = SinkState::Failed(reason));
+        }
     }
 }
 

@@ -28,4 +28,4 @@ pub use following::{Following, Nudge};
 pub use letters::{DeadLetter, DeadLetters, LettersError};
 pub use portion::{Portion, read_portion};
 pub use status::{SinkControl, SinkState, SinkStatus};
-pub use target::{Followed, Held, Target, TargetError};
+pub use target::{Followed, Held, Snapshot, StartFrom, Target, TargetError};

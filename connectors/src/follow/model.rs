@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::store::history::{begin, complete, open, random_batches, random_log};
-use crate::store::{Position, Store, StreamBatch, StreamId, Writer};
+use crate::store::{Ending, Outcome, Position, Store, StreamBatch, StreamId, Writer};
 use proptest::prelude::*;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
@@ -79,8 +79,14 @@ impl Target for Model {
 
 fn quick(portion_entries: usize) -> FollowerConfig {
     let wait = Duration::from_micros(1);
-    let (portion_pause, dead_letters) = (Duration::ZERO, 3);
-    FollowerConfig { portion_entries, portion_pause, retry_first: wait, retry_most: wait, dead_letters }
+    FollowerConfig {
+        portion_entries,
+        portion_pause: Duration::ZERO,
+        retry_first: wait,
+        retry_most: wait,
+        dead_letters: 3,
+        ..FollowerConfig::default()
+    }
 }
 
 fn follower(store: &Store, target: Model, dir: &Path, portion_entries: usize) -> Follower<Model> {
@@ -162,6 +168,60 @@ fn a_stream_that_is_begun_anew_says_the_same_again_and_nothing_comes_twice() {
         until_caught_up(&mut reader);
     }
     assert_eq!(held.lock().expect("nobody panicked").logs[&StreamName::slug("clip")], log);
+}
+
+#[test]
+fn what_was_known_of_a_stream_that_is_gone_is_forgotten() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let log = random_log(5, 40);
+    let held = Arc::default();
+    let writer = open(dir.path());
+    let first = begin(&writer, "clip");
+    commit(&writer, first, random_batches(1, &log)[..1].concat());
+    let mut reader = follower(writer.store(), Model::open(&held, 1, false), dir.path(), 7);
+    until_caught_up(&mut reader);
+    let failed = Outcome { ending: Ending::Failed("its file was cut short".into()), ..complete() };
+    let end = StreamBatch { outcome: Some(failed), ..StreamBatch::of_entries(first, vec![]) };
+    writer.commit(&[end]).expect("the log keeps every promise");
+    writer.drop_stream(first).expect("nobody writes it");
+    let again = begin(&writer, "clip");
+    assert_ne!(first, again);
+    commit(&writer, again, log.clone());
+    std::thread::sleep(Duration::from_millis(250));
+    until_caught_up(&mut reader);
+    assert_eq!(reader.remembered(), 1);
+    assert_eq!(held.lock().expect("nobody panicked").logs[&StreamName::slug("clip")], log);
+}
+
+/// A target that panics.
+struct Panics;
+
+impl Target for Panics {
+    fn position(&mut self, _: &Followed) -> Result<Option<Position>, TargetError> {
+        panic!("as a defect would")
+    }
+
+    fn apply(&mut self, _: &Portion<'_>) -> Result<(), TargetError> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_sink_whose_thread_panics_is_told_as_failed() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let writer = open(dir.path());
+    let stream = begin(&writer, "clip");
+    commit(&writer, stream, random_log(3, 40));
+    let control = SinkControl::default();
+    let follower = Follower::new(writer.store().clone(), Panics, "panics", dir.path(), quick(7), control.clone());
+    let follower = follower.expect("there are no dead letters yet");
+    let following = Following::start("panics", control.clone(), Nudge::default(), follower).expect("there are threads");
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !following.is_done() {
+        assert!(Instant::now() < deadline, "{:?}", control.status());
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    assert!(matches!(control.status().state, SinkState::Failed(reason) if reason.contains("panicked")));
 }
 
 #[test]
@@ -247,7 +307,9 @@ fn a_sink_pauses_goes_on_and_ends_when_asked() {
     await_state(SinkState::Paused);
     commit(&writer, stream, random_log(3, 40));
     nudge.all();
-    assert!(!following.drain(soon()), "it is paused");
+    following.look_again();
+    std::thread::sleep(Duration::from_millis(20));
+    assert!(!following.is_done(), "it is paused");
     assert_eq!(control.status().applied, 0);
     control.pause(false);
     nudge.all();
@@ -257,7 +319,11 @@ fn a_sink_pauses_goes_on_and_ends_when_asked() {
         assert!(Instant::now() < deadline, "{:?}", control.status());
         std::thread::sleep(Duration::from_millis(1));
     }
-    assert!(following.drain(soon()));
+    following.look_again();
+    while !following.is_done() {
+        assert!(Instant::now() < deadline, "{:?}", control.status());
+        std::thread::sleep(Duration::from_millis(1));
+    }
     assert!(following.stop(soon()));
     assert_eq!(control.status().state, SinkState::Stopped);
     assert_eq!(held.lock().expect("nobody panicked").logs[&StreamName::slug("clip")], log);

@@ -2,8 +2,12 @@
 
 use super::portion::Portion;
 use crate::store::{Position, StreamId};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use vokg_engine::graph::Graph;
 use vokg_engine::id::StreamName;
+use vokg_engine::time::Micros;
 
 /// A stream as its followers know it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +18,30 @@ pub struct Followed {
     pub name: StreamName,
     /// UTC time of `t = 0` in microseconds since 1970, where the source knows it.
     pub origin_us: Option<i64>,
+}
+
+/// With what a sink begins a stream of which its target holds nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum StartFrom {
+    /// With the first entry of its log.
+    #[default]
+    Beginning,
+    /// With its graph as it is then; the log follows from there.
+    Snapshot,
+}
+
+/// The graph of a stream in place of its log up to an entry.
+#[derive(Clone, Copy, Debug)]
+pub struct Snapshot<'a> {
+    /// Whose.
+    pub stream: &'a Followed,
+    /// The entry it is as of, a progress record: the target holds this position afterwards.
+    pub at: Position,
+    /// Time of the last frame known then.
+    pub t: Micros,
+    /// What the log up to there adds up to.
+    pub graph: &'a Graph,
 }
 
 /// Where a log goes. All of a sink's calls come from one thread, one at a time.
@@ -46,6 +74,15 @@ pub trait Target: Send {
     /// Whether the piece was removed is unknown.
     fn remove(&mut self, _stream: &StreamName) -> Result<bool, TargetError> {
         Ok(true)
+    }
+
+    /// Takes a snapshot and its position in one transaction: all of it or nothing.
+    ///
+    /// # Errors
+    /// As [`Target::apply`]; and where the target cannot begin so.
+    fn snapshot(&mut self, snapshot: &Snapshot<'_>) -> Result<(), TargetError> {
+        let stream = &snapshot.stream.name;
+        Err(TargetError::Hopeless(format!("this sink cannot begin {stream} with a snapshot; use from = \"beginning\"")))
     }
 }
 

@@ -14,6 +14,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
+use vokg_engine::crash;
 
 /// A record of the log has at most 1 MiB; its JSON may be longer.
 const MESSAGE_BYTES_MAX: usize = 8 << 20;
@@ -114,25 +115,27 @@ impl Cluster {
     /// Sees to the topics, and counts the partitions of `deltas`.
     fn find_topics(&self) -> Result<u32, TransactionError> {
         let admin: AdminClient<Quiet> = self.client.create_with_context(Quiet).map_err(hopeless)?;
-        let mut partitions = 0;
-        let mut absent = Vec::new();
-        for topic in Topic::ALL.into_iter().filter(|topic| *topic != Topic::State || self.config.state) {
+        let mut found = BTreeMap::new();
+        let written: Vec<Topic> = Topic::ALL.into_iter().filter(|topic| self.config.writes(*topic)).collect();
+        for topic in &written {
             let name = self.config.topic(topic.part());
             let metadata = admin.inner().fetch_metadata(Some(&name), ANSWER_DEADLINE).map_err(again)?;
-            let found = metadata.topics().first().filter(|found| found.error().is_none());
-            let count = found.map_or(0, |found| found.partitions().len());
-            match (count, topic) {
-                (0, _) => absent.push(topic),
-                (_, Topic::Deltas) => partitions = u32::try_from(count).unwrap_or(u32::MAX),
-                (1, Topic::Progress) => {}
-                (_, Topic::Progress) => {
-                    return Err(TransactionError::Hopeless(format!(
-                        "the topic {name} has {count} partitions, it takes one"
-                    )));
-                }
-                _ => {}
+            let of_topic = metadata.topics().first().filter(|of_topic| of_topic.error().is_none());
+            let count = of_topic.map_or(0, |of_topic| of_topic.partitions().len());
+            found.insert(*topic, u32::try_from(count).unwrap_or(u32::MAX));
+        }
+        let count = |topic: Topic| found.get(&topic).copied().filter(|count| *count > 0);
+        let partitions = count(Topic::Deltas).unwrap_or(self.config.partitions);
+        let wanted = |topic: Topic| if topic == Topic::Progress { 1 } else { partitions };
+        for topic in &written {
+            if let Some(count) = count(*topic).filter(|count| *count != wanted(*topic)) {
+                let (name, wanted) = (self.config.topic(topic.part()), wanted(*topic));
+                return Err(TransactionError::Hopeless(format!(
+                    "the topic {name} has {count} partitions, it takes {wanted}"
+                )));
             }
         }
+        let absent: Vec<Topic> = written.into_iter().filter(|topic| count(*topic).is_none()).collect();
         if absent.is_empty() {
             return Ok(partitions);
         }
@@ -143,17 +146,21 @@ impl Cluster {
                 names.join(", ")
             )));
         }
-        self.create_topics(&admin, &absent)?;
-        Ok(if partitions == 0 { self.config.partitions } else { partitions })
+        self.create_topics(&admin, &absent, wanted)?;
+        Ok(partitions)
     }
 
-    fn create_topics(&self, admin: &AdminClient<Quiet>, absent: &[Topic]) -> Result<(), TransactionError> {
+    fn create_topics(
+        &self,
+        admin: &AdminClient<Quiet>,
+        absent: &[Topic],
+        partitions: impl Fn(Topic) -> u32,
+    ) -> Result<(), TransactionError> {
         let names: Vec<String> = absent.iter().map(|topic| self.config.topic(topic.part())).collect();
         let bytes = MESSAGE_BYTES_MAX.to_string();
         let topics = absent.iter().zip(&names).map(|(topic, name)| {
-            let partitions = if *topic == Topic::Progress { 1 } else { self.config.partitions };
             let replication = i32::try_from(self.config.replication).unwrap_or(i32::MAX);
-            let partitions = i32::try_from(partitions).unwrap_or(i32::MAX);
+            let partitions = i32::try_from(partitions(*topic)).unwrap_or(i32::MAX);
             let policy = if topic.is_compacted() { "compact" } else { "delete" };
             // Records carry the time of the video, which may be years ago: by age they would be deleted at once.
             NewTopic::new(name, partitions, TopicReplication::Fixed(replication))
@@ -249,10 +256,15 @@ impl Cluster {
     fn transact(&self, producer: &ThreadedProducer<Reports>, records: &[KafkaRecord]) -> Result<(), KafkaError> {
         producer.begin_transaction()?;
         self.send(producer, records)?;
+        crash::point("kafka.sent");
         let give_up = Instant::now() + self.deadline();
         loop {
             match producer.commit_transaction(self.deadline()) {
                 Err(KafkaError::Transaction(error)) if error.is_retriable() && Instant::now() < give_up => {}
+                Ok(()) => {
+                    crash::point("kafka.committed");
+                    return Ok(());
+                }
                 other => return other,
             }
         }

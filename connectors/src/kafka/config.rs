@@ -1,5 +1,7 @@
 //! How a Kafka cluster is reached and which topics are written.
 
+use super::records::Topic;
+use crate::follow::StartFrom;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -10,7 +12,7 @@ use std::path::PathBuf;
 pub struct KafkaConfig {
     /// Where the cluster is found: `host:port`, several separated by commas.
     pub brokers: String,
-    /// What the names of the topics begin with: `vokg` gives `vokg.deltas`, `vokg.state` and `vokg.progress`.
+    /// What the names of the topics begin with: `vokg` gives `vokg.deltas`, `vokg.progress` and so on.
     pub topic_prefix: String,
     /// Make topics that are not there.
     pub create_topics: bool,
@@ -22,6 +24,11 @@ pub struct KafkaConfig {
     pub replication: u32,
     /// Also keep the latest value of every element in a compacted topic.
     pub state: bool,
+    /// Also tell each element once more, in a topic of its own, when nothing automatic can change it any more.
+    #[serde(rename = "final")]
+    pub finals: bool,
+    /// With what a stream begins of which the topics hold nothing: its log from the beginning, or its graph as it is.
+    pub from: StartFrom,
     /// How the connection is secured.
     pub security: Security,
     /// How long the cluster may take to open, commit or abort a transaction, in seconds.
@@ -38,6 +45,8 @@ impl Default for KafkaConfig {
             partitions: 1,
             replication: 1,
             state: true,
+            finals: true,
+            from: StartFrom::Beginning,
             security: Security::default(),
             transaction_secs: 60.0,
         }
@@ -117,6 +126,15 @@ impl KafkaConfig {
     /// The topic with this last part.
     pub fn topic(&self, part: &str) -> String {
         format!("{}.{part}", self.topic_prefix)
+    }
+
+    /// Whether this topic is written.
+    pub fn writes(&self, topic: Topic) -> bool {
+        match topic {
+            Topic::Deltas | Topic::Progress => true,
+            Topic::State => self.state,
+            Topic::Final => self.finals,
+        }
     }
 
     /// Settings as librdkafka takes them, security included.

@@ -7,6 +7,9 @@
 mod cluster;
 mod config;
 #[cfg(test)]
+mod faults;
+mod finals;
+#[cfg(test)]
 mod model;
 mod murmur2;
 pub mod records;
@@ -15,5 +18,5 @@ mod transaction_log;
 
 pub use cluster::Cluster;
 pub use config::{KafkaConfig, KafkaConfigError, SaslMechanism, Security};
-pub use target::KafkaTarget;
+pub use target::{KafkaTarget, Written};
 pub use transaction_log::{Cursor, TransactionError, TransactionLog};

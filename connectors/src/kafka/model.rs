@@ -1,21 +1,24 @@
 //! A broker in memory that keeps the promises of Kafka's transactions and breaks everything else.
 
-use super::KafkaTarget;
+use super::finals::Finals;
+use super::finals::tests::settled_log;
 use super::records::{KafkaRecord, Topic};
 use super::transaction_log::{Cursor, TransactionError, TransactionLog};
-use crate::export::delta_json::DeltaJson;
-use crate::follow::{Follower, FollowerConfig, SinkControl, Step};
+use super::{KafkaTarget, Written};
+use crate::export::delta_json::{DeltaJson, parse_line};
+use crate::follow::{Follower, FollowerConfig, SinkControl, StartFrom, Step};
 use crate::store::history::{begin, open, random_batches, random_log};
 use crate::store::{Store, StreamBatch};
 use proptest::prelude::*;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use vokg_engine::graph::Graph;
 use vokg_engine::id::StreamName;
-use vokg_engine::record::LogEntry;
+use vokg_engine::record::{LogEntry, Record};
 
 #[derive(Default)]
 struct Broker {
@@ -76,22 +79,64 @@ impl TransactionLog for Client {
     }
 }
 
+const MARGIN_US: u64 = 20_000;
+
 fn follower(store: &Store, client: Client, dir: &Path) -> Follower<KafkaTarget<Client>> {
+    follower_from(StartFrom::Beginning, Written { state: true, finals: Some(MARGIN_US) }, store, client, dir)
+}
+
+fn follower_from(
+    from: StartFrom,
+    written: Written,
+    store: &Store,
+    client: Client,
+    dir: &Path,
+) -> Follower<KafkaTarget<Client>> {
     let wait = Duration::from_micros(1);
     let config =
-        FollowerConfig { portion_entries: 9, retry_first: wait, retry_most: wait, ..FollowerConfig::default() };
-    let target = KafkaTarget::new(client, [7; 16], true);
+        FollowerConfig { portion_entries: 9, retry_first: wait, retry_most: wait, from, ..FollowerConfig::default() };
+    let target = KafkaTarget::new(client, store.clone(), [7; 16], written);
     Follower::new(store.clone(), target, "kafka", dir, config, SinkControl::default()).expect("the directory is empty")
 }
 
-/// The lines of a stream among the committed deltas.
-fn deltas_of(broker: &Broker, stream: &str) -> Vec<String> {
-    let lines = broker.committed.iter().filter(|record| record.topic == Topic::Deltas).map(|record| {
+fn until_caught_up(follower: &mut Follower<KafkaTarget<Client>>) {
+    let caught_up = (0..10_000).any(|_| match follower.step() {
+        Step::CaughtUp => true,
+        Step::Failed(reason) => panic!("{reason}"),
+        Step::Moved | Step::Wait(_) => false,
+    });
+    assert!(caught_up);
+}
+
+/// The lines of a stream in a topic, in order.
+fn lines_in(broker: &Broker, topic: Topic, stream: &str) -> Vec<String> {
+    let lines = broker.committed.iter().filter(|record| record.topic == topic).map(|record| {
         let value = record.value.clone().expect("deltas have no tombstones");
         String::from_utf8(value).expect("JSON is UTF-8")
     });
     let own = format!("\"stream\":\"{stream}\",");
     lines.filter(|line| line.contains(&own)).collect()
+}
+
+/// What of a log becomes final.
+fn finals_of(log: &[LogEntry]) -> Vec<LogEntry> {
+    let (mut finals, refused) = (Finals::new(MARGIN_US), BTreeSet::new());
+    log.iter().flat_map(|entry| finals.take(entry, &refused)).collect()
+}
+
+fn fold(lines: &[String]) -> Graph {
+    let mut graph = Graph::default();
+    for line in lines {
+        match parse_line(line) {
+            Ok(line) => {
+                if let Record::Delta(delta) = &line.entry.record {
+                    graph.apply(delta).expect("every delta follows those before it");
+                }
+            }
+            Err(_) => assert!(line.contains("\"kind\":\"snapshot\""), "{line}"),
+        }
+    }
+    graph
 }
 
 /// The lines that the log of a stream consists of.
@@ -112,7 +157,7 @@ proptest! {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let writer = open(dir.path());
         let streams = ["a", "b"].map(|name| (name, begin(&writer, name)));
-        let logs = [1, 2].map(|salt| random_log(seed ^ salt, 40));
+        let logs = [1, 2].map(|salt| settled_log(seed ^ salt, 40));
         let mut chance = ChaCha8Rng::seed_from_u64(seed);
         let broker: Arc<Mutex<Broker>> = Arc::default();
         let mut sinks = vec![follower(writer.store(), Client::new(&broker, seed), dir.path())];
@@ -137,7 +182,8 @@ proptest! {
         prop_assert!(caught_up);
         let broker = broker.lock().expect("nobody panicked");
         for ((name, _), log) in streams.iter().zip(&logs) {
-            prop_assert_eq!(deltas_of(&broker, name), lines_of(name, log));
+            prop_assert_eq!(lines_in(&broker, Topic::Deltas, name), lines_of(name, log));
+            prop_assert_eq!(lines_in(&broker, Topic::Final, name), lines_of(name, &finals_of(log)));
         }
     }
 }
@@ -159,4 +205,58 @@ fn another_number_of_partitions_is_refused() {
     });
     let reason = failed.expect("the order would be lost");
     assert!(reason.contains("had 4 partitions and have 5"), "{reason}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(16))]
+
+    /// A sink that is added late begins with the graph as it is then; `final` is whole all the same.
+    #[test]
+    fn a_snapshot_and_the_log_after_it_are_the_graph(seed: u64, cut in 0.1f64..1.0) {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let writer = open(dir.path());
+        let stream = begin(&writer, "clip");
+        let log = settled_log(seed, 40);
+        let batches = random_batches(seed, &log);
+        let cut = ((batches.len() as f64 * cut) as usize).max(1);
+        let commit = |batches: &[Vec<LogEntry>]| {
+            for entries in batches {
+                let batch = StreamBatch::of_entries(stream, entries.clone());
+                writer.commit(&[batch]).expect("the log keeps every promise");
+            }
+        };
+        commit(&batches[..cut]);
+        let broker: Arc<Mutex<Broker>> = Arc::default();
+        let written = Written { state: true, finals: Some(MARGIN_US) };
+        let late = |seed| {
+            follower_from(StartFrom::Snapshot, written, writer.store(), Client::new(&broker, seed), dir.path())
+        };
+        until_caught_up(&mut late(seed));
+        commit(&batches[cut..]);
+        until_caught_up(&mut late(seed + 1));
+        let graph = writer.store().graph(stream, None, None).expect("the store is whole");
+        let broker = broker.lock().expect("nobody panicked");
+        let lines = lines_in(&broker, Topic::Deltas, "clip");
+        prop_assert_eq!(fold(&lines), graph);
+        let markers = lines.iter().filter(|line| line.contains("\"kind\":\"snapshot\"")).count();
+        prop_assert_eq!(markers, 2);
+        prop_assert_eq!(lines_in(&broker, Topic::Final, "clip"), lines_of("clip", &finals_of(&log)));
+    }
+}
+
+#[test]
+fn final_can_be_added_later_and_is_whole() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let writer = open(dir.path());
+    let stream = begin(&writer, "clip");
+    let log = settled_log(5, 60);
+    let broker: Arc<Mutex<Broker>> = Arc::default();
+    for (turn, entries) in random_batches(5, &log).into_iter().enumerate() {
+        writer.commit(&[StreamBatch::of_entries(stream, entries)]).expect("the log keeps every promise");
+        let written = Written { state: false, finals: (turn > 3).then_some(MARGIN_US) };
+        let client = Client::new(&broker, turn as u64);
+        until_caught_up(&mut follower_from(StartFrom::Beginning, written, writer.store(), client, dir.path()));
+    }
+    let broker = broker.lock().expect("nobody panicked");
+    assert_eq!(lines_in(&broker, Topic::Final, "clip"), lines_of("clip", &finals_of(&log)));
 }

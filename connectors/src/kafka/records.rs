@@ -2,12 +2,16 @@
 
 use super::murmur2::partition_of;
 use super::transaction_log::Cursor;
-use crate::export::delta_json::DeltaJson;
-use crate::follow::{Followed, Portion};
+use crate::export::delta_json::{DeltaJson, SnapshotPhase};
+use crate::follow::{Followed, Portion, Snapshot};
 use crate::store::Position;
-use vokg_engine::delta::{Diff, Element};
+use vokg_engine::delta::{Delta, Diff, Element};
 use vokg_engine::id::StreamName;
 use vokg_engine::record::{LogEntry, Record};
+use vokg_engine::time::Micros;
+
+/// The `$id` of docs/delta.schema.json.
+const SCHEMA: &str = "urn:vokg:delta:v1";
 
 /// A topic of ours, by its last part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -16,26 +20,29 @@ pub enum Topic {
     Deltas,
     /// The latest value of every element; compacted.
     State,
+    /// Each element once, when nothing automatic can change it any more.
+    Final,
     /// The cursor of every stream; compacted, one partition.
     Progress,
 }
 
 impl Topic {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Deltas, Self::State, Self::Progress];
+    pub const ALL: [Self; 4] = [Self::Deltas, Self::State, Self::Final, Self::Progress];
 
     /// The last part of its name.
     pub fn part(self) -> &'static str {
         match self {
             Self::Deltas => "deltas",
             Self::State => "state",
+            Self::Final => "final",
             Self::Progress => "progress",
         }
     }
 
     /// Whether only the latest record of a key is kept.
     pub fn is_compacted(self) -> bool {
-        self != Self::Deltas
+        matches!(self, Self::State | Self::Progress)
     }
 }
 
@@ -63,7 +70,7 @@ pub struct KafkaRecord {
 pub struct Recorder {
     /// The store they come from, in hexadecimal digits.
     pub instance: String,
-    /// Partitions of `deltas` and `state`.
+    /// Partitions of all topics but `progress`.
     pub partitions: u32,
     /// Whether `state` is written.
     pub state: bool,
@@ -76,14 +83,11 @@ impl Recorder {
     }
 
     /// The cursor that stands at a position.
-    pub fn cursor(&self, Position { epoch, seq }: Position) -> Cursor {
-        Cursor { instance: self.instance.clone(), epoch, seq, partitions: self.partitions }
+    pub fn cursor(&self, Position { epoch, seq }: Position, margin_us: Option<Micros>) -> Cursor {
+        Cursor { instance: self.instance.clone(), epoch, seq, partitions: self.partitions, margin_us }
     }
 
-    /// The records of a portion, its cursor last.
-    ///
-    /// # Panics
-    /// Never: what we write has a JSON form.
+    /// The records of a portion: those of `deltas` and of `state`.
     pub fn records(&self, portion: &Portion<'_>) -> Vec<KafkaRecord> {
         let stream = portion.stream;
         let lines = DeltaJson::new(stream.name.clone(), stream.origin_us);
@@ -93,39 +97,104 @@ impl Recorder {
             records.extend(self.state_of(&record, entry));
             records.push(record);
         }
-        let cursor = self.cursor(portion.last());
-        records.push(KafkaRecord {
+        records
+    }
+
+    /// What a stream begins with in place of its log up to an entry: the elements of its graph between two markers.
+    ///
+    /// # Panics
+    /// Never: what we write has a JSON form.
+    pub fn snapshot(&self, snapshot: &Snapshot<'_>) -> Vec<KafkaRecord> {
+        let Snapshot { stream, at, t, graph } = *snapshot;
+        let lines = DeltaJson::new(stream.name.clone(), stream.origin_us);
+        let vertices = graph.vertices.iter().map(|(key, vertex)| Element::Vertex(*key, vertex.clone()));
+        let elements: Vec<Element> = vertices.chain(graph.edges.values().cloned().map(Element::Edge)).collect();
+        let id = |part: &str| format!("{}/{}/{}/{part}", stream.name, at.epoch, at.seq);
+        let marker = |phase| {
+            let mut value = Vec::new();
+            lines.write_snapshot(&mut value, at, phase, elements.len() as u64).expect("writing to memory works");
+            let name = if phase == SnapshotPhase::Begin { "begin" } else { "end" };
+            let key = format!("~progress/{}", stream.name);
+            self.record(stream, "snapshot", (key, id(name)), Some(t), value, at)
+        };
+        let mut records = vec![marker(SnapshotPhase::Begin)];
+        for (place, element) in elements.iter().enumerate() {
+            let delta = Delta { t, diff: Diff::Assert, element: element.clone(), caused_by: None };
+            let entry = LogEntry { epoch: at.epoch, seq: at.seq, record: Record::Delta(delta) };
+            let mut record = self.delta_or_progress(&lines, stream, &entry);
+            if let Some((_, value)) = record.headers.iter_mut().find(|(key, _)| *key == "ce_id") {
+                *value = id(&place.to_string());
+            }
+            records.extend(self.state_of(&record, &entry));
+            records.push(record);
+        }
+        records.push(marker(SnapshotPhase::End));
+        records
+    }
+
+    /// The records of what has become final.
+    pub fn finals(&self, stream: &Followed, said: &[LogEntry]) -> Vec<KafkaRecord> {
+        let lines = DeltaJson::new(stream.name.clone(), stream.origin_us);
+        let records = said.iter().map(|entry| {
+            let mut record = self.delta_or_progress(&lines, stream, entry);
+            // Ids are unique within a source, and `deltas` has used these.
+            if let Some((_, value)) = record.headers.iter_mut().find(|(key, _)| *key == "ce_source") {
+                value.push_str("/final");
+            }
+            KafkaRecord { topic: Topic::Final, ..record }
+        });
+        records.collect()
+    }
+
+    /// The record that moves the cursor of a stream.
+    ///
+    /// # Panics
+    /// Never: a cursor has a JSON form.
+    pub fn progress(&self, stream: &StreamName, cursor: &Cursor) -> KafkaRecord {
+        KafkaRecord {
             topic: Topic::Progress,
             partition: 0,
-            key: stream.name.to_string(),
-            value: Some(serde_json::to_vec(&cursor).expect("a cursor is numbers and a text")),
+            key: stream.to_string(),
+            value: Some(serde_json::to_vec(cursor).expect("a cursor is numbers and a text")),
             headers: Vec::new(),
             timestamp_ms: None,
-            at: portion.last(),
-        });
-        records
+            at: cursor.position(),
+        }
     }
 
     fn delta_or_progress(&self, lines: &DeltaJson, stream: &Followed, entry: &LogEntry) -> KafkaRecord {
         let mut value = Vec::new();
         lines.write(&mut value, entry).expect("writing to memory works");
-        value.pop();
         let (kind, t, key) = match &entry.record {
             Record::Delta(delta) => ("delta", Some(delta.t), external(&delta.element, &stream.name)),
             Record::Progress(progress) => ("progress", progress.frontier, format!("~progress/{}", stream.name)),
         };
+        let id = format!("{}/{}/{}", stream.name, entry.epoch, entry.seq);
+        self.record(stream, kind, (key, id), t, value, Position::of(entry))
+    }
+
+    /// A record of `deltas` from a line of the log, its line feed included.
+    fn record(
+        &self,
+        stream: &Followed,
+        kind: &'static str,
+        (key, id): (String, String),
+        t: Option<Micros>,
+        mut line: Vec<u8>,
+        at: Position,
+    ) -> KafkaRecord {
+        line.pop();
         let of_media = |t: u64| stream.origin_us?.checked_add_unsigned(t);
         let time_us = t.and_then(of_media);
-        let LogEntry { epoch, seq, .. } = entry;
         let mut headers = vec![
             ("ce_specversion", "1.0".to_owned()),
-            ("ce_id", format!("{}/{epoch}/{seq}", stream.name)),
+            ("ce_id", id),
             ("ce_source", format!("/vokg/{}/{}", self.instance, stream.name)),
             ("ce_type", format!("dev.vokg.{kind}.v1")),
-            ("ce_dataschema", "https://vokg.dev/schema/delta-v1.json".to_owned()),
+            ("ce_dataschema", SCHEMA.to_owned()),
             ("content-type", "application/json".to_owned()),
             ("vokg-kind", kind.to_owned()),
-            ("vokg-seq", seq.to_string()),
+            ("vokg-seq", at.seq.to_string()),
         ];
         headers.extend(t.map(|t| ("vokg-t", t.to_string())));
         let calendar = time_us.and_then(|us| jiff::Timestamp::from_microsecond(us).ok());
@@ -134,10 +203,10 @@ impl Recorder {
             topic: Topic::Deltas,
             partition: self.partition(&stream.name),
             key,
-            value: Some(value),
+            value: Some(line),
             headers,
             timestamp_ms: time_us.map(|us| us.div_euclid(1000)),
-            at: Position::of(entry),
+            at,
         }
     }
 
@@ -168,7 +237,9 @@ mod tests {
         let entries = samples::story();
         let refused = BTreeSet::new();
         let portion = Portion { stream: &stream, after: None, entries: &entries, refused: &refused };
-        let records = Recorder { instance: "ab".into(), partitions: 3, state }.records(&portion);
+        let recorder = Recorder { instance: "ab".into(), partitions: 3, state };
+        let mut records = recorder.records(&portion);
+        records.push(recorder.progress(&stream.name, &recorder.cursor(portion.last(), None)));
         (entries, records)
     }
 
@@ -201,6 +272,9 @@ mod tests {
         let header = |name| records[0].headers.iter().find(|(key, _)| *key == name).map(|(_, value)| value.as_str());
         assert_eq!(header("ce_id"), Some("gate/1/0"));
         assert_eq!(header("ce_type"), Some("dev.vokg.delta.v1"));
+        let schema: serde_json::Value =
+            serde_json::from_str(include_str!("../../../docs/delta.schema.json")).expect("it is JSON");
+        assert_eq!(header("ce_dataschema"), schema["$id"].as_str());
         assert!(header("ce_time").is_some_and(|time| time.starts_with("2023-11-14T")));
     }
 

@@ -1,43 +1,142 @@
 //! Kafka as the target of a sink.
 
-use super::records::Recorder;
+use super::finals::Finals;
+use super::records::{KafkaRecord, Recorder};
 use super::transaction_log::{Cursor, TransactionError, TransactionLog};
-use crate::follow::{Followed, Portion, Target, TargetError};
-use crate::store::Position;
-use std::collections::BTreeMap;
+use crate::follow::{Followed, Portion, Snapshot, Target, TargetError};
+use crate::store::{Position, ReadError, Store};
+use std::collections::{BTreeMap, BTreeSet};
+use vokg_engine::id::StreamName;
+use vokg_engine::record::LogEntry;
+use vokg_engine::time::Micros;
+
+/// What is written beside the log itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Written {
+    /// The latest values.
+    pub state: bool,
+    /// What is final, edges once they have ended so long before the settled time; not at all where absent.
+    pub finals: Option<Micros>,
+}
 
 /// Writes portions as transactions of a log.
 pub struct KafkaTarget<L> {
     log: L,
+    store: Store,
     instance: String,
-    state: bool,
-    /// The session and the cursors as of its last transaction; none before the first session and after an error. While it
-    /// lasts nobody else writes: whoever opened another would have fenced it off.
-    session: Option<(Recorder, BTreeMap<String, Cursor>)>,
+    written: Written,
+    /// None before the first session and after an error. While it lasts nobody else writes: whoever opened another would
+    /// have fenced it off.
+    session: Option<Session>,
+}
+
+struct Session {
+    recorder: Recorder,
+    /// As of the last transaction.
+    cursors: BTreeMap<String, Cursor>,
+    /// What of each stream may still change; folded from the store where it is not there.
+    finals: BTreeMap<StreamName, Finals>,
 }
 
 impl<L: TransactionLog> KafkaTarget<L> {
-    /// A target for the log of the store so called; `state` as in [`super::KafkaConfig`].
-    pub fn new(log: L, instance: [u8; 16], state: bool) -> Self {
+    /// A target for the log of a store, which calls itself `instance`.
+    pub fn new(log: L, store: Store, instance: [u8; 16], written: Written) -> Self {
         let instance = instance.iter().map(|byte| format!("{byte:02x}")).collect();
-        Self { log, instance, state, session: None }
+        Self { log, store, instance, written, session: None }
     }
 
-    fn session(&mut self) -> Result<&mut (Recorder, BTreeMap<String, Cursor>), TargetError> {
+    fn session(&mut self) -> Result<&mut Session, TargetError> {
         if self.session.is_none() {
             let cursors = self.log.open().map_err(refusal)?;
             let partitions = self.log.partitions();
-            let recorder = Recorder { instance: self.instance.clone(), partitions, state: self.state };
-            self.session = Some((recorder, cursors));
+            let recorder = Recorder { instance: self.instance.clone(), partitions, state: self.written.state };
+            self.session = Some(Session { recorder, cursors, finals: BTreeMap::new() });
         }
-        self.session.as_mut().ok_or_else(|| TargetError::Again("the session is closed".to_owned()))
+        self.session.as_mut().ok_or_else(closed)
     }
+
+    /// Writes what tells of a stream up to a position, and the position, in one transaction.
+    fn write(&mut self, telling: &Telling<'_>, mut records: Vec<KafkaRecord>) -> Result<(), TargetError> {
+        let name = &telling.stream.name;
+        // A new session begins by asking for the cursors, so one that is gone is not opened here.
+        let Some(session) = &mut self.session else { return Err(closed()) };
+        let finals = match self.written.finals {
+            None => None,
+            Some(margin_us) => {
+                let told = session.cursors.get(name.as_str()).and_then(|cursor| cursor.margin_us);
+                let held = session.finals.remove(name);
+                let (finals, said) = settle(&self.store, telling, held, told, margin_us).map_err(unreadable)?;
+                records.extend(session.recorder.finals(telling.stream, &said));
+                Some(finals)
+            }
+        };
+        let cursor = session.recorder.cursor(telling.until, finals.as_ref().map(Finals::margin_us));
+        records.push(session.recorder.progress(name, &cursor));
+        match self.log.write(&records) {
+            Ok(()) => {
+                session.cursors.insert(name.to_string(), cursor);
+                session.finals.extend(finals.map(|finals| (name.clone(), finals)));
+                Ok(())
+            }
+            Err(TransactionError::Refused { index, reason }) => Err(match records.get(index) {
+                Some(record) => TargetError::Refused { at: record.at, reason },
+                None => TargetError::Hopeless(reason),
+            }),
+            Err(other) => {
+                // What was written is unknown: only a new session tells.
+                self.session = None;
+                Err(refusal(other))
+            }
+        }
+    }
+}
+
+/// What one transaction tells of a stream.
+struct Telling<'a> {
+    stream: &'a Followed,
+    after: Option<Position>,
+    entries: &'a [LogEntry],
+    refused: &'a BTreeSet<Position>,
+    until: Position,
+}
+
+/// What of a stream becomes final with these entries, and what may change after them. Where `final` was not told before,
+/// all that became final until then comes first.
+fn settle(
+    store: &Store,
+    telling: &Telling<'_>,
+    held: Option<Finals>,
+    told: Option<Micros>,
+    margin_us: Micros,
+) -> Result<(Finals, Vec<LogEntry>), ReadError> {
+    let mut said = Vec::new();
+    let mut finals = match held.filter(|finals| finals.at() == telling.after) {
+        Some(finals) => finals,
+        None => {
+            let mut finals = Finals::new(told.unwrap_or(margin_us));
+            for entry in store.entries(telling.stream.id, None) {
+                let entry = entry?;
+                if Some(Position::of(&entry)) > telling.after {
+                    break;
+                }
+                let final_now = finals.take(&entry, telling.refused);
+                if told.is_none() {
+                    said.extend(final_now);
+                }
+            }
+            finals
+        }
+    };
+    for entry in telling.entries {
+        said.extend(finals.take(entry, telling.refused));
+    }
+    Ok((finals, said))
 }
 
 impl<L: TransactionLog> Target for KafkaTarget<L> {
     fn position(&mut self, stream: &Followed) -> Result<Option<Position>, TargetError> {
         let instance = self.instance.clone();
-        let (recorder, cursors) = self.session()?;
+        let Session { recorder, cursors, .. } = self.session()?;
         let Some(cursor) = cursors.get(stream.name.as_str()) else { return Ok(None) };
         if cursor.instance != instance {
             return Err(TargetError::Hopeless(format!(
@@ -56,27 +155,27 @@ impl<L: TransactionLog> Target for KafkaTarget<L> {
     }
 
     fn apply(&mut self, portion: &Portion<'_>) -> Result<(), TargetError> {
-        // A new session begins by asking for the cursors, so one that is gone is not opened here.
-        let Some((recorder, cursors)) = &mut self.session else {
-            return Err(TargetError::Again("the session is closed".to_owned()));
-        };
-        let records = recorder.records(portion);
-        match self.log.write(&records) {
-            Ok(()) => {
-                cursors.insert(portion.stream.name.to_string(), recorder.cursor(portion.last()));
-                Ok(())
-            }
-            Err(TransactionError::Refused { index, reason }) => Err(match records.get(index) {
-                Some(record) => TargetError::Refused { at: record.at, reason },
-                None => TargetError::Hopeless(reason),
-            }),
-            Err(other) => {
-                // What was written is unknown: only a new session tells.
-                self.session = None;
-                Err(refusal(other))
-            }
-        }
+        let Portion { stream, after, entries, refused } = *portion;
+        let Some(session) = &self.session else { return Err(closed()) };
+        let records = session.recorder.records(portion);
+        self.write(&Telling { stream, after, entries, refused, until: portion.last() }, records)
     }
+
+    fn snapshot(&mut self, snapshot: &Snapshot<'_>) -> Result<(), TargetError> {
+        let Some(session) = &self.session else { return Err(closed()) };
+        let records = session.recorder.snapshot(snapshot);
+        let (stream, until) = (snapshot.stream, snapshot.at);
+        let refused = BTreeSet::new();
+        self.write(&Telling { stream, after: Some(until), entries: &[], refused: &refused, until }, records)
+    }
+}
+
+fn closed() -> TargetError {
+    TargetError::Again("the session is closed".to_owned())
+}
+
+fn unreadable(error: ReadError) -> TargetError {
+    TargetError::Again(error.to_string())
 }
 
 fn refusal(error: TransactionError) -> TargetError {

@@ -4,6 +4,7 @@ use super::records::KafkaRecord;
 use crate::store::Position;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use vokg_engine::time::Micros;
 
 /// How far a stream is in the topics: the value of its record in `progress`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,6 +17,10 @@ pub struct Cursor {
     pub seq: u64,
     /// Partitions of `deltas` when it was written. Another number would move streams and break their order.
     pub partitions: u32,
+    /// How long edges wait in `final`, in microseconds; absent where it is not written. Another wait would say some of them
+    /// twice or never, so the one that a stream began with stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub margin_us: Option<Micros>,
 }
 
 impl Cursor {

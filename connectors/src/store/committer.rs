@@ -107,7 +107,7 @@ pub struct CommitHandle {
 
 impl Committer {
     /// Starts the thread. `wake` is called on it whenever there is room again for somebody who was refused, and when
-    /// a commit fails; it must be quick.
+    /// a commit fails; `grown` when the log in the store has grown. Both must be quick.
     ///
     /// # Errors
     /// Where the system gives no thread.
@@ -115,11 +115,12 @@ impl Committer {
         writer: Arc<Writer>,
         config: CommitterConfig,
         wake: impl Fn() + Send + 'static,
+        grown: impl Fn() + Send + 'static,
     ) -> std::io::Result<Self> {
         let queue = Arc::new(Queue::new(config.queue));
         let handle = CommitHandle { queue, totals: Arc::default(), space: writer.space().clone() };
         let CommitHandle { queue, totals, .. } = handle.clone();
-        let run = move || commit_all(&writer, config, &queue, &totals, &wake);
+        let run = move || commit_all(&writer, config, &queue, &totals, (&wake, &grown));
         let thread = std::thread::Builder::new().name("commit".into()).spawn(run)?;
         Ok(Self { handle, thread: Some(thread) })
     }
@@ -203,7 +204,13 @@ impl CommitHandle {
     }
 }
 
-fn commit_all(writer: &Writer, config: CommitterConfig, queue: &Queue, totals: &Totals, wake: &dyn Fn()) {
+fn commit_all(
+    writer: &Writer,
+    config: CommitterConfig,
+    queue: &Queue,
+    totals: &Totals,
+    (wake, grown): (&dyn Fn(), &dyn Fn()),
+) {
     let _guard = PanicGuard(queue);
     let mut rng = match config.grouping {
         Grouping::AllThatWaits => None,
@@ -244,6 +251,7 @@ fn commit_all(writer: &Writer, config: CommitterConfig, queue: &Queue, totals: &
         }
         let failed = result.is_err();
         queue.finish(count, result);
+        grown();
         if failed || broken {
             wake();
         }
@@ -329,7 +337,7 @@ mod tests {
 
     fn start(writer: &Arc<Writer>, config: CommitterConfig) -> (Committer, mpsc::Receiver<()>) {
         let (wake, woken) = mpsc::channel();
-        let committer = Committer::start(writer.clone(), config, move || wake.send(()).unwrap_or_default());
+        let committer = Committer::start(writer.clone(), config, move || wake.send(()).unwrap_or_default(), || {});
         (committer.expect("there is a thread to be had"), woken)
     }
 
@@ -370,6 +378,27 @@ mod tests {
             digests.push(ids.map(|id| writer.store().verify(id).expect("it was stored whole")));
         }
         assert!(digests.windows(2).all(|pair| pair[0] == pair[1]), "{digests:?}");
+    }
+
+    #[test]
+    fn each_transaction_is_told_of_once_the_store_has_it() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let writer = Arc::new(open(dir.path()));
+        let stream = begin(&writer, "clip");
+        let (grown, told) = mpsc::channel();
+        let (store, log) = (writer.store().clone(), random_log(1, 60));
+        let tell = move || {
+            let entries = store.stream(stream).expect("it exists").head.entries;
+            grown.send(entries).unwrap_or_default();
+        };
+        let committer = Committer::start(writer, CommitterConfig::default(), || {}, tell).expect("there is a thread");
+        for batch in random_batches(1, &log) {
+            let batch = StreamBatch::of_entries(stream, batch);
+            committer.handle().try_submit(batch).expect("there is room");
+        }
+        let counters = committer.stop(soon()).expect("the disk has room");
+        let told: Vec<u64> = told.iter().collect();
+        assert_eq!((told.len() as u64, told.last().copied()), (counters.commits, Some(log.len() as u64)));
     }
 
     #[test]

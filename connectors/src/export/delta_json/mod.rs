@@ -16,6 +16,7 @@ pub use log::{LogError, MAX_LINE_BYTES, digests, read_lines};
 pub use parse::{Line, ParseError, parse_line};
 
 use super::properties::Properties;
+use crate::store::Position;
 use serde::Serialize;
 use std::io::{self, Write};
 use vokg_engine::delta::{Delta, Diff, Edge, Element, VertexKey};
@@ -98,6 +99,30 @@ struct ProgressLine<'a> {
     origin: Option<&'a str>,
 }
 
+/// Which end of a snapshot a line marks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SnapshotPhase {
+    /// The elements follow.
+    Begin,
+    /// All have come; the log follows.
+    End,
+}
+
+#[derive(Serialize)]
+struct SnapshotLine<'a> {
+    v: u64,
+    kind: &'static str,
+    stream: &'a StreamName,
+    epoch: u32,
+    seq: u64,
+    as_of: String,
+    phase: SnapshotPhase,
+    count: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    origin: Option<&'a str>,
+}
+
 impl DeltaJson {
     /// For the records of `stream`, whose `t = 0` was at `origin_us` microseconds since 1970, where that is known.
     ///
@@ -116,6 +141,33 @@ impl DeltaJson {
             Record::Delta(delta) => serde_json::to_writer(&mut *out, &self.delta_line(entry, delta))?,
             Record::Progress(progress) => serde_json::to_writer(&mut *out, &self.progress_line(entry, progress))?,
         }
+        out.write_all(b"\n")
+    }
+
+    /// Writes a marker of a snapshot and a line feed. Between the two stand as many deltas as it counts, all under the place
+    /// it is as of. Only sinks write them: a log has none.
+    ///
+    /// # Errors
+    /// Those of `out`.
+    pub fn write_snapshot(
+        &self,
+        out: &mut impl Write,
+        as_of: Position,
+        phase: SnapshotPhase,
+        count: u64,
+    ) -> io::Result<()> {
+        let line = SnapshotLine {
+            v: VERSION,
+            kind: "snapshot",
+            stream: &self.stream,
+            epoch: as_of.epoch,
+            seq: as_of.seq,
+            as_of: as_of.to_string(),
+            phase,
+            count,
+            origin: self.origin.as_deref(),
+        };
+        serde_json::to_writer(&mut *out, &line)?;
         out.write_all(b"\n")
     }
 

@@ -1,0 +1,142 @@
+#!/usr/bin/env python3
+"""A consumer of `vokg.deltas`: rebuilds the graph of every stream from Kafka alone.
+
+pip install confluent-kafka
+python3 examples/consumer.py 127.0.0.1:9092 vokg.deltas graph.state
+reads on from where the state file ends, up to the end of the topic, and prints for each stream the line that
+`vokg export --format json` prints. examples/consumer.rs is the same in Rust.
+
+- It reads committed records only.
+- It collects deltas and applies them at the progress record, so that it never shows half a moment.
+- It knows loss and repetition by (epoch, seq), whatever its offsets say.
+- It keeps its place with the graph, in one file that is replaced at once: so each record counts once, wherever it is killed.
+"""
+
+import json
+import os
+import sys
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartition
+
+
+class Stream:
+    def __init__(self, kept=None):
+        kept = kept or {"applied": [0, -1], "vertices": {}, "edges": {}}
+        self.applied, self.vertices, self.edges = kept["applied"], kept["vertices"], kept["edges"]
+        self.forget_unapplied()
+
+    def forget_unapplied(self):
+        self.read = self.applied  # the place of the last record: epoch, seq
+        self.deltas, self.since, self.snapshot = [], None, None
+
+    def kept(self):
+        return {"applied": self.applied, "vertices": self.vertices, "edges": self.edges}
+
+    def take(self, record, partition, offset):
+        place = [record["epoch"], record["seq"]]
+        if record["kind"] == "snapshot":
+            if record["phase"] == "begin":
+                # All its records have the place it is as of.
+                self.snapshot, self.since = "known" if place <= self.read else "taken", (partition, offset)
+            elif self.snapshot == "taken":
+                self.vertices, self.edges = {}, {}
+                self.apply(place, record["count"])
+            else:
+                self.snapshot, self.since = None, None
+            return
+        if self.snapshot:
+            if self.snapshot == "taken":
+                self.deltas.append(record)
+            return
+        if place <= self.read:
+            return
+        if place != [self.read[0], self.read[1] + 1] and not (place[0] > self.read[0] and place[1] == 0):
+            sys.exit(f"records of {record['stream']} are lost: {place} follows {self.read}")
+        self.read, self.since = place, self.since or (partition, offset)
+        if record["kind"] == "delta":
+            self.deltas.append(record)
+        elif record["kind"] == "progress":
+            self.apply(place, record["count"])
+
+    def apply(self, place, count):
+        if len(self.deltas) != count:
+            sys.exit(f"{count} deltas were announced, {len(self.deltas)} came before {place}")
+        for delta in self.deltas:
+            self.change(delta)
+        self.applied = place
+        self.forget_unapplied()
+
+    def change(self, delta):
+        cud = delta["cud"]
+        is_vertex, id = cud["type"] == "node", cud["ids"]["vokg_id"]
+        elements = self.vertices if is_vertex else self.edges
+        if delta["diff"] == -1:
+            if id not in elements or elements.pop(id)["properties"] != delta["before"]:
+                sys.exit(f"{id} never had the value that is taken back")
+            return
+        # The cause belongs to the change, not to the value.
+        properties = {name: value for name, value in cud["properties"].items() if name != "caused_by"}
+        if is_vertex:
+            elements[id] = {"id": id, "label": cud["labels"][0], "properties": properties}
+        else:
+            ends = {end: cud[end]["ids"]["vokg_id"] for end in ("from", "to")}
+            elements[id] = {"id": id, "kind": cud["rel_type"], **ends, "properties": properties}
+
+    def graph(self, name):
+        graph = {"stream": name, "at_us": None, "known_at": {"epoch": self.applied[0], "seq": self.applied[1]}}
+        graph["vertices"] = [self.vertices[id] for id in sorted(self.vertices)]
+        graph["edges"] = [self.edges[id] for id in sorted(self.edges)]
+        return graph
+
+
+def save(path, streams, offsets):
+    """Replaces the file at once; what is not applied yet is read again."""
+    offsets = dict(offsets)
+    for stream in streams.values():
+        if stream.since:
+            partition, offset = stream.since
+            offsets[partition] = min(offsets[partition], offset)
+    with open(path + ".new", "w") as file:
+        json.dump({"offsets": offsets, "streams": {name: stream.kept() for name, stream in streams.items()}}, file)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(path + ".new", path)
+
+
+def main(brokers, topic, path):
+    kept = json.load(open(path)) if os.path.exists(path) else {"offsets": {}, "streams": {}}
+    streams = {name: Stream(stream) for name, stream in kept["streams"].items()}
+    offsets = {int(partition): offset for partition, offset in kept["offsets"].items()}
+    consumer = Consumer(
+        {
+            "bootstrap.servers": brokers,
+            "group.id": "vokg-example",  # no group is joined and no offset committed
+            "isolation.level": "read_committed",
+            "enable.auto.commit": False,
+            "enable.partition.eof": True,
+        }
+    )
+    partitions = consumer.list_topics(topic, 30).topics[topic].partitions
+    consumer.assign([TopicPartition(topic, p, offsets.get(p, OFFSET_BEGINNING)) for p in partitions])
+    ended = set()
+    while len(ended) < len(partitions):
+        message = consumer.poll(30)
+        if message is None:
+            sys.exit("the broker does not answer")
+        if message.error():
+            if message.error().code() != KafkaError._PARTITION_EOF:
+                sys.exit(str(message.error()))
+            ended.add(message.partition())
+            continue
+        offsets[message.partition()] = message.offset() + 1
+        record = json.loads(message.value())
+        stream = streams.setdefault(record["stream"], Stream())
+        stream.take(record, message.partition(), message.offset())
+    consumer.close()
+    save(path, streams, offsets)
+    for name in sorted(streams):
+        print(json.dumps(streams[name].graph(name)))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

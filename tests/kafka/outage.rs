@@ -1,0 +1,183 @@
+//! The broker stands still, or dies, while a paced ingestion goes on: nothing is lost, and ingestion does not notice.
+
+use crate::broker::{OwnBroker, broker, config, kafka, logs, stored};
+use crate::support::{clip, run, store};
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
+use vokg::config::Config;
+use vokg::jobs::Disturbance;
+use vokg::sinks::Sinks;
+use vokg_connectors::follow::SinkState;
+use vokg_connectors::store::{Begun, Ending, Outcome, ProgramId, StoreConfig, StreamBatch, StreamRequest, Writer};
+use vokg_engine::id::StreamName;
+use vokg_engine::record::{LogEntry, Record};
+
+/// Commits a second, as of a camera.
+const RATE: u32 = 25;
+
+/// A camera that shows a recorded log over and over, a moment every fortieth of a second.
+struct Camera {
+    writer: Writer,
+    log: Vec<Vec<LogEntry>>,
+    shows: usize,
+    /// How long each commit took, in milliseconds.
+    commits_ms: Vec<f64>,
+    /// The greatest lateness of a commit behind its due time.
+    late: Duration,
+}
+
+impl Camera {
+    fn new(data: &Path, log: &[LogEntry]) -> Self {
+        let mut moments = vec![Vec::new()];
+        for entry in log {
+            moments.last_mut().unwrap().push(entry.clone());
+            if matches!(entry.record, Record::Progress(_)) {
+                moments.push(Vec::new());
+            }
+        }
+        moments.retain(|moment| !moment.is_empty());
+        let writer = Writer::open(data, StoreConfig::default()).unwrap();
+        Self { writer, log: moments, shows: 0, commits_ms: Vec::new(), late: Duration::ZERO }
+    }
+
+    /// Commits for so long at the rate of a camera, and tells the sinks as a run does; gives the time of the 99th of a
+    /// hundred commits in milliseconds.
+    fn film(&mut self, how_long: Duration, sinks: &Sinks) -> f64 {
+        let moments = self.log.clone();
+        let begin = Instant::now();
+        let (mut shown, mut stream) = (0, None);
+        self.commits_ms.clear();
+        loop {
+            let due = Duration::from_secs(1) * shown / RATE;
+            let index = shown as usize % moments.len();
+            if index == 0 && due >= how_long {
+                break;
+            }
+            std::thread::sleep((begin + due).saturating_duration_since(Instant::now()));
+            let id = *stream.get_or_insert_with(|| self.begin_stream());
+            let mut batch = StreamBatch::of_entries(id, moments[index].clone());
+            if index + 1 == moments.len() {
+                let ending = Ending::Complete;
+                batch.outcome =
+                    Some(Outcome { ending, frames: 1, frames_expected: None, gaps: 0, duration_us: 1_000_000 });
+                stream = None;
+            }
+            let commit = Instant::now();
+            self.writer.commit(&[batch]).unwrap();
+            self.commits_ms.push(commit.elapsed().as_secs_f64() * 1e3);
+            self.late = self.late.max(begin.elapsed().saturating_sub(due));
+            sinks.nudge().all();
+            shown += 1;
+            // Between two showings nothing is open, so that there the camera may end.
+        }
+        self.commits_ms.sort_by(f64::total_cmp);
+        self.commits_ms[self.commits_ms.len() * 99 / 100]
+    }
+
+    fn begin_stream(&mut self) -> vokg_connectors::store::StreamId {
+        self.shows += 1;
+        let request = StreamRequest {
+            name: StreamName::new(&format!("camera-{}", self.shows)).unwrap(),
+            source_path: "camera".into(),
+            content_hash: [1; 32],
+            config_hash: [2; 32],
+            segmenter: "motion".into(),
+            sampling: "all".into(),
+            created_us: 0,
+        };
+        let begun = self.writer.begin_stream(request, ProgramId([0; 32]));
+        match begun.unwrap() {
+            Begun::Fresh(stream) => stream.id,
+            Begun::Done(_) => panic!("the name is new"),
+        }
+    }
+}
+
+/// Waits until the sink holds the whole log; gives the time since it went on telling, and the entries it told.
+fn catch_up(sinks: &Sinks, told_before: u64) -> (Duration, u64) {
+    let deadline = Instant::now() + Duration::from_secs(180);
+    let mut went_on = None;
+    loop {
+        let status = sinks.reports()[0].status.clone();
+        assert!(!matches!(status.state, SinkState::Failed(_)), "{status:?}");
+        if status.applied > told_before {
+            went_on.get_or_insert_with(Instant::now);
+        }
+        if status.state == SinkState::CaughtUp && status.behind == 0 && status.applied > told_before {
+            return (went_on.unwrap().elapsed(), status.applied - told_before);
+        }
+        assert!(Instant::now() < deadline, "{status:?}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn median(mut figures: Vec<f64>) -> f64 {
+    figures.sort_by(f64::total_cmp);
+    figures[figures.len() / 2]
+}
+
+/// Three quiet stretches and three in which the broker stands still, in turn; then one in which it is killed.
+#[test]
+fn an_outage_of_the_broker_is_a_sink_that_lags() {
+    if broker().is_none() {
+        return;
+    }
+    // After a short one the first transaction, which waited for the broker, is most of the time.
+    let is_long = std::env::var_os("VOKG_LONG").is_some();
+    let (outage, times_real) = if is_long { (Duration::from_secs(60), 10.0) } else { (Duration::from_secs(8), 2.0) };
+    let dir = tempfile::tempdir().unwrap();
+    let own = OwnBroker::start(&dir.path().join("services"), false);
+    let config: Config = config(&own.address(), "outage");
+    let recorded = dir.path().join("recorded");
+    run(&[clip(dir.path(), "street", Some(6.0)).0], &recorded, &Config::default(), &Disturbance::default());
+    let log = stored(&store(&recorded)).remove("street").unwrap();
+
+    let data = dir.path().join("data");
+    let mut camera = Camera::new(&data, &log);
+    let own_store = camera.writer.store().clone();
+    let sinks = Sinks::start(&config, &[], &own_store, &data).unwrap();
+    camera.film(Duration::from_millis(1), &sinks);
+    catch_up(&sinks, 0);
+    let (mut quiet_ms, mut disturbed_ms) = (Vec::new(), Vec::new());
+    for round in 0..4 {
+        let told = sinks.reports()[0].status.applied;
+        quiet_ms.push(camera.film(outage / 2, &sinks));
+        catch_up(&sinks, told);
+        let is_killed = round == 3;
+        own.signal(if is_killed { "-KILL" } else { "-STOP" });
+        let told = sinks.reports()[0].status.applied;
+        let begin = Instant::now();
+        let p99_ms = camera.film(outage, &sinks);
+        let filmed = begin.elapsed();
+        match is_killed {
+            true => own.restart(),
+            false => own.signal("-CONT"),
+        }
+        let restored = Instant::now();
+        let (telling, entries) = catch_up(&sinks, told);
+        if !is_killed {
+            disturbed_ms.push(p99_ms);
+        }
+        let pace = filmed.as_secs_f64() / telling.as_secs_f64().max(1e-3);
+        println!(
+            "the broker {} for {:.1} s: commits p99 {p99_ms:.1} ms (quiet {:.1}); {entries} entries told {:.1} s after it \
+             was back, within {:.2} s: {pace:.0} times as fast as they came",
+            if is_killed { "was dead" } else { "stood still" },
+            filmed.as_secs_f64(),
+            quiet_ms[round],
+            restored.elapsed().as_secs_f64(),
+            telling.as_secs_f64(),
+        );
+        assert!(pace >= times_real, "{pace}");
+    }
+    let (quiet_ms, disturbed_ms) = (median(quiet_ms), median(disturbed_ms));
+    println!("commits p99, medians: {quiet_ms:.1} ms quiet, {disturbed_ms:.1} ms while the broker stood still");
+    // Below the time between two frames nobody waits, whatever else the machine does.
+    let frame_ms = 1e3 / f64::from(RATE);
+    assert!(disturbed_ms <= (2.0 * quiet_ms).max(frame_ms), "{disturbed_ms} ms, quiet {quiet_ms} ms");
+    assert!(camera.late < Duration::from_secs(2), "{:?}", camera.late);
+    let reports = sinks.finish(&AtomicBool::new(false));
+    assert_eq!(reports[0].status.state, SinkState::CaughtUp, "{reports:?}");
+    assert_eq!(logs(kafka(&config)), stored(&own_store));
+}

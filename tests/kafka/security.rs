@@ -1,0 +1,67 @@
+//! A broker that takes SASL over TLS alone is told as any other, and nothing with a wrong password.
+
+use crate::broker::{OwnBroker, broker, config, kafka};
+use crate::support::{clip, run};
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+use vokg::config::Config;
+use vokg::jobs::Disturbance;
+use vokg::sinks::Sinks;
+use vokg_connectors::follow::SinkState;
+use vokg_connectors::kafka::{SaslMechanism, Security};
+
+fn security(home: &Path, mechanism: SaslMechanism, password: &str) -> Security {
+    let password_file = home.join(format!("password-{}", password.len()));
+    std::fs::write(&password_file, format!("{password}\n")).unwrap();
+    Security {
+        tls: true,
+        ca_file: Some(home.join("kafka/ca.pem")),
+        sasl: Some(mechanism),
+        username: Some("vokg".to_owned()),
+        password_file: Some(password_file),
+        ..Security::default()
+    }
+}
+
+#[test]
+fn over_tls_with_a_password() {
+    if broker().is_none() {
+        return;
+    }
+    if Command::new("openssl").arg("version").output().is_err() {
+        eprintln!("SKIPPED: Kafka over TLS, since there is no openssl to make certificates with");
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let home = dir.path().join("services");
+    let own = OwnBroker::start(&home, true);
+    let (path, _) = clip(dir.path(), "near", None);
+    for mechanism in [SaslMechanism::Plain, SaslMechanism::ScramSha256, SaslMechanism::ScramSha512] {
+        let mut config: Config = config(&own.address(), mechanism.name());
+        config.sinks.kafka.get_mut("main").unwrap().security = security(&home, mechanism, "open sesame");
+        let data = dir.path().join(mechanism.name());
+        let finished = run(std::slice::from_ref(&path), &data, &config, &Disturbance::default());
+        assert_eq!(finished.sinks[0].status.state, SinkState::CaughtUp, "{mechanism:?}: {:?}", finished.sinks);
+        assert!(finished.sinks[0].status.applied > 0);
+    }
+    let mut config = config(&own.address(), "wrong");
+    config.sinks.kafka.get_mut("main").unwrap().security = security(&home, SaslMechanism::Plain, "open barley");
+    assert!(kafka(&config).security.tls);
+    let data = dir.path().join("PLAIN");
+    let store = crate::support::store(&data);
+    let sinks = Sinks::start(&config, &[], &store, &data).unwrap();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let told = loop {
+        let status = sinks.reports()[0].status.clone();
+        let is_told = status.last_error.is_some() || matches!(status.state, SinkState::Failed(_));
+        if is_told || Instant::now() >= deadline {
+            break status;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    };
+    assert!(told.last_error.is_some() || matches!(told.state, SinkState::Failed(_)), "{told:?}");
+    println!("with a wrong password: {told:?}");
+    assert_eq!(told.applied, 0);
+    sinks.stop();
+}

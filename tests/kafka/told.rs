@@ -1,0 +1,180 @@
+//! What is told of a run, in every topic, whoever is killed when.
+
+use crate::broker::{Seen, broker, committed, config, config_file, kafka, logs, stored, vokg};
+use crate::support::{clip, run, store};
+use std::collections::BTreeMap;
+use std::os::unix::process::ExitStatusExt;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
+use vokg::jobs::Disturbance;
+use vokg::sinks::Sinks;
+use vokg_connectors::export::delta_json::parse_line;
+use vokg_connectors::follow::{SinkState, StartFrom};
+use vokg_engine::crash;
+use vokg_engine::delta::Diff;
+use vokg_engine::graph::Graph;
+use vokg_engine::record::Record;
+
+#[test]
+fn a_run_tells_kafka_its_log_and_the_next_adds_only_what_is_new() {
+    let Some(brokers) = broker() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let config = config(&brokers, "run");
+    let data = dir.path().join("data");
+    let clips = ["near", "crossing"].map(|scene| clip(dir.path(), scene, None).0);
+    for clips in [&clips[..1], &clips[..], &clips[..]] {
+        let finished = run(clips, &data, &config, &Disturbance::default());
+        assert_eq!(finished.sinks.len(), 1);
+        assert_eq!(finished.sinks[0].status.state, SinkState::CaughtUp, "{:?}", finished.sinks);
+        assert_eq!(logs(kafka(&config)), stored(&store(&data)));
+    }
+    let mut state = BTreeMap::new();
+    for Seen { key, value, .. } in committed(kafka(&config), "state", 3) {
+        state.insert(key, value);
+    }
+    state.retain(|_, value| value.is_some());
+    let store = store(&data);
+    for stream in store.streams().unwrap() {
+        let graph = store.graph(stream.id, None, None).unwrap();
+        for id in graph.vertices.keys().map(|key| key.external(&stream.name)) {
+            assert!(state.remove(&id).is_some(), "{id}");
+        }
+        for id in graph.edges.keys().map(|id| id.external(&stream.name)) {
+            assert!(state.remove(&id).is_some(), "{id}");
+        }
+    }
+    assert!(state.is_empty(), "{:?}", state.keys());
+}
+
+/// What a topic of deltas adds up to, by stream; the values a key was given, and how often something was taken back.
+fn folded(seen: &[Seen]) -> BTreeMap<String, (Graph, usize, usize)> {
+    let mut streams = BTreeMap::<String, (Graph, usize, usize)>::new();
+    for Seen { value, .. } in seen {
+        let line = value.as_ref().unwrap();
+        let Ok(line) = parse_line(line) else {
+            assert!(line.contains("\"kind\":\"snapshot\""), "{line}");
+            continue;
+        };
+        let (graph, stated, taken_back) = streams.entry(line.stream.to_string()).or_default();
+        if let Record::Delta(delta) = &line.entry.record {
+            graph.apply(delta).unwrap();
+            match delta.diff {
+                Diff::Assert => *stated += 1,
+                Diff::Retract => *taken_back += 1,
+            }
+        }
+    }
+    streams
+}
+
+#[test]
+fn final_says_each_element_once_and_is_the_graph() {
+    let Some(brokers) = broker() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let (mut config, data) = (config(&brokers, "final"), dir.path().join("data"));
+    // What was settled within the clip is said before its end.
+    config.resolve.correction_horizon_secs = 12.0;
+    config.relate.hidden_by.most_secs = 3.0;
+    config.identify.reach_secs = 1.0;
+    config.identify.reconsider_secs = 2.0;
+    config.identify.returns.within_secs = 1.0;
+    let finished = run(&[clip(dir.path(), "street", Some(30.0)).0], &data, &config, &Disturbance::default());
+    assert_eq!(finished.sinks[0].status.state, SinkState::CaughtUp, "{:?}", finished.sinks);
+    let store = store(&data);
+    let stream = &store.streams().unwrap()[0];
+    let graph = store.graph(stream.id, None, None).unwrap();
+    let elements = graph.vertices.len() + graph.edges.len();
+    let seen = committed(kafka(&config), "final", 3);
+    assert_eq!(folded(&seen)["street"], (graph, elements, 0));
+    let progress = seen.iter().filter(|seen| seen.key == "~progress/street").count();
+    assert!(progress > 3, "most is said before the end: {progress}");
+}
+
+#[test]
+fn a_sink_that_begins_with_a_snapshot_holds_the_graph_and_what_follows() {
+    let Some(brokers) = broker() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let (mut config, data) = (config(&brokers, "snapshot"), dir.path().join("data"));
+    config.sinks.kafka.get_mut("main").unwrap().from = StartFrom::Snapshot;
+    let told_later = std::mem::take(&mut config.sinks.kafka);
+    let path = clip(dir.path(), "street", Some(10.0)).0;
+    run(std::slice::from_ref(&path), &data, &config, &Disturbance::default());
+    config.sinks.kafka = told_later;
+    for _ in 0..2 {
+        let finished = run(std::slice::from_ref(&path), &data, &config, &Disturbance::default());
+        assert_eq!(finished.sinks[0].status.state, SinkState::CaughtUp, "{:?}", finished.sinks);
+        let store = store(&data);
+        let stream = &store.streams().unwrap()[0];
+        let graph = store.graph(stream.id, None, None).unwrap();
+        let elements = graph.vertices.len() + graph.edges.len();
+        for topic in ["deltas", "final"] {
+            assert_eq!(folded(&committed(kafka(&config), topic, 3))["street"], (graph.clone(), elements, 0), "{topic}");
+        }
+    }
+}
+
+/// Two instances open a session under one name. The later one fences the earlier one off, which says so and writes no more.
+#[test]
+fn of_two_instances_exactly_one_writes() {
+    let Some(brokers) = broker() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let (mut config, data) = (config(&brokers, "fence"), dir.path().join("data"));
+    let kafka_sinks = std::mem::take(&mut config.sinks.kafka);
+    let [first_clip, second_clip] = ["near", "crossing"].map(|scene| clip(dir.path(), scene, None).0);
+    run(&[first_clip], &data, &config, &Disturbance::default());
+    config.sinks.kafka = kafka_sinks.clone();
+    let (store_of_first, interrupt) = (store(&data), AtomicBool::new(false));
+    let start = || Sinks::start(&config, &[], &store_of_first, &data).unwrap();
+    let wait = |sinks: &Sinks, wanted: fn(&SinkState) -> bool| {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while !wanted(&sinks.reports()[0].status.state) {
+            assert!(Instant::now() < deadline, "{:?}", sinks.reports());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    };
+    let caught_up = |state: &SinkState| *state == SinkState::CaughtUp;
+    let first = start();
+    wait(&first, caught_up);
+    let told_by_first = stored(&store_of_first).values().map(Vec::len).sum::<usize>() as u64;
+    assert_eq!(first.reports()[0].status.applied, told_by_first);
+    let second = start();
+    wait(&second, caught_up);
+
+    let without = vokg::config::Config { sinks: vokg::config::SinksConfig::default(), ..config.clone() };
+    run(&[second_clip], &data, &without, &Disturbance::default());
+    wait(&first, |state| matches!(state, SinkState::Failed(reason) if reason.contains("another instance")));
+    let [first, second] = [first, second].map(|sinks| sinks.finish(&interrupt));
+    let all = stored(&store(&data)).values().map(Vec::len).sum::<usize>() as u64;
+    assert!(all > told_by_first);
+    assert_eq!((first[0].status.applied, second[0].status.applied), (told_by_first, all - told_by_first));
+    assert_eq!(second[0].status.state, SinkState::CaughtUp);
+    assert_eq!(logs(kafka(&config)), stored(&store(&data)));
+}
+
+/// The process dies just before and just after a transaction is committed; a reader of committed records sees nothing of it.
+#[test]
+fn what_a_crash_interrupts_is_told_once() {
+    let Some(brokers) = broker() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let (config, data) = (config(&brokers, "kill"), dir.path().join("data"));
+    let toml = config_file(dir.path(), &config);
+    let clips = ["near", "crossing", "street"].map(|scene| clip(dir.path(), scene, Some(6.0)).0);
+    let run = |count: usize, crash_at: Option<&str>| {
+        let mut command = vokg();
+        command.arg("run").args(&clips[..count]).arg("--data").arg(&data);
+        // Crashes are ours, not the input's.
+        command.arg("--config").arg(&toml).args(["-q", "--no-restart", "--retry"]);
+        if let Some(place) = crash_at {
+            command.env(crash::VARIABLE, place);
+        }
+        command.status().unwrap()
+    };
+    for count in 1..=3 {
+        for place in ["kafka.sent:1", "kafka.committed:1"] {
+            let status = run(count, Some(place));
+            assert_eq!(status.signal(), Some(6), "{count} clips, {place}: {status}");
+        }
+    }
+    assert!(run(3, None).success());
+    assert_eq!(logs(kafka(&config)), stored(&store(&data)));
+}
