@@ -274,9 +274,7 @@ impl Drop for Neo4j {
         if std::thread::panicking() {
             return;
         }
-        for text in ["MATCH (n) WHERE n.stream STARTS WITH $stream DETACH DELETE n RETURN 1"] {
-            self.rows(text, &self.prefix);
-        }
+        self.rows("MATCH (n) WHERE n.stream STARTS WITH $stream DETACH DELETE n RETURN 1", &self.prefix);
     }
 }
 

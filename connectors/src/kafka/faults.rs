@@ -106,7 +106,7 @@ fn until_caught_up(sink: &mut Follower<KafkaTarget<Cluster>>) {
             Step::CaughtUp => return,
             Step::Failed(reason) => panic!("{reason}"),
             Step::Moved => {}
-            Step::Wait(wait) => std::thread::sleep(wait),
+            Step::Wait(wait) | Step::Soon(wait) => std::thread::sleep(wait),
         }
         assert!(Instant::now() < deadline, "it never caught up");
     }

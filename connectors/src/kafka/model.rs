@@ -103,7 +103,7 @@ fn until_caught_up(follower: &mut Follower<KafkaTarget<Client>>) {
     let caught_up = (0..10_000).any(|_| match follower.step() {
         Step::CaughtUp => true,
         Step::Failed(reason) => panic!("{reason}"),
-        Step::Moved | Step::Wait(_) => false,
+        Step::Moved | Step::Soon(_) | Step::Wait(_) => false,
     });
     assert!(caught_up);
 }

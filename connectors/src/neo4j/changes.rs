@@ -21,6 +21,11 @@ const MOMENTS: [(&str, &str); 6] = [
     ("decided_us", "decided"),
 ];
 
+/// Rows of vertices by their primary label and the label of their class.
+type VertexGroups<'a> = BTreeMap<(&'static str, Option<&'a str>), Vec<VertexRow>>;
+/// Rows of edges by their type and the labels of their ends.
+type EdgeGroups = BTreeMap<(String, &'static str, &'static str), Vec<EdgeRow>>;
+
 /// The last change of a key, and whether the graph had the key before.
 struct Change<'a> {
     delta: &'a Delta,
@@ -94,7 +99,7 @@ impl<'a> Changes<'a> {
     ///
     /// # Errors
     /// The first entry that Neo4j cannot hold.
-    pub fn vertices(&self) -> Result<BTreeMap<(&'static str, Option<&'a str>), Vec<VertexRow>>, TargetError> {
+    pub fn vertices(&self) -> Result<VertexGroups<'a>, TargetError> {
         let mut rows: BTreeMap<_, Vec<VertexRow>> = BTreeMap::new();
         for Change { delta, at, .. } in self.vertices.values().filter(|change| change.delta.diff == Diff::Assert) {
             let Element::Vertex(key, vertex) = &delta.element else { continue };
@@ -117,7 +122,7 @@ impl<'a> Changes<'a> {
     ///
     /// # Errors
     /// The first entry that Neo4j cannot hold.
-    pub fn edges(&self) -> Result<BTreeMap<(String, &'static str, &'static str), Vec<EdgeRow>>, TargetError> {
+    pub fn edges(&self) -> Result<EdgeGroups, TargetError> {
         let mut rows: BTreeMap<_, Vec<EdgeRow>> = BTreeMap::new();
         for EdgeChange { edge, caused_by, at, .. } in self.edge_changes().filter(|change| change.is_there) {
             let row = edge_row(self.stream, edge, caused_by).map_err(|reason| refused(at, reason))?;

@@ -193,7 +193,8 @@ fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
 fn waits_and_goes_on(writer: Writer, fill: &dyn Fn(), free: &dyn Fn()) {
     let writer = Arc::new(writer);
     let stream = begin(&writer, "clip");
-    let committer = Committer::start(writer.clone(), CommitterConfig::default(), || {}).expect("there is a thread");
+    let committer =
+        Committer::start(writer.clone(), CommitterConfig::default(), || {}, || {}).expect("there is a thread");
     let handle = committer.handle();
     let log = random_log(8, 120);
     let batches = random_batches(8, &log);
@@ -256,7 +257,8 @@ fn whoever_gives_up_waiting_is_told_why_and_keeps_what_was_acknowledged() {
     let (is_full, space) = (Arc::new(AtomicBool::new(false)), DiskSpace::new(dir.path(), 0));
     let writer = Arc::new(cramped(dir.path(), &is_full, &space));
     let stream: StreamId = begin(&writer, "clip");
-    let committer = Committer::start(writer.clone(), CommitterConfig::default(), || {}).expect("there is a thread");
+    let committer =
+        Committer::start(writer.clone(), CommitterConfig::default(), || {}, || {}).expect("there is a thread");
     let handle = committer.handle();
     let log = random_log(8, 60);
     let batches = random_batches(8, &log);
