@@ -71,7 +71,7 @@ fn tell(store: &Store, dir: &Path, brokers: &str, written: Written) -> Result<f6
         match sink.step() {
             Step::Moved => {}
             Step::CaughtUp => return Ok(begin.elapsed().as_secs_f64()),
-            Step::Wait(wait) => std::thread::sleep(wait),
+            Step::Wait(wait) | Step::Soon(wait) => std::thread::sleep(wait),
             Step::Failed(reason) => return Err(reason.into()),
         }
     }
