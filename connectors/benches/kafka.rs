@@ -29,7 +29,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
 fn measure(dir: &Path, brokers: &str) -> Result<(), Box<dyn std::error::Error>> {
     let writer = Writer::open(dir, StoreConfig::default())?;
-    let Begun::Fresh(stream) = writer.begin_stream(request()?, ProgramId([0; 32]))? else {
+    let Begun::Fresh(stream) = writer.begin_stream(request("bench")?, ProgramId([0; 32]))? else {
         return Err("the directory should be new".into());
     };
     for entries in scene(DELTAS) {

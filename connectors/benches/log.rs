@@ -33,7 +33,7 @@ fn open_a_gigabyte(dir: &Path) -> Result<(), Box<dyn std::error::Error>> {
     let (written, crashed) = (dir.join("written"), dir.join("crashed"));
     std::fs::create_dir_all(&crashed)?;
     let writer = Writer::open(&written, StoreConfig::default())?;
-    let batches = scene();
+    let batches = scene(DELTAS);
     let mut streams = 0;
     while std::fs::metadata(written.join("vokg.redb"))?.len() < 1 << 30 {
         let Begun::Fresh(stream) = writer.begin_stream(request(&format!("bench-{streams}"))?, ProgramId([0; 32]))?

@@ -17,9 +17,9 @@ const KINDS: [RelationKind; 5] = [
     RelationKind::LEAVES,
 ];
 
-pub fn request() -> Result<StreamRequest, Box<dyn std::error::Error>> {
+pub fn request(name: &str) -> Result<StreamRequest, Box<dyn std::error::Error>> {
     Ok(StreamRequest {
-        name: StreamName::new("bench")?,
+        name: StreamName::new(name)?,
         source_path: "bench".into(),
         content_hash: [0; 32],
         config_hash: [0; 32],
