@@ -89,7 +89,7 @@ impl Camera {
         let begun = self.writer.begin_stream(request, ProgramId([0; 32]));
         match begun.unwrap() {
             Begun::Fresh(stream) => stream.id,
-            Begun::Done(_) => panic!("the name is new"),
+            Begun::Done(_) | Begun::Resumed(..) => panic!("the name is new"),
         }
     }
 }
