@@ -89,7 +89,7 @@ impl Camera {
         let begun = self.writer.begin_stream(request, ProgramId([0; 32]));
         match begun.unwrap() {
             Begun::Fresh(stream) => stream.id,
-            other => panic!("the name is new: {other:?}"),
+            Begun::Done(_) | Begun::Resumed(..) => panic!("the name is new"),
         }
     }
 }
