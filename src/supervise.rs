@@ -13,7 +13,7 @@ use nix::unistd::{Pid, getppid};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command as Process, ExitCode, ExitStatus};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use vokg_connectors::store::CRASH_NOTE;
 
 /// Tells the child who its supervisor is.
@@ -32,9 +32,13 @@ pub fn supervised(cli: &Cli) -> Option<ExitCode> {
     }
     let program = std::env::current_exe().ok()?;
     let child = Arc::new(AtomicI32::new(0));
-    let told = Arc::clone(&child);
-    // A child that is gone needs no telling.
-    let forward = move || _ = kill(Pid::from_raw(told.load(Ordering::Acquire)), Signal::SIGINT);
+    let (told, again) = (Arc::clone(&child), AtomicBool::new(false));
+    let forward = move || {
+        // Two of one kind that arrive together would be one.
+        let signal = if again.swap(true, Ordering::AcqRel) { Signal::SIGTERM } else { Signal::SIGINT };
+        // A child that is gone needs no telling.
+        let _ = kill(Pid::from_raw(told.load(Ordering::Acquire)), signal);
+    };
     ctrlc::set_handler(forward).ok()?;
     for _ in 0..DEATHS_MAX {
         let mut command = Process::new(&program);

@@ -254,10 +254,10 @@ fn ctrl_c_drains_and_the_next_run_starts_the_stream_again() {
 #[test]
 fn a_correction_by_hand_is_followed_by_the_graph_and_can_be_undone() {
     let dir = tempfile::tempdir().unwrap();
-    let (crosses, _) = clip(dir.path(), "crosses", None);
+    let (meets, _) = clip(dir.path(), "meets", None);
     let data = dir.path().join("data");
     let data = text(&data);
-    stdout(&vokg(&["run", text(&crosses), "--data", data]));
+    stdout(&vokg(&["run", text(&meets), "--data", data]));
     let graph =
         || -> Value { serde_json::from_str(&stdout(&vokg(&["export", "--data", data, "--format", "json"]))).unwrap() };
     let of = |graph: &Value, label: &str| -> Vec<Value> {
@@ -275,13 +275,13 @@ fn a_correction_by_hand_is_followed_by_the_graph_and_can_be_undone() {
     assert_eq!(of(&apart, "Correction").len(), of(&before, "Correction").len() + 1);
     assert_ne!(apart["edges"], before["edges"]);
 
-    let again = stdout(&vokg(&["run", text(&crosses), "--data", data]));
+    let again = stdout(&vokg(&["run", text(&meets), "--data", data]));
     assert!(again.contains("nothing to do"), "{again}");
 
-    stdout(&vokg(&["undo", "crosses", "--data", data, "--json"]));
+    stdout(&vokg(&["undo", "meets", "--data", data, "--json"]));
     let undone = graph();
     assert_eq!((of(&undone, "Object"), &undone["edges"]), (objects, &before["edges"]));
-    let nothing = vokg(&["undo", "crosses", "--data", data]);
+    let nothing = vokg(&["undo", "meets", "--data", data]);
     assert_eq!(nothing.status.code(), Some(2), "{}", stderr(&nothing));
 }
 

@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[path = "kafka/broker.rs"]
+#[allow(dead_code, reason = "the tests of Kafka use more of it")]
+mod broker;
 mod support;
 
 use neo4rs::{BoltType, Graph, query};
@@ -10,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use support::{clip, run, store};
 use tokio::runtime::{Builder, Runtime};
 use vokg::config::Config;
@@ -392,6 +395,54 @@ fn what_kill_9_interrupts_is_written_once() {
         child.wait().unwrap();
     }
     assert!(neo4j.follow().wait().unwrap().success());
+    neo4j.assert_holds(true);
+}
+
+/// Whole runs are killed at random, with Kafka and Neo4j attached, until each input is done.
+#[test]
+fn runs_that_are_killed_at_random_tell_both_targets_once() {
+    let Some(neo4j) = Neo4j::find("killed") else { return };
+    let Some(brokers) = broker::broker() else { return };
+    let mut both = neo4j.config(true);
+    both.sinks.kafka = broker::config(&brokers, "killed").sinks.kafka;
+    let toml = std::fs::read_to_string(broker::config_file(neo4j.dir.path(), &both)).unwrap();
+    let toml = format!("{}{toml}", std::fs::read_to_string(neo4j.toml()).unwrap());
+    let path = neo4j.dir.path().join("both.toml");
+    std::fs::write(&path, toml).unwrap();
+    let street = neo4j.clip("street", None);
+    let begin = |clip: &Path| {
+        let mut command = neo4j.vokg(&["run", "-q", "--config", path.to_str().unwrap()]);
+        command.arg(clip).stderr(Stdio::null()).spawn().unwrap()
+    };
+    let begun = Instant::now();
+    assert!(begin(&street).wait().unwrap().success());
+    let took = begun.elapsed();
+    let (mut killed, mut inputs) = (0, 0);
+    while killed < times(4, 100) {
+        inputs += 1;
+        let clip = street.with_file_name(format!("{}-street-{inputs}.mp4", neo4j.prefix));
+        std::fs::copy(&street, &clip).unwrap();
+        loop {
+            let mut child = begin(&clip);
+            std::thread::sleep(took.mul_f64(f64::from(killed * 389 % 100) / 100.0));
+            if let Some(status) = child.try_wait().unwrap() {
+                assert!(status.success(), "{status}");
+                break;
+            }
+            child.kill().unwrap();
+            child.wait().unwrap();
+            killed += 1;
+            if killed % 8 == 0 {
+                assert!(begin(&clip).wait().unwrap().success());
+                break;
+            }
+        }
+    }
+    let streams = store(&neo4j.data()).streams().unwrap();
+    let digests: BTreeSet<_> = streams.iter().map(|stream| stream.head.digest.to_string()).collect();
+    println!("{killed} kills over {inputs} inputs, an undisturbed run takes {:.1} s", took.as_secs_f64());
+    assert_eq!((streams.len(), digests.len()), (inputs + 1, 1), "all are the same film");
+    assert_eq!(broker::logs(broker::kafka(&both)), broker::stored(&store(&neo4j.data())));
     neo4j.assert_holds(true);
 }
 

@@ -8,6 +8,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use vokg::config::Config;
 use vokg_connectors::export::delta_json::parse_line;
@@ -131,6 +132,9 @@ pub struct OwnBroker {
 impl OwnBroker {
     /// Starts it with its files in `home`; a secure one takes SASL over TLS alone.
     pub fn start(home: &Path, is_secure: bool) -> Self {
+        // One at a time: two that look for a free port together find the same.
+        static STARTS: Mutex<()> = Mutex::new(());
+        let _one = STARTS.lock().unwrap_or_else(PoisonError::into_inner);
         let broker = Self { home: home.to_owned() };
         let mut command = broker.command("start");
         if is_secure {
