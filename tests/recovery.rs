@@ -201,7 +201,8 @@ impl Segmenter for Nothing {
 fn a_log_that_comes_out_otherwise_stops_the_run_loudly() {
     let dir = tempfile::tempdir().unwrap();
     let (clip, data) = (clip(dir.path()), dir.path().join("differs"));
-    let output = command(&clip, &data, 1).arg("--no-restart").env(crash::VARIABLE, "frame.street:300").output().unwrap();
+    let output =
+        command(&clip, &data, 1).arg("--no-restart").env(crash::VARIABLE, "frame.street:300").output().unwrap();
     assert!(!output.status.success());
     let before = store(&data).streams().unwrap().pop().unwrap();
     assert!(before.head.deltas > 0, "something was committed");

@@ -171,7 +171,8 @@ impl<T: Target> Follower<T> {
 
     fn advance(&mut self, asked: u64) -> Result<Step, Trouble> {
         let is_fresh = |listing: &Listing| listing.asked == asked && listing.at.elapsed() < LIST_EVERY;
-        if !self.listing.as_ref().is_some_and(is_fresh) {
+        let is_new = !self.listing.as_ref().is_some_and(is_fresh);
+        if is_new {
             self.list(asked)?;
         }
         self.measure();
@@ -185,6 +186,11 @@ impl<T: Target> Follower<T> {
         let turn = turn?;
         if !matches!(turn, Step::CaughtUp) {
             return Ok(turn);
+        }
+        if !is_new {
+            // Only a list of now can say that there is no more.
+            self.listing = None;
+            return Ok(Step::Moved);
         }
         // What has taken the place of a superseded stream is told now: at no time is neither there.
         let Some(superseded) = self.superseded() else { return Ok(Step::CaughtUp) };

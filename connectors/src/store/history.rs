@@ -98,7 +98,7 @@ pub fn settling_log(times: u32) -> Vec<LogEntry> {
         let t = u64::from(step) * 40_000 + 7;
         let born = |step: u32| u64::from(step) * 40_000 + 7;
         let edge = |step: u32| Edge {
-            id: InteractionId(u64::from(step) * 0x9e37_79b9_7f4a_7c15),
+            id: InteractionId(u64::from(step).wrapping_mul(0x9e37_79b9_7f4a_7c15)),
             kind: RelationKind::NEAR,
             from: VertexKey::Object(ObjectId(step)),
             to: VertexKey::Object(ObjectId(step - 1)),
