@@ -398,15 +398,20 @@ fn what_kill_9_interrupts_is_written_once() {
     neo4j.assert_holds(true);
 }
 
-/// Whole runs are killed at random, with Kafka and Neo4j attached, until each input is done.
+/// Whole runs are killed at random, with Kafka and Neo4j attached, until each input is done. Each run after a kill waits
+/// for the servers to give up the transaction of the one before, which takes minutes in all.
 #[test]
 fn runs_that_are_killed_at_random_tell_both_targets_once() {
+    if std::env::var_os("VOKG_LONG").is_none() {
+        eprintln!("SKIPPED: kills with both servers attached are part of the long form, VOKG_LONG=1");
+        return;
+    }
     let Some(neo4j) = Neo4j::find("killed") else { return };
     let Some(brokers) = broker::broker() else { return };
     let mut both = neo4j.config(true);
     both.sinks.kafka = broker::config(&brokers, "killed").sinks.kafka;
     let toml = std::fs::read_to_string(broker::config_file(neo4j.dir.path(), &both)).unwrap();
-    let toml = format!("{}{toml}", std::fs::read_to_string(neo4j.toml()).unwrap());
+    let toml = format!("[sinks]\ndrain_secs = 120.0\n[sinks.neo4j.graph]\nuri = \"{}\"\n{toml}", neo4j.uri);
     let path = neo4j.dir.path().join("both.toml");
     std::fs::write(&path, toml).unwrap();
     let street = neo4j.clip("street", None);
@@ -418,14 +423,19 @@ fn runs_that_are_killed_at_random_tell_both_targets_once() {
     assert!(begin(&street).wait().unwrap().success());
     let took = begun.elapsed();
     let (mut killed, mut inputs) = (0, 0);
-    while killed < times(4, 100) {
+    while killed < 100 {
         inputs += 1;
         let clip = street.with_file_name(format!("{}-street-{inputs}.mp4", neo4j.prefix));
         std::fs::copy(&street, &clip).unwrap();
         loop {
             let mut child = begin(&clip);
-            std::thread::sleep(took.mul_f64(f64::from(killed * 389 % 100) / 100.0));
-            if let Some(status) = child.try_wait().unwrap() {
+            let until = Instant::now() + took.mul_f64(f64::from(killed * 389 % 100) / 100.0);
+            let mut ended = None;
+            while ended.is_none() && Instant::now() < until {
+                std::thread::sleep(Duration::from_millis(5));
+                ended = child.try_wait().unwrap();
+            }
+            if let Some(status) = ended {
                 assert!(status.success(), "{status}");
                 break;
             }
