@@ -32,15 +32,23 @@ pub fn supervised(cli: &Cli) -> Option<ExitCode> {
     }
     let program = std::env::current_exe().ok()?;
     let child = Arc::new(AtomicI32::new(0));
-    let (told, again) = (Arc::clone(&child), AtomicBool::new(false));
+    let asked_to_stop = Arc::new(AtomicBool::new(false));
+    let (told, asked) = (Arc::clone(&child), Arc::clone(&asked_to_stop));
     let forward = move || {
         // Two of one kind that arrive together would be one.
-        let signal = if again.swap(true, Ordering::AcqRel) { Signal::SIGTERM } else { Signal::SIGINT };
-        // A child that is gone needs no telling.
-        let _ = kill(Pid::from_raw(told.load(Ordering::Acquire)), signal);
+        let signal = if asked.swap(true, Ordering::AcqRel) { Signal::SIGTERM } else { Signal::SIGINT };
+        let child = told.load(Ordering::Acquire);
+        // To the system 0 is the whole process group, not a child that is still to come.
+        if child > 0 {
+            // One that is gone needs no telling.
+            let _ = kill(Pid::from_raw(child), signal);
+        }
     };
     ctrlc::set_handler(forward).ok()?;
     for _ in 0..DEATHS_MAX {
+        if asked_to_stop.load(Ordering::Acquire) {
+            return Some(ExitCode::from(Exit::Interrupted as u8));
+        }
         let mut command = Process::new(&program);
         command.args(std::env::args_os().skip(1)).env(VARIABLE, std::process::id().to_string());
         // A Ctrl-C of the terminal reaches the child through the supervisor alone, once.
