@@ -1,6 +1,7 @@
-//! Whatever crosses the process border: sources, the store, exports.
+//! Whatever crosses the process border: sources, the store, sinks, exports.
 
 mod jpeg;
+mod secret;
 
 pub mod export;
 pub mod follow;

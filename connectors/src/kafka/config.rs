@@ -2,6 +2,7 @@
 
 use super::records::Topic;
 use crate::follow::StartFrom;
+use crate::secret::{SecretError, secret};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -180,14 +181,10 @@ impl KafkaConfig {
 
 impl Security {
     fn password(&self) -> Result<Option<String>, KafkaConfigError> {
-        if let Some(name) = &self.password_env {
-            let value = std::env::var(name).map_err(|_| KafkaConfigError::NoVariable(name.clone()))?;
-            return Ok(Some(value));
-        }
-        let Some(path) = &self.password_file else { return Ok(None) };
-        let text =
-            std::fs::read_to_string(path).map_err(|source| KafkaConfigError::NoFile { source, path: path.clone() })?;
-        Ok(Some(text.trim_end_matches(['\r', '\n']).to_owned()))
+        secret(self.password_env.as_deref(), self.password_file.as_deref()).map_err(|error| match error {
+            SecretError::NoVariable(name) => KafkaConfigError::NoVariable(name),
+            SecretError::NoFile { source, path } => KafkaConfigError::NoFile { source, path },
+        })
     }
 }
 

@@ -1,5 +1,6 @@
 //! How a Neo4j database is reached and what of the graph it holds.
 
+use crate::secret::{SecretError, secret};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -137,14 +138,10 @@ impl Neo4jConfig {
     }
 
     fn password(&self) -> Result<Option<String>, Neo4jConfigError> {
-        if let Some(name) = &self.password_env {
-            let value = std::env::var(name).map_err(|_| Neo4jConfigError::NoVariable(name.clone()))?;
-            return Ok(Some(value));
-        }
-        let Some(path) = &self.password_file else { return Ok(None) };
-        let no_file = |source| Neo4jConfigError::NoFile { setting: "password_file", source, path: path.clone() };
-        let text = std::fs::read_to_string(path).map_err(no_file)?;
-        Ok(Some(text.trim_end_matches(['\r', '\n']).to_owned()))
+        secret(self.password_env.as_deref(), self.password_file.as_deref()).map_err(|error| match error {
+            SecretError::NoVariable(name) => Neo4jConfigError::NoVariable(name),
+            SecretError::NoFile { source, path } => Neo4jConfigError::NoFile { setting: "password_file", source, path },
+        })
     }
 }
 
