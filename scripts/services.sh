@@ -49,7 +49,7 @@ choose_port() { # choose_port NAME WANTED FIRST: WANTED, or else the first from 
 
 running() { # running NAME: whether the process that we started lives. After a reboot its number may be another's.
   local file=$root/$1/pid
-  [ -f "$file" ] && tr '\0' ' ' <"/proc/$(cat "$file")/cmdline" 2>/dev/null | grep -qF "$root/$1/"
+  [ -f "$file" ] && tr '\0' ' ' 2>/dev/null <"/proc/$(cat "$file")/cmdline" | grep -qF "$root/$1/"
 }
 
 stop() {
@@ -94,10 +94,16 @@ await() {
 }
 
 launch() { # launch NAME COMMAND...: in a session of its own, so that the end of the caller does not end it
-  local name=$1
+  local name=$1 pid i
   shift
   setsid nohup "$@" >"$root/$name/log" 2>&1 </dev/null &
-  echo $! >"$root/$name/pid"
+  pid=$!
+  echo "$pid" >"$root/$name/pid"
+  # Until it becomes the command it is a copy of this script, which does not pass for the server.
+  for ((i = 0; i < 500; i++)); do
+    if running "$name" || ! kill -0 "$pid" 2>/dev/null; then break; fi
+    sleep 0.02
+  done
 }
 
 start_kafka() {
