@@ -29,6 +29,7 @@ need gstreamer1.0-plugins-ugly element x264enc
 need gstreamer1.0-libav element avdec_h264
 if [ "$stage" = test ]; then
   need python3-venv python3 -c 'import ensurepip'
+  need faketime command -v faketime
 fi
 
 if [ ${#packages[@]} -gt 0 ]; then

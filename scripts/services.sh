@@ -188,10 +188,14 @@ restart_kafka() {
 }
 
 crash() {
-  local pid
+  local pid i
   pid=$(cat "$root/$1/pid")
   kill -9 "$pid"
-  while kill -0 "$pid" 2>/dev/null; do sleep 0.05; done
+  # One that nobody reaps stays, and holds nothing any more.
+  for ((i = 0; i < 200; i++)); do
+    kill -0 "$pid" 2>/dev/null || break
+    sleep 0.05
+  done
 }
 
 start_neo4j() {

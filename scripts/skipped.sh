@@ -5,6 +5,8 @@ shared=${VOKG_SHARED:-../shared}
 [ -d "$shared/clips" ] || echo "SKIPPED: real clips; set VOKG_SHARED to the folder that holds clips/"
 [ -d "$shared/badclips" ] || echo "SKIPPED: the collection of bad clips; set VOKG_SHARED to the folder that holds badclips/"
 [ "$(id -u)" -ne 0 ] || echo "SKIPPED: unreadable files, since root can read all"
+[ "$(id -u)" -eq 0 ] || echo "SKIPPED: a disk that is full, since only root may mount one"
+command -v faketime >/dev/null || echo "SKIPPED: jumps of the clock, since there is no faketime"
 for tool in java mvn; do
   command -v "$tool" >/dev/null || echo "SKIPPED: the real Kafka and all that reads from it, since there is no $tool"
 done

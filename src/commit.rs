@@ -3,7 +3,7 @@
 //! The committer's queue is bounded. While it is full, the operator keeps what it has and the capability with it, so
 //! the stream's frontier waits, and with it the source.
 
-use crate::replay::Replay;
+use crate::replay::{Derived, Replay};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
@@ -170,6 +170,14 @@ pub fn commit<'s>(
     })
 }
 
+/// What goes with the log and is stored in the same transaction.
+#[derive(Default)]
+struct Beside {
+    thumbnails: Vec<Thumbnail>,
+    looks: Vec<TrackLook>,
+    evidence: Vec<EvidenceChange>,
+}
+
 /// Batches on their way to the queue.
 struct Outbox {
     sink: Sink,
@@ -178,6 +186,8 @@ struct Outbox {
     keeper: Keeper,
     checkpoints: Checkpoints,
     refused: Option<StreamBatch>,
+    /// What was derived again beside the log since the last entry that is known to be in it.
+    beside: Beside,
     /// Time of what was put last.
     put_us: Option<Micros>,
     finished: bool,
@@ -189,7 +199,17 @@ impl Outbox {
             counter.fetch_add(sent.frames, Ordering::Relaxed);
         }
         let sent = Some(sent);
-        Self { sink, control, sent, keeper, checkpoints, refused: None, put_us: None, finished: false }
+        Self {
+            sink,
+            control,
+            sent,
+            keeper,
+            checkpoints,
+            refused: None,
+            beside: Beside::default(),
+            put_us: None,
+            finished: false,
+        }
     }
 
     /// Offers again what the queue refused; whether there is room for more.
@@ -202,13 +222,30 @@ impl Outbox {
 
     fn put(&mut self, t: Micros, moment: Moment) {
         self.put_us = Some(t);
-        let news = match self.sink.replay.news(moment.entries) {
-            Ok(news) => news,
-            Err(error) => return self.control.fail(error.to_string()),
+        let derived = match self.sink.replay.compare(moment.entries) {
+            Ok(Derived::Worthless) => return,
+            Ok(derived) => derived,
+            Err(error) => {
+                // Nor what was gathered before: it would end a segment of observations amid what it is to hold.
+                self.sent = None;
+                return self.control.fail(error.to_string());
+            }
         };
-        let mut batch = StreamBatch::of_entries(self.sink.stream, news);
-        (batch.thumbnails, batch.looks) = (moment.thumbnails, moment.looks);
-        batch.evidence = EvidenceChange::net(moment.evidence);
+        let mut batch = StreamBatch::of_entries(self.sink.stream, Vec::new());
+        self.beside.thumbnails.extend(moment.thumbnails);
+        self.beside.looks.extend(moment.looks);
+        self.beside.evidence.extend(EvidenceChange::net(moment.evidence));
+        let is_due = match derived {
+            Derived::News(entries) => {
+                batch.entries = entries;
+                true
+            }
+            Derived::Known => {
+                self.beside = Beside::default();
+                false
+            }
+            Derived::Unknown | Derived::Worthless => false,
+        };
         if let Some(frame) = moment.frame {
             if let Some(sent) = &mut self.sent {
                 batch.observations.extend(sent.observations.push(&frame));
@@ -222,6 +259,11 @@ impl Outbox {
         }
         let checkpoint = self.checkpoints.finish(t);
         batch.checkpoint = checkpoint.map(|checkpoint| NewCheckpoint { program: self.sink.program, checkpoint });
+        // Who goes on from a checkpoint takes everything before it to be there.
+        if is_due || batch.checkpoint.is_some() {
+            let beside = std::mem::take(&mut self.beside);
+            (batch.thumbnails, batch.looks, batch.evidence) = (beside.thumbnails, beside.looks, beside.evidence);
+        }
         self.submit(batch);
     }
 

@@ -182,6 +182,7 @@ pub fn run(
     });
     let failure = engine_ended.err().or(committed.err());
     let sinks = sinks.finish(interrupt);
+    let interrupted = interrupted || interrupt.load(Ordering::Acquire);
     let commits = commits.counters();
     Ok(Finished { reports: reports.collect(), seconds, interrupted, commits, sinks, failure })
 }
@@ -215,13 +216,13 @@ impl Runner<'_> {
             if interrupt.load(Ordering::Acquire) && !interrupted {
                 interrupted = true;
                 self.stop_all();
-                // What waits for room on the disk cannot be finished.
-                if self.queue.space().is_waited_for() {
-                    self.queue.space().give_up();
-                }
                 for index in waiting.drain(..) {
                     self.end(index, StreamReport::not_run(&self.jobs[index].input, "interrupted before it began"));
                 }
+            }
+            if interrupted && self.queue.space().is_waited_for() {
+                // What waits for room on the disk cannot be finished.
+                self.queue.space().give_up();
             }
             let busy = self.jobs.iter().filter(|job| matches!(job.stage, Stage::Opening | Stage::Running(_))).count();
             if busy == 0 && waiting.is_empty() {

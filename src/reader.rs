@@ -113,10 +113,13 @@ impl Reader {
         let (stream, source, resume) = match begun {
             Begun::Done(stream) => return Ok(Begin::Done(Box::new(stream))),
             Begun::Fresh(stream) | Begun::Resumed(stream, None) => (stream, source, None),
-            Begun::Resumed(stream, Some(checkpoint)) => {
-                drop(source);
-                (stream, self.go_on(&checkpoint)?, Some(*checkpoint))
-            }
+            Begun::Resumed(stream, Some(checkpoint)) => match self.go_on(&checkpoint) {
+                Ok(there) => (stream, there, Some(*checkpoint)),
+                Err(reason) => {
+                    tracing::warn!(stream = %stream.name, %reason, "it is processed again from its beginning");
+                    (self.writer.start_over(&stream).map_err(|error| error.to_string())?, source, None)
+                }
+            },
         };
         Ok(Begin::Work(Box::new(Work { stream, source, stamp: stamp?, resume, begun_before })))
     }

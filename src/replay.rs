@@ -1,11 +1,33 @@
-//! A stream that goes on derives again what its log has beyond the checkpoint. It must come out the same.
+//! A stream that goes on derives again what its log has beyond the checkpoint. It must come out the same; where it does
+//! not, nothing that follows is worth keeping.
 
 use std::fmt;
 use vokg_connectors::store::{Entries, Position, ReadError, Store, Stream};
 use vokg_engine::record::LogEntry;
 
 /// The part of a log that is derived again, compared entry by entry.
-pub struct Replay(Option<Again>);
+pub struct Replay(State);
+
+enum State {
+    /// What is derived is news.
+    Over,
+    Compares(Box<Again>),
+    /// What was derived was not what was committed.
+    Differed,
+}
+
+/// What is to be done with what was derived at one time.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Derived {
+    /// All of it was committed before.
+    Known,
+    /// It has nothing of the log, which ends here or goes on with a later time: it may have been committed or not.
+    Unknown,
+    /// It is to be committed, with these entries of the log.
+    News(Vec<LogEntry>),
+    /// It rests on what differs from the log.
+    Worthless,
+}
 
 struct Again {
     store: Store,
@@ -19,7 +41,8 @@ struct Again {
 pub enum ReplayError {
     /// What was derived is not what was committed.
     #[error(
-        "{stream} cannot go on: entry {at} of its log is {committed}, derived again it is {derived}. Nothing was changed. \
+        "{stream} cannot go on: entry {at} of its log is {committed}, derived again it is {derived}. Nothing was \
+         added to it. \
          Has vokg, a codec or the machine been replaced since? --name processes the input as another stream"
     )]
     Differs {
@@ -53,20 +76,39 @@ impl fmt::Display for Said {
 impl Replay {
     /// Of a stream that begins: everything is news.
     pub fn none() -> Self {
-        Self(None)
+        Self(State::Over)
     }
 
     /// Of a stream that goes on, as it was found.
     pub fn of(store: Store, stream: Stream) -> Self {
-        Self(Some(Again { store, stream, committed: None }))
+        Self(State::Compares(Box::new(Again { store, stream, committed: None })))
     }
 
-    /// Compares what was derived with what is in the log, and gives what is not there yet.
+    /// Compares what was derived at one time with what is in the log. Times come in order.
     ///
     /// # Errors
-    /// Where they differ, or the log cannot be read.
-    pub fn news(&mut self, mut derived: Vec<LogEntry>) -> Result<Vec<LogEntry>, ReplayError> {
-        let Some(Again { store, stream, committed }) = &mut self.0 else { return Ok(derived) };
+    /// Where they differ, or the log cannot be read; what comes after that is [`Derived::Worthless`].
+    pub fn compare(&mut self, derived: Vec<LogEntry>) -> Result<Derived, ReplayError> {
+        let compared = match &mut self.0 {
+            State::Over => return Ok(Derived::News(derived)),
+            State::Differed => return Ok(Derived::Worthless),
+            State::Compares(again) => again.compare(derived),
+        };
+        match &compared {
+            Ok(Derived::News(_)) => self.0 = State::Over,
+            Err(_) => self.0 = State::Differed,
+            Ok(_) => {}
+        }
+        compared
+    }
+}
+
+impl Again {
+    fn compare(&mut self, mut derived: Vec<LogEntry>) -> Result<Derived, ReplayError> {
+        let Self { store, stream, committed } = self;
+        if derived.is_empty() {
+            return Ok(Derived::Unknown);
+        }
         let next = stream.head.next();
         let news = derived.split_off(derived.partition_point(|entry| Position::of(entry) < next));
         // What was dropped since is there no longer to be compared with.
@@ -84,9 +126,6 @@ impl Replay {
                 return Err(ReplayError::Differs { stream, at, committed, derived });
             }
         }
-        if !news.is_empty() {
-            self.0 = None;
-        }
-        Ok(news)
+        Ok(if news.is_empty() { Derived::Known } else { Derived::News(news) })
     }
 }

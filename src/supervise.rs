@@ -31,32 +31,33 @@ pub fn supervised(cli: &Cli) -> Option<ExitCode> {
         return None;
     }
     let program = std::env::current_exe().ok()?;
-    let child = Arc::new(AtomicI32::new(0));
-    let asked_to_stop = Arc::new(AtomicBool::new(false));
-    let (told, asked) = (Arc::clone(&child), Arc::clone(&asked_to_stop));
-    let forward = move || {
-        // Two of one kind that arrive together would be one.
-        let signal = if asked.swap(true, Ordering::AcqRel) { Signal::SIGTERM } else { Signal::SIGINT };
-        let child = told.load(Ordering::Acquire);
-        // To the system 0 is the whole process group, not a child that is still to come.
-        if child > 0 {
-            // One that is gone needs no telling.
-            let _ = kill(Pid::from_raw(child), signal);
-        }
-    };
-    ctrlc::set_handler(forward).ok()?;
+    let asked = Arc::new(Asked::default());
+    let told = Arc::clone(&asked);
+    ctrlc::set_handler(move || told.once_more()).ok()?;
     for _ in 0..DEATHS_MAX {
-        if asked_to_stop.load(Ordering::Acquire) {
+        if asked.is_asked.load(Ordering::SeqCst) {
             return Some(ExitCode::from(Exit::Interrupted as u8));
         }
         let mut command = Process::new(&program);
         command.args(std::env::args_os().skip(1)).env(VARIABLE, std::process::id().to_string());
         // A Ctrl-C of the terminal reaches the child through the supervisor alone, once.
-        let mut process = command.process_group(0).spawn().ok()?;
-        child.store(process.id().cast_signed(), Ordering::Release);
-        let status = process.wait().ok()?;
+        let lives = command.process_group(0).spawn().and_then(|mut process| {
+            asked.of(Pid::from_raw(process.id().cast_signed()));
+            process.wait()
+        });
+        let status = match lives {
+            Ok(status) => status,
+            Err(error) => {
+                note(format!("vokg: no process for the work: {error}; with --no-restart this one does it"));
+                return Some(ExitCode::from(Exit::Failed as u8));
+            }
+        };
         if let Some(code) = status.code() {
             return Some(ExitCode::from(u8::try_from(code).unwrap_or(Exit::Failed as u8)));
+        }
+        if asked.is_asked.load(Ordering::SeqCst) {
+            // It was told before it could listen, or was told twice.
+            return Some(ExitCode::from(Exit::Interrupted as u8));
         }
         let reason = death(status);
         note(format!("vokg: {reason}; going on from what was committed"));
@@ -65,6 +66,49 @@ pub fn supervised(cli: &Cli) -> Option<ExitCode> {
     }
     note(format!("vokg: gave up after {DEATHS_MAX} deaths; what was committed is safe"));
     Some(ExitCode::from(Exit::Failed as u8))
+}
+
+/// Whether the user asked to stop, and whom that is to reach.
+#[derive(Default)]
+struct Asked {
+    is_asked: AtomicBool,
+    /// Of the child; 0 before there is one. To the system 0 is the whole process group, so that it is never told.
+    child: AtomicI32,
+    /// The child knows.
+    is_told: AtomicBool,
+}
+
+impl Asked {
+    /// The user asks. The first time the child is to end in order, then at once.
+    fn once_more(&self) {
+        let again = self.is_asked.swap(true, Ordering::SeqCst);
+        let child = self.child.load(Ordering::SeqCst);
+        match again {
+            // Two of one kind that arrive together would be one.
+            true if child > 0 => send(child, Signal::SIGTERM),
+            false if child > 0 => self.tell(child),
+            _ => {}
+        }
+    }
+
+    /// There is a child; also what was asked while it began reaches it.
+    fn of(&self, child: Pid) {
+        self.child.store(child.as_raw(), Ordering::SeqCst);
+        if self.is_asked.load(Ordering::SeqCst) {
+            self.tell(child.as_raw());
+        }
+    }
+
+    fn tell(&self, child: i32) {
+        if !self.is_told.swap(true, Ordering::SeqCst) {
+            send(child, Signal::SIGINT);
+        }
+    }
+}
+
+fn send(child: i32, signal: Signal) {
+    // One that is gone needs no telling.
+    let _ = kill(Pid::from_raw(child), signal);
 }
 
 /// Has this process end with its supervisor.

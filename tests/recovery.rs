@@ -11,21 +11,20 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 use support::{sized_clip, store};
 use vokg::config::Config;
-use vokg::inputs::Input;
-use vokg::jobs::{self, Disturbance};
-use vokg::progress::Display;
+use vokg::jobs::Disturbance;
+use vokg::program::program_id;
 use vokg::registry;
-use vokg::report::Status;
+use vokg::report::{Status, StreamReport};
+use vokg_connectors::store::{Begun, NewCheckpoint, Store, StoreConfig, StreamBatch, Writer};
 use vokg_engine::crash;
 use vokg_engine::geometry::Size;
-use vokg_engine::id::StreamName;
+use vokg_engine::runtime::checkpoint::SOURCE;
 use vokg_engine::segment::{CameraMotion, Hints};
 use vokg_engine::time::{Micros, SECOND_US};
-use vokg_models::{Backend, Encoded, Encoder, SegmentError, Segmented, Segmenter};
+use vokg_models::{Backend, Encoded, Encoder, RecallError, SegmentError, Segmented, Segmenter};
 
 /// Long enough for three checkpoints.
 const SECONDS: f64 = 34.0;
@@ -88,9 +87,9 @@ fn undisturbed() -> Undisturbed {
 }
 
 fn has_a_checkpoint(data: &Path) -> bool {
-    let store = store(data);
-    let stream = store.streams().unwrap().pop().unwrap();
-    store.checkpoint_us(stream.id).unwrap().is_some()
+    let Ok(store) = Store::open(data, StoreConfig::default()) else { return false };
+    let stream = store.streams().unwrap().pop();
+    stream.is_some_and(|stream| store.checkpoint_us(stream.id).unwrap().is_some())
 }
 
 #[test]
@@ -158,10 +157,14 @@ fn a_run_that_is_killed_at_random_goes_on() {
 
 #[test]
 fn ctrl_c_keeps_what_was_done() {
-    let Undisturbed { dir, clip, fingerprint: expected, took } = undisturbed();
+    let Undisturbed { dir, clip, fingerprint: expected, .. } = undisturbed();
     let data = dir.path().join("interrupted");
     let child = command(&clip, &data, 1).spawn().unwrap();
-    std::thread::sleep(took.mul_f64(0.6));
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !has_a_checkpoint(&data) {
+        assert!(Instant::now() < deadline);
+        std::thread::sleep(Duration::from_millis(5));
+    }
     let id = nix::unistd::Pid::from_raw(i32::try_from(child.id()).unwrap());
     nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGINT).unwrap();
     let output = child.wait_with_output().unwrap();
@@ -170,54 +173,152 @@ fn ctrl_c_keeps_what_was_done() {
     assert_eq!(fingerprint(&data), expected);
 }
 
-/// Sees nothing.
-struct Blind(Arc<dyn Backend>);
+/// What is to come out for a picture instead of what is seen; pictures are counted from where the run begins.
+type Bend = dyn Fn(u32) -> Option<Result<Segmented, SegmentError>> + Send + Sync;
 
-struct Nothing;
+/// The segmenter of every run, bent.
+struct Bent {
+    backend: Arc<dyn Backend>,
+    bend: Arc<Bend>,
+}
 
-impl Backend for Blind {
-    fn name(&self) -> &'static str {
-        self.0.name()
+struct BentSegmenter {
+    segmenter: Box<dyn Segmenter>,
+    bend: Arc<Bend>,
+    picture: u32,
+}
+
+impl Bent {
+    fn by(bend: impl Fn(u32) -> Option<Result<Segmented, SegmentError>> + Send + Sync + 'static) -> Disturbance {
+        let backend = registry::segmenter(&Config::default()).unwrap();
+        Disturbance { segmenter: Some(Arc::new(Self { backend, bend: Arc::new(bend) })), ..Disturbance::default() }
     }
 
-    fn lead_us(&self) -> Micros {
-        self.0.lead_us()
+    fn fails_at(at: u32) -> Disturbance {
+        Self::by(move |picture| (picture == at).then(|| Err(SegmentError::ForeignEncoding { backend: "a test" })))
     }
 
-    fn open(&self) -> (Box<dyn Encoder>, Box<dyn Segmenter>) {
-        (self.0.open().0, Box::new(Nothing))
+    fn is_blind_from(from: u32) -> Disturbance {
+        let nothing = || Segmented { camera: CameraMotion::Still, segments: Vec::new() };
+        Self::by(move |picture| (picture >= from).then(|| Ok(nothing())))
     }
 }
 
-impl Segmenter for Nothing {
-    fn prepare(&mut self, _lead: &[Encoded]) {}
-
-    fn segment(&mut self, _encoded: &Encoded, _hints: &Hints) -> Result<Segmented, SegmentError> {
-        Ok(Segmented { camera: CameraMotion::Still, segments: Vec::new() })
+impl Backend for Bent {
+    fn name(&self) -> &'static str {
+        self.backend.name()
     }
+
+    fn lead_us(&self) -> Micros {
+        self.backend.lead_us()
+    }
+
+    fn open(&self) -> (Box<dyn Encoder>, Box<dyn Segmenter>) {
+        let (encoder, segmenter) = self.backend.open();
+        (encoder, Box::new(BentSegmenter { segmenter, bend: Arc::clone(&self.bend), picture: 0 }))
+    }
+}
+
+impl Segmenter for BentSegmenter {
+    fn prepare(&mut self, lead: &[Encoded]) {
+        self.segmenter.prepare(lead);
+    }
+
+    fn segment(&mut self, encoded: &Encoded, hints: &Hints) -> Result<Segmented, SegmentError> {
+        self.picture += 1;
+        let seen = self.segmenter.segment(encoded, hints);
+        (self.bend)(self.picture).unwrap_or(seen)
+    }
+
+    fn remember(&self) -> Option<Vec<u8>> {
+        self.segmenter.remember()
+    }
+
+    fn recall(&mut self, memory: &[u8]) -> Result<(), RecallError> {
+        self.segmenter.recall(memory)
+    }
+}
+
+fn run_within(clip: &Path, data: &Path, disturbance: &Disturbance) -> StreamReport {
+    support::run(&[clip.to_owned()], data, &Config::default(), disturbance).reports.pop().unwrap()
+}
+
+#[test]
+fn a_checkpoint_whose_picture_is_not_in_the_file_is_given_up() {
+    let dir = tempfile::tempdir().unwrap();
+    let clip = clip(dir.path());
+    let [expected, data] = ["undisturbed", "misled"].map(|name| dir.path().join(name));
+    assert_eq!(run_within(&clip, &expected, &Disturbance::default()).status, Status::Complete);
+    assert_eq!(run_within(&clip, &data, &Bent::fails_at(400)).status, Status::Failed);
+
+    let writer = Writer::open(&data, StoreConfig::default()).unwrap();
+    let request = writer.store().streams().unwrap().pop().unwrap().descriptor.request;
+    let begun = writer.begin_stream(request, program_id()).unwrap();
+    let Begun::Resumed(stream, Some(mut checkpoint)) = begun else { panic!("it was interrupted: {begun:?}") };
+    // Behind its times, of at most 15 bytes, the bookmark has the hash of the picture.
+    checkpoint.parts.get_mut(SOURCE).unwrap()[20] ^= 1;
+    let misleading = NewCheckpoint { program: program_id(), checkpoint: *checkpoint };
+    let empty = StreamBatch::of_entries(stream.id, Vec::new());
+    writer.commit(&[StreamBatch { checkpoint: Some(misleading), ..empty }]).unwrap();
+    drop(writer);
+
+    assert_eq!(run_within(&clip, &data, &Disturbance::default()).status, Status::Complete);
+    assert_eq!(fingerprint(&data), fingerprint(&expected));
 }
 
 #[test]
 fn a_log_that_comes_out_otherwise_stops_the_run_loudly() {
     let dir = tempfile::tempdir().unwrap();
     let (clip, data) = (clip(dir.path()), dir.path().join("differs"));
-    let output =
-        command(&clip, &data, 1).arg("--no-restart").env(crash::VARIABLE, "frame.street:300").output().unwrap();
-    assert!(!output.status.success());
+    assert_eq!(run_within(&clip, &data, &Bent::fails_at(300)).status, Status::Failed);
     let before = store(&data).streams().unwrap().pop().unwrap();
     assert!(before.head.deltas > 0, "something was committed");
-    let blind = Blind(registry::segmenter(&Config::default()).unwrap());
-    let blind = Disturbance { segmenter: Some(Arc::new(blind)), ..Disturbance::default() };
-    let name = StreamName::slug("street");
-    let input = Input { name, path: clip.clone() };
-    let display = Display::Quiet;
-    let finished = jobs::run(vec![input], &data, &Config::default(), display, &AtomicBool::new(false), &blind).unwrap();
-    let report = &finished.reports[0];
+    let report = run_within(&clip, &data, &Bent::is_blind_from(0));
     assert_eq!(report.status, Status::Failed);
     assert!(report.error.as_ref().is_some_and(|e| e.contains("derived again") && e.contains("--name")), "{report:?}");
     let after = store(&data).streams().unwrap().pop().unwrap();
     assert_eq!((after.id, after.head.digest), (before.id, before.head.digest), "nothing was added");
-    run(&clip, &data, 1);
+    assert_eq!(run_within(&clip, &data, &Disturbance::default()).status, Status::Complete);
+}
+
+/// What is in flight behind a difference rests on it. The last checkpoint is at picture 250, so that the log ends some 50
+/// pictures after where a run goes on.
+#[test]
+fn nothing_is_added_behind_a_difference_and_the_checkpoint_stays() {
+    let dir = tempfile::tempdir().unwrap();
+    let (clip, data) = (clip(dir.path()), dir.path().join("differs"));
+    assert_eq!(run_within(&clip, &data, &Bent::fails_at(300)).status, Status::Failed);
+    let kept = |data: &Path| {
+        let store = store(data);
+        let stream = store.streams().unwrap().pop().unwrap();
+        let evidence = store.evidence(stream.id).unwrap();
+        format!("{} {:?} {evidence:?}", stream.head.digest, store.checkpoint_us(stream.id).unwrap())
+    };
+    let mut differed = 0;
+    for from in 36..50 {
+        let copy = dir.path().join(from.to_string());
+        copy_dir(&data, &copy);
+        let report = run_within(&clip, &copy, &Bent::is_blind_from(from));
+        let differs = report.error.is_some_and(|error| error.contains("derived again"));
+        assert_eq!(report.status, if differs { Status::Failed } else { Status::Complete });
+        if differs {
+            assert_eq!(kept(&copy), kept(&data));
+            differed += 1;
+        }
+    }
+    assert!(differed > 0, "one of them differs within the log");
+}
+
+fn copy_dir(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let to = to.join(entry.file_name());
+        match entry.file_type().unwrap().is_dir() {
+            true => copy_dir(&entry.path(), &to),
+            false => drop(std::fs::copy(entry.path(), to).unwrap()),
+        }
+    }
 }
 
 #[test]

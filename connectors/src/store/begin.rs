@@ -5,7 +5,7 @@
 //! them.
 
 use super::attempts::{Attempts, attempt, attempts, forget_attempts};
-use super::checkpoint::{ProgramId, go_back};
+use super::checkpoint::{ProgramId, forget_checkpoint, go_back};
 use super::commit::own_name;
 use super::error::{BeginError, CommitError, OpenError, ReadError};
 use super::head::StreamHead;
@@ -80,6 +80,19 @@ impl Writer {
         }
         transaction.commit().map_err(CommitError::from)?;
         Ok(begun)
+    }
+
+    /// Sets a stream that this process has resumed back to its beginning, for a checkpoint that leads nowhere.
+    ///
+    /// # Errors
+    /// Where the disk fails.
+    pub fn start_over(&self, stream: &Stream) -> Result<Stream, CommitError> {
+        let transaction = self.begin_write()?;
+        let mut stream = stream.clone();
+        forget_checkpoint(&transaction, stream.id, &mut stream.head)?;
+        transaction.open_table(HEADS)?.insert(stream.id.0, to_row(&stream.head).as_slice())?;
+        transaction.commit()?;
+        Ok(stream)
     }
 
     /// Forgets at how many deaths of the process an input was being processed, so that it is tried again.
@@ -382,6 +395,14 @@ mod tests {
             writer = open(dir.path());
             let (_, of_another) = resumed(writer.begin_stream(request("clip"), ProgramId([8; 32])));
             assert_eq!(of_another, None);
+            drop(writer);
+            writer = open(dir.path());
+            let (stream, again) = resumed(writer.begin_stream(request("clip"), PROGRAM));
+            assert_eq!(again, None, "what another program forgot is not taken to be there");
+            writer.commit(&[StreamBatch { checkpoint: Some(checkpoint(2)), ..empty.clone() }]).expect("it fits");
+            let over = writer.start_over(&stream).expect("it is resumed");
+            assert_eq!((over.id, over.head.next_segment), (first, 0));
+            assert_eq!(writer.store().checkpoint_us(first).expect("it exists"), None);
             let whole = StreamBatch { checkpoint: Some(checkpoint(2)), outcome: Some(complete()), ..empty };
             writer.commit(&[whole]).expect("its log is closed");
             let left = writer.store().read().expect("it opens").open_table(CHECKPOINTS).expect("it was made");

@@ -352,6 +352,10 @@ fn observations_fit(
     problems: &mut Vec<String>,
 ) -> Result<(), ReadError> {
     let segments = store.observation_files(stream.id)?;
+    let first = segments.first().map(|(number, _)| *number).filter(|first| *first > 0);
+    if let (Some(first), None) = (first, store.oldest(stream.id)?) {
+        problems.push(format!("observations: they begin with segment {first}, and nothing was dropped"));
+    }
     for pair in segments.windows(2) {
         if pair[1].0 != pair[0].0 + 1 {
             problems.push(format!("observations: segment {} is followed by {}", pair[0].0, pair[1].0));

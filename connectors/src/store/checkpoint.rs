@@ -109,11 +109,36 @@ pub(super) fn go_back(
             Err(error) => tracing::warn!(stream = stream.0, %error, "the stream is processed again from its beginning"),
         }
     }
-    let (next_segment, checkpoint) = usable.unzip();
-    head.next_segment = next_segment.unwrap_or(0);
-    let since = (stream.0, head.next_segment)..=(stream.0, u32::MAX);
+    match usable {
+        Some((next_segment, checkpoint)) => {
+            forget_observations(transaction, stream, head, next_segment)?;
+            Ok(Some(checkpoint))
+        }
+        // Nor is it for later: what is forgotten now it would take to be there.
+        None => forget_checkpoint(transaction, stream, head).map(|()| None),
+    }
+}
+
+/// Sets a stream back to its beginning, as far as it is not its log.
+pub(super) fn forget_checkpoint(
+    transaction: &WriteTransaction,
+    stream: StreamId,
+    head: &mut StreamHead,
+) -> Result<(), CommitError> {
+    transaction.open_table(CHECKPOINTS)?.remove(stream.0)?;
+    forget_observations(transaction, stream, head, 0)
+}
+
+fn forget_observations(
+    transaction: &WriteTransaction,
+    stream: StreamId,
+    head: &mut StreamHead,
+    next_segment: u32,
+) -> Result<(), CommitError> {
+    head.next_segment = next_segment;
+    let since = (stream.0, next_segment)..=(stream.0, u32::MAX);
     transaction.open_table(OBSERVATIONS)?.retain_in(since, |_, _| false)?;
-    Ok(checkpoint)
+    Ok(())
 }
 
 fn read(row: &Row) -> Result<Checkpoint, ReadError> {

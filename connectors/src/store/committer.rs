@@ -262,14 +262,14 @@ fn commit_all(
 }
 
 /// Seals or drops a little while nothing waits; whether there is nothing more to do. Trouble with it is no trouble for the
-/// log, so it is told and left to the next opening.
+/// log: it is told, and the stream is left alone until its log grows.
 fn tidy(writer: &Writer, house: &mut Housekeeping, totals: &Totals) -> bool {
     if !writer.space().is_ample() {
         return true;
     }
     let more = house.step(writer).unwrap_or_else(|error| {
-        tracing::warn!(%error, "old entries are sealed later");
-        false
+        tracing::warn!(%error, "the old entries of a stream are not sealed");
+        true
     });
     totals.sealed.store(house.sealed, Ordering::Relaxed);
     totals.dropped.store(house.dropped, Ordering::Relaxed);

@@ -2,6 +2,7 @@
 
 use super::head::BatchError;
 use super::position::Position;
+use super::space::is_lack_of_room;
 use super::stream::StreamId;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -43,7 +44,7 @@ pub enum OpenError {
         path: PathBuf,
     },
     /// The database refused.
-    #[error("the store cannot be opened: {0}")]
+    #[error("the store cannot be opened: {error}{}", way_out_of(.0), error = .0)]
     Database(Box<redb::Error>),
     /// The database opened, but what it holds makes no sense.
     #[error(transparent)]
@@ -55,8 +56,13 @@ fn way_out(error: &io::Error) -> &'static str {
         io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
             " (it can still be read; to write, use a directory that may be written)"
         }
+        _ if is_lack_of_room(error) => " (free some space, or use a directory on another disk)",
         _ => "",
     }
+}
+
+fn way_out_of(error: &redb::Error) -> &'static str {
+    if let redb::Error::Io(error) = error { way_out(error) } else { "" }
 }
 
 fn by(pid: Option<u32>) -> String {
@@ -67,17 +73,18 @@ fn by(pid: Option<u32>) -> String {
 }
 
 impl OpenError {
-    /// Whether it lies in that nothing may be written there.
-    pub(super) fn is_read_only(&self) -> bool {
-        let kind = match self {
-            Self::Io { source, .. } => source.kind(),
+    /// Whether it lies in that nothing may be written there, or that there is no room.
+    pub(super) fn is_unwritable(&self) -> bool {
+        let error = match self {
+            Self::Io { source, .. } => source,
             Self::Database(error) => match &**error {
-                redb::Error::Io(error) => error.kind(),
+                redb::Error::Io(error) => error,
                 _ => return false,
             },
             _ => return false,
         };
-        matches!(kind, io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied)
+        matches!(error.kind(), io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied)
+            || is_lack_of_room(error)
     }
 
     pub(super) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self + use<> {

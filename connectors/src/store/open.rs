@@ -8,7 +8,7 @@ use super::log::Unpacked;
 use super::overlay::Overlay;
 use super::retain::Retention;
 use super::schema::*;
-use super::space::{DiskSpace, PatientFile};
+use super::space::{DiskSpace, PatientFile, is_lack_of_room};
 use super::stream::StreamId;
 use redb::{ConcurrencyMode, Database, DatabaseError, ReadTransaction, ReadableDatabase, TableError, WriteTransaction};
 use std::collections::BTreeSet;
@@ -53,7 +53,7 @@ pub struct Store {
 impl Store {
     /// Opens a data directory for reading, also beside a process that writes to it.
     ///
-    /// After a crash it is repaired first: on disk, or in memory where nothing may be written. A writer that is opening or
+    /// After a crash it is repaired first: on disk, or in memory where nothing can be written. A writer that is opening or
     /// closing at the same moment is waited for, at most 2 s.
     ///
     /// # Errors
@@ -71,7 +71,7 @@ impl Store {
                     match Writer::open(dir, config) {
                         Ok(repaired) => drop(repaired),
                         Err(OpenError::InUse { .. }) => std::thread::sleep(Duration::from_millis(20)),
-                        Err(error) if error.is_read_only() => return Self::open_unwritten(dir, config),
+                        Err(error) if error.is_unwritable() => return Self::open_unwritten(dir, config),
                         Err(other) => return Err(other),
                     }
                 }
@@ -158,12 +158,15 @@ impl Writer {
     /// half-dropped streams and files that no transaction refers to.
     ///
     /// # Errors
-    /// [`OpenError::InUse`] where another writer has it, otherwise where it cannot be made, repaired or read.
+    /// [`OpenError::InUse`] where another writer has it, otherwise where it cannot be made, repaired or read. A disk that
+    /// has no room for that is not waited for.
     pub fn open(dir: &Path, config: StoreConfig) -> Result<Self, OpenError> {
         fs::create_dir_all(dir).map_err(OpenError::io("cannot make the data directory", dir))?;
         let lock = take_lock(dir)?;
         let path = dir.join(DATABASE_FILE);
         let space = DiskSpace::new(dir, config.least_free_bytes);
+        // Nothing is under way that a wait could save, and nobody yet who could end it.
+        space.give_up();
         let file = File::options().read(true).write(true).create(true).truncate(false).open(&path);
         let file = file.map_err(OpenError::io("cannot write the database", &path))?;
         let database = match builder(config).create_with_backend(PatientFile::new(file, space.clone())?) {
@@ -173,7 +176,9 @@ impl Writer {
             database => database?,
         };
         sync_dir(dir).map_err(OpenError::io("cannot sync the data directory", dir))?;
-        Self::with_database(dir, database, lock, config.retention, space)
+        let writer = Self::with_database(dir, database, lock, config.retention, space)?;
+        writer.space.be_patient();
+        Ok(writer)
     }
 
     pub(super) fn with_database(
@@ -282,8 +287,11 @@ pub(super) fn take_lock(dir: &Path) -> Result<File, OpenError> {
         Err(TryLockError::Error(error)) => return Err(failed()(error)),
     }
     file.set_len(0).and_then(|()| file.rewind()).map_err(failed())?;
-    writeln!(file, "{}", std::process::id()).map_err(failed())?;
-    Ok(file)
+    match writeln!(file, "{}", std::process::id()) {
+        // Others are then not told who has it.
+        Err(error) if is_lack_of_room(&error) => Ok(file),
+        written => written.map(|()| file).map_err(failed()),
+    }
 }
 
 /// Makes the names in a directory durable.

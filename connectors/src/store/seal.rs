@@ -77,6 +77,16 @@ impl Housekeeping {
             self.streams.extend(writer.store().streams()?.iter().map(|stream| stream.id));
         }
         let Some(&stream) = self.streams.first() else { return Ok(false) };
+        let may_be_more = self.step_of(writer, stream);
+        if !matches!(may_be_more, Ok(true)) {
+            // Also where it fails: the others are not to wait for it.
+            self.streams.remove(&stream);
+        }
+        may_be_more.map(|_| !self.streams.is_empty())
+    }
+
+    /// Does one transaction's worth for a stream; whether there may be more to do for it.
+    fn step_of(&mut self, writer: &Writer, stream: StreamId) -> Result<bool, CommitError> {
         let start = Instant::now();
         let sealed = match writer.sealable(stream)? {
             Some(sealable) => writer.seal(stream, sealable.until, self.step_entries, sealable.to_the_end)?,
@@ -93,10 +103,7 @@ impl Housekeeping {
         }
         let dropped = writer.drop_oldest(stream)?;
         self.dropped += dropped;
-        if dropped == 0 {
-            self.streams.remove(&stream);
-        }
-        Ok(!self.streams.is_empty())
+        Ok(dropped > 0)
     }
 }
 
@@ -325,6 +332,25 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_stream_that_cannot_be_sealed_is_in_nobodys_way() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let writer = open(dir.path());
+        let [damaged, whole] = ["damaged", "whole"].map(|name| begin(&writer, name));
+        for stream in [damaged, whole] {
+            let end = StreamBatch { outcome: Some(complete()), ..StreamBatch::of_entries(stream, random_log(5, 100)) };
+            writer.commit(&[end]).expect("the log keeps every promise");
+        }
+        let transaction = writer.begin_write().expect("nothing else writes");
+        transaction.open_table(LOG).expect("it is there").insert((damaged.0, 0), &[0xff][..]).expect("it fits");
+        transaction.commit().expect("the disk has room");
+        let mut house = Housekeeping::default();
+        assert!(house.step(&writer).is_err());
+        while house.step(&writer).expect("the disk has room") {}
+        assert!(writer.store().sealed_until(whole).expect("it is whole").is_some());
+        assert!(writer.store().sealed_until(damaged).expect("it is whole").is_none());
     }
 
     #[test]

@@ -78,6 +78,11 @@ impl DiskSpace {
         self.0.changed.notify_all();
     }
 
+    /// From now on whoever finds no room waits for it.
+    pub(super) fn be_patient(&self) {
+        self.lock().is_given_up = false;
+    }
+
     /// Waits until enough is free to begin something.
     ///
     /// # Errors
@@ -116,6 +121,9 @@ impl DiskSpace {
                     return done;
                 }
             };
+            if self.lock().is_given_up {
+                return Err(error);
+            }
             let guard = match waits.take() {
                 Some(guard) => guard,
                 None => Waiting::begin(self, &error),
