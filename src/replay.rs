@@ -89,13 +89,17 @@ impl Replay {
     /// # Errors
     /// Where they differ, or the log cannot be read; what comes after that is [`Derived::Worthless`].
     pub fn compare(&mut self, derived: Vec<LogEntry>) -> Result<Derived, ReplayError> {
-        let compared = match &mut self.0 {
+        let again = match &mut self.0 {
             State::Over => return Ok(Derived::News(derived)),
             State::Differed => return Ok(Derived::Worthless),
-            State::Compares(again) => again.compare(derived),
+            State::Compares(again) => again,
         };
+        let compared = again.compare(derived);
         match &compared {
-            Ok(Derived::News(_)) => self.0 = State::Over,
+            Ok(Derived::News(_)) => {
+                tracing::info!(stream = %again.stream.name, "it goes on where its log ended");
+                self.0 = State::Over;
+            }
             Err(_) => self.0 = State::Differed,
             Ok(_) => {}
         }

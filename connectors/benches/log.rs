@@ -1,15 +1,15 @@
 //! How fast does the log become durable, how large is it, and how long does the graph of an hour take?
 //!
-//! `cargo bench -p vokg-connectors --bench log [-- DIR] [--gigabyte]`. Commits 1 000 deltas at a time of a scene in which
+//! `cargo bench -p vokg-connectors --bench log [-- DIR]`. Commits 1 000 deltas at a time of a scene in which
 //! 50 objects come and go and meet; prints deltas a second, stored bytes for a million deltas, and the time of a graph
-//! query at random times over one hour; then seals all of it and prints the same again. With `--gigabyte` it goes on until
-//! the database has a gigabyte, copies it as a crash would leave it, and opens the copy. DIR should lie on the disk in
-//! question; the default is the system's temporary directory, which may be memory.
+//! query at random times over one hour; then seals all of it and prints the same again. DIR should
+//! lie on the disk in question; the default is the system's temporary directory, which may be memory. With `--fill DIR` it
+//! makes a store of a gigabyte there and measures nothing; `benches/restart.sh` does.
 
 mod scene;
 
 use scene::{DELTAS_A_COMMIT, HOUR_US, request, scene};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Instant;
 use vokg_connectors::store::{
     Begun, Ending, KnownAt, Outcome, ProgramId, Store, StoreConfig, StreamBatch, StreamId, Writer, check, compact,
@@ -20,43 +20,42 @@ use vokg_engine::time::Micros;
 const DELTAS: u64 = 1_000_000;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let dir = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
-    let dir = dir.map_or_else(std::env::temp_dir, PathBuf::from).join(format!("vokg-bench-{}", std::process::id()));
-    let is_big = std::env::args().any(|argument| argument == "--gigabyte");
-    let measured = measure(&dir).and_then(|()| if is_big { open_a_gigabyte(&dir.join("gigabyte")) } else { Ok(()) });
+    let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
+    match &words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["--fill", dir] => fill(Path::new(dir)),
+        [dir] => measure_in(Path::new(dir)),
+        _ => measure_in(&std::env::temp_dir()),
+    }
+}
+
+fn measure_in(dir: &Path) -> Result<(), Box<dyn std::error::Error>> {
+    let dir = dir.join(format!("vokg-bench-{}", std::process::id()));
+    let measured = measure(&dir);
     std::fs::remove_dir_all(&dir)?;
     measured
 }
 
-/// Opens a store of a gigabyte as a crash leaves it: without the marks of an orderly end.
-fn open_a_gigabyte(dir: &Path) -> Result<(), Box<dyn std::error::Error>> {
-    let (written, crashed) = (dir.join("written"), dir.join("crashed"));
-    std::fs::create_dir_all(&crashed)?;
-    let writer = Writer::open(&written, StoreConfig::default())?;
+/// Makes a store of a gigabyte.
+fn fill(dir: &Path) -> Result<(), Box<dyn std::error::Error>> {
+    let writer = Writer::open(dir, StoreConfig::default())?;
     let batches = scene(DELTAS);
     let mut streams = 0;
-    while std::fs::metadata(written.join("vokg.redb"))?.len() < 1 << 30 {
-        let Begun::Fresh(stream) = writer.begin_stream(request(&format!("bench-{streams}"))?, ProgramId([0; 32]))?
-        else {
-            return Err("the stream should be new".into());
-        };
+    while std::fs::metadata(dir.join("vokg.redb"))?.len() < 1 << 30 {
         streams += 1;
+        let begun = writer.begin_stream(request(&format!("bench-{streams}"))?, ProgramId([0; 32]))?;
+        let Begun::Fresh(stream) = begun else { return Err("the stream should be new".into()) };
         for entries in &batches {
             writer.commit(&[StreamBatch::of_entries(stream.id, entries.clone())])?;
         }
+        writer.commit(&[StreamBatch { outcome: Some(cut_off()), ..StreamBatch::of_entries(stream.id, vec![]) }])?;
     }
-    std::fs::copy(written.join("vokg.redb"), crashed.join("vokg.redb"))?;
-    let bytes = std::fs::metadata(crashed.join("vokg.redb"))?.len();
-    let start = Instant::now();
-    let opened = Writer::open(&crashed, StoreConfig::default())?;
-    let graph = opened.store().graph(StreamId(1), Some(HOUR_US / 2), None)?;
-    println!(
-        "opened after a crash  {:.0} MB, {streams} streams, in {:.0} ms, first graph of {} elements included",
-        bytes as f64 / 1e6,
-        start.elapsed().as_secs_f64() * 1e3,
-        graph.vertices.len() + graph.edges.len()
-    );
+    println!("{streams} streams in {:.0} MB", std::fs::metadata(dir.join("vokg.redb"))?.len() as f64 / 1e6);
     Ok(())
+}
+
+fn cut_off() -> Outcome {
+    let ending = Ending::Failed("cut off".into());
+    Outcome { ending, frames: 0, frames_expected: None, gaps: 0, duration_us: HOUR_US }
 }
 
 fn measure(dir: &Path) -> Result<(), Box<dyn std::error::Error>> {
@@ -85,14 +84,7 @@ fn measure(dir: &Path) -> Result<(), Box<dyn std::error::Error>> {
     sizes(dir, writer.store(), million)?;
     query(writer.store(), stream.id)?;
     let digest = writer.store().stream(stream.id)?.head.digest;
-    let outcome = Outcome {
-        ending: Ending::Failed("cut off".into()),
-        frames: 0,
-        frames_expected: None,
-        gaps: 0,
-        duration_us: HOUR_US,
-    };
-    writer.commit(&[StreamBatch { outcome: Some(outcome), ..StreamBatch::of_entries(stream.id, vec![]) }])?;
+    writer.commit(&[StreamBatch { outcome: Some(cut_off()), ..StreamBatch::of_entries(stream.id, vec![]) }])?;
     drop(writer);
 
     let start = Instant::now();
