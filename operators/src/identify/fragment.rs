@@ -21,6 +21,8 @@ pub(super) struct Fragment {
     pub(super) track: TrackId,
     /// The object it belongs to at present.
     pub(super) object: ObjectId,
+    /// Its place among the tracks of the object, from 1.
+    pub(super) place: u32,
     pub(super) first_seen: Micros,
     pub(super) last_seen: Micros,
     /// Whether the tracker has given it up.
@@ -78,6 +80,7 @@ impl Fragment {
         let mut fragment = Self {
             track: first.track,
             object: first.track.into(),
+            place: 1,
             first_seen: first.t,
             last_seen: first.t,
             ended: false,

@@ -9,6 +9,10 @@ use std::collections::BTreeMap;
 use vokg_engine::id::{ObjectId, TrackId};
 use vokg_engine::observation::IdentityChange;
 
+/// The most tracks of one object. Every vertex of an object names its tracks, so that one who comes back without end would
+/// make the log grow with the square of his returns; the next return begins another object.
+pub(super) const OBJECT_TRACKS_MAX: u32 = 1_024;
+
 /// What is said about tracks in one frame: only where they are at its end counts.
 #[derive(Debug, Default)]
 pub(super) struct Changes {
@@ -39,7 +43,8 @@ pub(super) struct Links {
 }
 
 impl Links {
-    /// Makes `later` follow `earlier`; nothing where either is taken, or they were seen at the same time.
+    /// Makes `later` follow `earlier`; nothing where either is taken, they were seen at the same time, or the object would
+    /// have more than [`OBJECT_TRACKS_MAX`] tracks.
     pub(super) fn join(
         &mut self,
         earlier: TrackId,
@@ -53,14 +58,24 @@ impl Links {
         if !free || !before.ended || before.last_seen >= after.first_seen {
             return;
         }
-        let object = before.object;
+        let (object, place) = (before.object, before.place + 1);
+        let following = self.following(later).count();
+        if place as usize + following > OBJECT_TRACKS_MAX as usize {
+            return;
+        }
         if let Some(before) = self.tracks.get_mut(&earlier) {
             before.after = Some(later);
         }
         if let Some(after) = self.tracks.get_mut(&later) {
             after.before = Some(Link { track: earlier, reason });
         }
-        self.relabel(later, object, score_milli, reason, changes);
+        self.relabel(later, (object, place), score_milli, reason, changes);
+    }
+
+    /// The tracks that follow one.
+    fn following(&self, track: TrackId) -> impl Iterator<Item = TrackId> {
+        let after = |track: &TrackId| self.tracks.get(track)?.after;
+        std::iter::successors(after(&track), after)
     }
 
     /// Makes a track the first of its object again; those that follow it go with it.
@@ -69,14 +84,14 @@ impl Links {
         if let Some(earlier) = self.tracks.get_mut(&link.track) {
             earlier.after = None;
         }
-        self.relabel(later, later.into(), score_milli, reason, changes);
+        self.relabel(later, (later.into(), 1), score_milli, reason, changes);
     }
 
-    /// Gives a track and all that follow it another object.
+    /// Gives a track and all that follow it another object, from a place in it on.
     fn relabel(
         &mut self,
         first: TrackId,
-        object: ObjectId,
+        (object, mut place): (ObjectId, u32),
         score_milli: u16,
         reason: &'static str,
         changes: &mut Changes,
@@ -84,7 +99,8 @@ impl Links {
         let mut next = Some(first);
         while let Some(track) = next.and_then(|track| self.tracks.get_mut(&track)) {
             changes.moved(track.track, track.object, object, score_milli, reason);
-            track.object = object;
+            (track.object, track.place) = (object, place);
+            place += 1;
             next = track.after;
         }
     }
@@ -123,6 +139,25 @@ mod tests {
         let mut changes = Changes::default();
         links.part(TrackId(3), 100, "test", &mut changes);
         assert_eq!(told(changes), [(3, Some(1), 3), (4, Some(1), 3)]);
+    }
+
+    #[test]
+    fn an_object_has_so_many_tracks_and_no_more() {
+        let mut links = chain_of(OBJECT_TRACKS_MAX + 3);
+        let mut changes = Changes::default();
+        let mut join = |links: &mut Links, earlier: u32| {
+            links.join(TrackId(earlier), TrackId(earlier + 1), 900, "test", &mut changes);
+        };
+        join(&mut links, OBJECT_TRACKS_MAX);
+        (1..OBJECT_TRACKS_MAX).for_each(|earlier| join(&mut links, earlier));
+        assert_eq!(links.tracks[&TrackId(OBJECT_TRACKS_MAX)].object, ObjectId(OBJECT_TRACKS_MAX), "two would come");
+        join(&mut links, OBJECT_TRACKS_MAX + 1);
+        links.part(TrackId(OBJECT_TRACKS_MAX + 1), 100, "test", &mut changes);
+        links.join(TrackId(OBJECT_TRACKS_MAX - 1), TrackId(OBJECT_TRACKS_MAX), 900, "test", &mut changes);
+        let last = &links.tracks[&TrackId(OBJECT_TRACKS_MAX)];
+        assert_eq!((last.object, last.place), (ObjectId(1), OBJECT_TRACKS_MAX));
+        links.join(TrackId(OBJECT_TRACKS_MAX), TrackId(OBJECT_TRACKS_MAX + 1), 900, "test", &mut changes);
+        assert_eq!(links.tracks[&TrackId(OBJECT_TRACKS_MAX + 1)].object, ObjectId(OBJECT_TRACKS_MAX + 1));
     }
 
     #[test]
