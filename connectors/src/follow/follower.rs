@@ -137,6 +137,7 @@ impl<T: Target> Follower<T> {
                 match trouble {
                     Trouble::Target(TargetError::Again(reason)) => self.again(reason),
                     Trouble::Store(error) => self.again(error.to_string()),
+                    Trouble::Letters(error) if error.is_for_want_of_room() => self.again(error.to_string()),
                     Trouble::Target(error) => Step::Failed(error.to_string()),
                     Trouble::Letters(error) => Step::Failed(error.to_string()),
                 }

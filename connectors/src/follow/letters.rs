@@ -5,7 +5,7 @@ use crate::store::Position;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, OpenOptions};
-use std::io::{BufRead, BufReader, Write};
+use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use vokg_engine::id::StreamName;
 use vokg_engine::record::LogEntry;
@@ -59,22 +59,22 @@ pub struct DeadLetters {
 }
 
 impl DeadLetters {
-    /// Those of the sink so named in a data directory; at most so many are taken. A last line cut short by a crash is
-    /// dropped: its entry is refused again.
+    /// Those of the sink so named in a data directory; at most so many are taken. A last line without a line feed was cut
+    /// short by a crash and does not count: its entry is refused again, and the next letter takes its place. Changes
+    /// nothing on disk.
     ///
     /// # Errors
     /// Where the file is there and cannot be read.
     pub fn open(data_dir: &Path, sink: &str, most: usize) -> Result<Self, LettersError> {
         let path = data_dir.join(DIRECTORY).join(format!("{sink}.jsonl"));
         let mut letters = Self { path, most, known: BTreeMap::new(), none: BTreeSet::new() };
-        let file = match File::open(&letters.path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(letters),
+        let bytes = match std::fs::read(&letters.path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(letters),
             Err(source) => return Err(letters.failed(source)),
         };
-        for line in BufReader::new(file).lines() {
-            let line = line.map_err(|source| letters.failed(source))?;
-            if let Ok(DeadLetter { stream, epoch, seq, .. }) = serde_json::from_str(&line) {
+        for line in bytes[..whole(&bytes)].split(|byte| *byte == b'\n') {
+            if let Ok(DeadLetter { stream, epoch, seq, .. }) = serde_json::from_slice(line) {
                 letters.known.entry(stream).or_default().insert(Position { epoch, seq });
             }
         }
@@ -121,12 +121,81 @@ impl DeadLetters {
         }
         let mut line = serde_json::to_vec(letter)?;
         line.push(b'\n');
-        let mut file = OpenOptions::new().create(true).append(true).open(&self.path)?;
+        let mut file = OpenOptions::new().create(true).read(true).append(true).open(&self.path)?;
+        mend(&mut file)?;
         file.write_all(&line)?;
         file.sync_all()
     }
 
     fn failed(&self, source: std::io::Error) -> LettersError {
         LettersError::Io { source, path: self.path.clone() }
+    }
+}
+
+impl LettersError {
+    /// Whether it works once there is room on the disk.
+    pub fn is_for_want_of_room(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if
+            matches!(source.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded))
+    }
+}
+
+/// Length of the lines that are whole.
+fn whole(bytes: &[u8]) -> usize {
+    bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1)
+}
+
+/// Takes a last line away that a crash or a full disk cut short: what is written behind it would be lost with it.
+fn mend(file: &mut File) -> std::io::Result<()> {
+    let length = file.metadata()?.len();
+    if length == 0 {
+        return Ok(());
+    }
+    let mut last = [0];
+    file.seek(SeekFrom::Start(length - 1))?;
+    file.read_exact(&mut last)?;
+    if last == *b"\n" {
+        return Ok(());
+    }
+    let mut bytes = Vec::new();
+    file.seek(SeekFrom::Start(0))?;
+    file.read_to_end(&mut bytes)?;
+    file.set_len(whole(&bytes) as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::history::random_log;
+
+    fn add(letters: &mut DeadLetters, entry: &LogEntry) {
+        let stream = StreamName::slug("clip");
+        letters.add(&DeltaJson::new(stream.clone(), None), &stream, entry, "too wide: 9 µm").expect("there is room");
+    }
+
+    /// The file is cut at every byte of its second letter, also within a character.
+    #[test]
+    fn a_letter_cut_short_is_written_again_and_takes_no_other_with_it() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let log = random_log(1, 4);
+        let mut letters = DeadLetters::open(dir.path(), "sink", 10).expect("there are none");
+        add(&mut letters, &log[0]);
+        let path = dir.path().join("dead-letters/sink.jsonl");
+        let first = std::fs::read(&path).expect("it was written").len();
+        add(&mut letters, &log[1]);
+        let both = std::fs::read(&path).expect("it was written");
+        for end in first..both.len() {
+            std::fs::write(&path, &both[..end]).expect("there is room");
+            let mut letters = DeadLetters::open(dir.path(), "sink", 10).expect("a crash is no reason to stop");
+            assert_eq!(letters.count(), 1, "cut at {end}");
+            add(&mut letters, &log[2]);
+            let lines = std::fs::read_to_string(&path).expect("it is text");
+            let seqs: Vec<u64> = lines
+                .lines()
+                .map(|line| serde_json::from_str::<DeadLetter>(line).expect("every line is a letter").seq)
+                .collect();
+            assert_eq!(seqs, [log[0].seq, log[2].seq], "cut at {end}");
+            assert_eq!(DeadLetters::open(dir.path(), "sink", 10).expect("it is whole").count(), 2);
+        }
     }
 }

@@ -269,6 +269,24 @@ fn what_is_refused_is_set_aside_once_and_the_rest_goes_on() {
 }
 
 #[test]
+fn a_full_disk_is_waited_for_when_a_letter_cannot_be_kept() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let writer = open(dir.path());
+    let stream = begin(&writer, "clip");
+    commit(&writer, stream, random_log(3, 40));
+    let held = Arc::default();
+    let refusing = Model { refuses: Some(4), ..Model::open(&held, 1, false) };
+    let mut reader = follower(writer.store(), refusing, dir.path(), 7);
+    let letters = dir.path().join("dead-letters/model.jsonl");
+    std::fs::create_dir(dir.path().join("dead-letters")).expect("there is room");
+    std::os::unix::fs::symlink("/dev/full", &letters).expect("links can be made");
+    assert!(matches!(reader.step(), Step::Wait(_)));
+    std::fs::remove_file(&letters).expect("it is there");
+    until_caught_up(&mut reader);
+    assert_eq!(DeadLetters::open(dir.path(), "model", 3).expect("it was written").count(), 1);
+}
+
+#[test]
 fn whoever_was_replaced_stops_and_says_so() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let writer = open(dir.path());
