@@ -1,48 +1,21 @@
 //! The decisions of a follower: whom to read next, what to do about an error.
 
 use super::backoff::Backoff;
+use super::config::FollowerConfig;
+use super::cursor::{Cursor, gone};
 use super::letters::{DeadLetters, LettersError};
+use super::listing::{LIST_EVERY, Listing};
 use super::portion::{Portion, read_portion};
 use super::status::{SinkControl, SinkState};
-use super::target::{Followed, Held, Snapshot, StartFrom, Target, TargetError};
+use super::target::{Followed, Held, Target, TargetError};
+use super::trouble::Trouble;
 use crate::export::delta_json::DeltaJson;
-use crate::store::{KnownAt, Position, ReadError, SEQ_MAX, Store, Stream, StreamId};
+use crate::store::{Position, ReadError, Store, Stream, StreamId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::{Duration, Instant};
-use vokg_engine::delta::{Element, Vertex, VertexKey};
 use vokg_engine::id::StreamName;
-use vokg_engine::record::{LogEntry, Record};
-
-/// Limits of a follower.
-#[derive(Clone, Debug, PartialEq)]
-pub struct FollowerConfig {
-    /// Entries of a portion, unless one time has more.
-    pub portion_entries: usize,
-    /// Time between two portions of a stream, unless the second has [`FollowerConfig::portion_entries`].
-    pub portion_pause: Duration,
-    /// First wait after an error.
-    pub retry_first: Duration,
-    /// Longest wait after an error.
-    pub retry_most: Duration,
-    /// Entries that may be set aside because the target refuses them.
-    pub dead_letters: usize,
-    /// With what a stream begins that the target does not hold.
-    pub from: StartFrom,
-}
-
-impl Default for FollowerConfig {
-    fn default() -> Self {
-        Self {
-            portion_entries: 5_000,
-            portion_pause: Duration::ZERO,
-            retry_first: Duration::from_millis(100),
-            retry_most: Duration::from_secs(30),
-            dead_letters: 10_000,
-            from: StartFrom::Beginning,
-        }
-    }
-}
+use vokg_engine::record::LogEntry;
 
 /// What a follower did last.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,30 +32,26 @@ pub enum Step {
     Failed(String),
 }
 
-/// Where the target stands in one stream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Cursor(Option<Position>);
-
 /// Follows all streams of a store on behalf of one target.
 pub struct Follower<T> {
-    store: Store,
-    target: T,
-    config: FollowerConfig,
+    pub(super) store: Store,
+    pub(super) target: T,
+    pub(super) config: FollowerConfig,
     control: SinkControl,
     letters: DeadLetters,
     backoff: Backoff,
     /// The streams when they were last listed, and when that was.
-    listed: Vec<Stream>,
+    pub(super) listed: Vec<Stream>,
     /// The names of all streams by then, also of those that others have replaced.
-    all: BTreeSet<StreamName>,
-    listing: Option<Listing>,
-    streams: BTreeMap<StreamId, Followed>,
+    pub(super) all: BTreeSet<StreamName>,
+    pub(super) listing: Option<Listing>,
+    pub(super) streams: BTreeMap<StreamId, Followed>,
     /// What the target said, and what it took since. Forgotten at every error.
-    cursors: BTreeMap<StreamId, Cursor>,
+    pub(super) cursors: BTreeMap<StreamId, Cursor>,
     /// The same of the streams themselves; `None` before the target was asked, and where it keeps all it was told.
-    held: Option<Option<Held>>,
+    pub(super) held: Option<Option<Held>>,
     /// When each stream was served last.
-    told: BTreeMap<StreamId, Instant>,
+    pub(super) told: BTreeMap<StreamId, Instant>,
     /// The stream served last; the next one's turn comes first.
     served: Option<StreamId>,
 }
@@ -213,22 +182,6 @@ impl<T: Target> Follower<T> {
         Ok(soon.map_or(Step::CaughtUp, Step::Soon))
     }
 
-    fn list(&mut self, asked: u64) -> Result<(), Trouble> {
-        let all = self.store.streams()?;
-        self.listed = match self.held()? {
-            None => all.clone(),
-            Some(_) => self.present(&all)?,
-        };
-        self.all = all.iter().map(|stream| stream.name.clone()).collect();
-        self.listing = Some(Listing { at: Instant::now(), asked });
-        // What was dropped never comes back under its number.
-        let present: BTreeSet<StreamId> = self.listed.iter().map(|stream| stream.id).collect();
-        self.streams.retain(|id, _| present.contains(id));
-        self.cursors.retain(|id, _| present.contains(id));
-        self.told.retain(|id, _| present.contains(id));
-        Ok(())
-    }
-
     /// Tells the next portion of a stream; `None` where there is nothing to tell.
     fn serve(&mut self, stream: &Stream) -> Result<Option<Step>, Trouble> {
         let Some(followed) = self.followed(stream)? else { return Ok(None) };
@@ -258,48 +211,11 @@ impl<T: Target> Follower<T> {
         Ok(Some(Step::Moved))
     }
 
-    fn held(&mut self) -> Result<&mut Option<Held>, Trouble> {
+    pub(super) fn held(&mut self) -> Result<&mut Option<Held>, Trouble> {
         if self.held.is_none() {
             self.held = Some(self.target.held()?);
         }
         Ok(self.held.get_or_insert_default())
-    }
-
-    /// The streams without those that another generation has replaced: the complete ones that their name no longer
-    /// stands for, and those older than the one it stands for.
-    fn present(&self, all: &[Stream]) -> Result<Vec<Stream>, ReadError> {
-        let mut generations: BTreeMap<&StreamName, usize> = BTreeMap::new();
-        all.iter().for_each(|stream| *generations.entry(&stream.descriptor.request.name).or_default() += 1);
-        let mut present = Vec::with_capacity(all.len());
-        for stream in all {
-            let name = &stream.descriptor.request.name;
-            let stands = if generations[name] == 1 { None } else { self.store.find_stream(name.as_str())? };
-            let replaced = stands.is_some_and(|stands| {
-                let is_complete = |stream: &Stream| stream.head.outcome.as_ref().is_some_and(|o| o.is_complete());
-                let is_older = stream.descriptor.generation < stands.descriptor.generation;
-                stands.id != stream.id && is_complete(&stands) && (is_complete(stream) || is_older)
-            });
-            if !replaced {
-                present.push(stream.clone());
-            }
-        }
-        Ok(present)
-    }
-
-    /// A stream that the target holds and that the store no longer has, or has under another number.
-    fn stale(&self) -> Option<StreamName> {
-        let held = self.held.as_ref()?.as_ref()?;
-        let is_stale = |name: &StreamName, id: Option<StreamId>| match self.listed.iter().find(|s| s.name == *name) {
-            Some(now) => Some(now.id) != id,
-            None => !self.all.contains(name),
-        };
-        held.iter().find(|(name, id)| is_stale(name, **id)).map(|(name, _)| name.clone())
-    }
-
-    /// A stream that the target holds and that another has replaced.
-    fn superseded(&self) -> Option<StreamName> {
-        let held = self.held.as_ref()?.as_ref()?;
-        held.keys().find(|name| !self.listed.iter().any(|stream| stream.name == **name)).cloned()
     }
 
     fn remove(&mut self, name: &StreamName) -> Result<(), Trouble> {
@@ -320,77 +236,6 @@ impl<T: Target> Follower<T> {
         }
         let since = self.told.get(&stream)?.elapsed();
         self.config.portion_pause.checked_sub(since).filter(|wait| !wait.is_zero())
-    }
-
-    /// The stream with its origin, once its first moment is in the log.
-    fn followed(&mut self, stream: &Stream) -> Result<Option<Followed>, Trouble> {
-        if let Some(followed) = self.streams.get(&stream.id) {
-            return Ok(Some(followed.clone()));
-        }
-        let origin_us = match self.store.page(stream.id, None, FIRST_ENTRIES) {
-            Err(ReadError::UnknownStream(_)) => return Ok(None),
-            // The vertex of a stream is kept when the beginning of its log is dropped.
-            Err(ReadError::Gone { .. }) => match self.store.vertex(stream.id, VertexKey::Stream, None)? {
-                Some(Vertex::Stream(own)) => own.origin_us,
-                _ => None,
-            },
-            page => {
-                let first = page?.entries;
-                if first.is_empty() {
-                    return Ok(None);
-                }
-                first.iter().find_map(origin_of)
-            }
-        };
-        let followed = Followed { id: stream.id, name: stream.name.clone(), origin_us };
-        self.streams.insert(stream.id, followed.clone());
-        Ok(Some(followed))
-    }
-
-    fn cursor(&mut self, followed: &Followed, stream: &Stream) -> Result<Cursor, Trouble> {
-        if let Some(cursor) = self.cursors.get(&followed.id) {
-            return Ok(*cursor);
-        }
-        let held = self.target.position(followed)?;
-        if let Some(at) = held.filter(|at| *at >= stream.head.next() && stream.head.outcome.is_some()) {
-            let reason = format!(
-                "the target holds entry {at} of {}, of which the store has only those before {}: it was filled from \
-                 another store; use another target or sink name",
-                stream.name,
-                stream.head.next()
-            );
-            return Err(TargetError::Hopeless(reason).into());
-        }
-        let cursor = match (held, self.config.from) {
-            (None, StartFrom::Snapshot) => Cursor(self.snapshot(followed)?),
-            (held, _) => Cursor(held),
-        };
-        self.cursors.insert(followed.id, cursor);
-        Ok(cursor)
-    }
-
-    /// Begins a stream with its graph as it is; the position this leaves the target at.
-    fn snapshot(&mut self, stream: &Followed) -> Result<Option<Position>, Trouble> {
-        let Some(at) = self.store.position(stream.id, None)? else { return Ok(None) };
-        let graph = self.store.graph(stream.id, None, Some(KnownAt::Position(at)))?;
-        let before = match at.seq.checked_sub(1) {
-            Some(seq) => Some(Position { seq, ..at }),
-            None => at.epoch.checked_sub(1).map(|epoch| Position { epoch, seq: SEQ_MAX }),
-        };
-        let last = self.store.page(stream.id, before, 1)?.entries;
-        let t = last.iter().find_map(|entry| match &entry.record {
-            Record::Progress(progress) => Some(progress.frontier.unwrap_or(progress.lower).saturating_sub(1)),
-            Record::Delta(_) => None,
-        });
-        let snapshot = Snapshot { stream, at, t: t.unwrap_or(0), graph: &graph };
-        match self.target.snapshot(&snapshot) {
-            Ok(()) => Ok(Some(at)),
-            Err(TargetError::Refused { reason, .. }) => {
-                let reason = format!("a snapshot of {} is refused: {reason}; use from = \"beginning\"", stream.name);
-                Err(TargetError::Hopeless(reason).into())
-            }
-            Err(other) => Err(other.into()),
-        }
     }
 
     fn apply(&mut self, stream: &Followed, cursor: Cursor, entries: &[LogEntry]) -> Result<(), Trouble> {
@@ -438,68 +283,5 @@ impl<T: Target> Follower<T> {
         });
         let behind = behind.sum();
         self.control.update(|status| status.behind = behind);
-    }
-}
-
-/// A target that was away for longer than the log is kept can be told no further: it would miss what came between.
-fn gone(stream: &Stream, cursor: Cursor, error: &ReadError) -> TargetError {
-    let holds = cursor.0.map_or_else(|| "nothing".to_owned(), |at| format!("what comes up to entry {at}"));
-    TargetError::Hopeless(format!(
-        "the target holds {holds} of {}, and {error}; keep more so that the log outlasts an outage, and run the input \
-         again into another directory to tell the target all of it",
-        stream.name
-    ))
-}
-
-/// When the streams were listed, and how often the sink had been asked to look again by then.
-#[derive(Debug)]
-struct Listing {
-    at: Instant,
-    asked: u64,
-}
-
-/// How old a list of the streams may be. Listing reads two rows of every stream, and most of them have ended.
-const LIST_EVERY: Duration = Duration::from_millis(200);
-/// Entries among which the vertex of a stream is looked for.
-const FIRST_ENTRIES: usize = 64;
-
-fn origin_of(entry: &LogEntry) -> Option<i64> {
-    match &entry.record {
-        Record::Delta(delta) => match &delta.element {
-            Element::Vertex(_, Vertex::Stream(own)) => own.origin_us,
-            _ => None,
-        },
-        Record::Progress(_) => None,
-    }
-}
-
-impl Cursor {
-    fn is_at(self, stream: &Stream) -> bool {
-        let Position { epoch, seq } = stream.head.next();
-        self.0.is_some_and(|at| (at.epoch, at.seq + 1) >= (epoch, seq))
-    }
-}
-
-enum Trouble {
-    Target(TargetError),
-    Store(ReadError),
-    Letters(LettersError),
-}
-
-impl From<TargetError> for Trouble {
-    fn from(error: TargetError) -> Self {
-        Self::Target(error)
-    }
-}
-
-impl From<ReadError> for Trouble {
-    fn from(error: ReadError) -> Self {
-        Self::Store(error)
-    }
-}
-
-impl From<LettersError> for Trouble {
-    fn from(error: LettersError) -> Self {
-        Self::Letters(error)
     }
 }

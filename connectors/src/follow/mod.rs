@@ -13,17 +13,22 @@
 //! [`Target`] is what a sink must be able to do, [`Follower`] the decisions, [`Following`] the thread.
 
 mod backoff;
+mod config;
+mod cursor;
 mod follower;
 mod following;
 mod letters;
+mod listing;
 #[cfg(test)]
 mod model;
 mod portion;
 mod status;
 mod target;
+mod trouble;
 
 pub use backoff::Backoff;
-pub use follower::{Follower, FollowerConfig, Step};
+pub use config::FollowerConfig;
+pub use follower::{Follower, Step};
 pub use following::{Following, Nudge};
 pub use letters::{DeadLetter, DeadLetters, LettersError};
 pub use portion::{Portion, read_portion};

@@ -1,0 +1,115 @@
+//! Where the target stands in a stream, and where it begins with one it holds nothing of.
+
+use super::follower::Follower;
+use super::target::{Followed, Snapshot, StartFrom, Target, TargetError};
+use super::trouble::Trouble;
+use crate::store::{KnownAt, Position, ReadError, SEQ_MAX, Stream};
+use vokg_engine::delta::{Element, Vertex, VertexKey};
+use vokg_engine::record::{LogEntry, Record};
+
+/// Entries among which the vertex of a stream is looked for.
+const FIRST_ENTRIES: usize = 64;
+
+/// Where the target stands in one stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Cursor(pub(super) Option<Position>);
+
+impl Cursor {
+    pub(super) fn is_at(self, stream: &Stream) -> bool {
+        let Position { epoch, seq } = stream.head.next();
+        self.0.is_some_and(|at| (at.epoch, at.seq + 1) >= (epoch, seq))
+    }
+}
+
+impl<T: Target> Follower<T> {
+    /// The stream with its origin, once its first moment is in the log.
+    pub(super) fn followed(&mut self, stream: &Stream) -> Result<Option<Followed>, Trouble> {
+        if let Some(followed) = self.streams.get(&stream.id) {
+            return Ok(Some(followed.clone()));
+        }
+        let origin_us = match self.store.page(stream.id, None, FIRST_ENTRIES) {
+            Err(ReadError::UnknownStream(_)) => return Ok(None),
+            // The vertex of a stream is kept when the beginning of its log is dropped.
+            Err(ReadError::Gone { .. }) => match self.store.vertex(stream.id, VertexKey::Stream, None)? {
+                Some(Vertex::Stream(own)) => own.origin_us,
+                _ => None,
+            },
+            page => {
+                let first = page?.entries;
+                if first.is_empty() {
+                    return Ok(None);
+                }
+                first.iter().find_map(origin_of)
+            }
+        };
+        let followed = Followed { id: stream.id, name: stream.name.clone(), origin_us };
+        self.streams.insert(stream.id, followed.clone());
+        Ok(Some(followed))
+    }
+
+    pub(super) fn cursor(&mut self, followed: &Followed, stream: &Stream) -> Result<Cursor, Trouble> {
+        if let Some(cursor) = self.cursors.get(&followed.id) {
+            return Ok(*cursor);
+        }
+        let held = self.target.position(followed)?;
+        if let Some(at) = held.filter(|at| *at >= stream.head.next() && stream.head.outcome.is_some()) {
+            let reason = format!(
+                "the target holds entry {at} of {}, of which the store has only those before {}: it was filled from \
+                 another store; use another target or sink name",
+                stream.name,
+                stream.head.next()
+            );
+            return Err(TargetError::Hopeless(reason).into());
+        }
+        let cursor = match (held, self.config.from) {
+            (None, StartFrom::Snapshot) => Cursor(self.snapshot(followed)?),
+            (held, _) => Cursor(held),
+        };
+        self.cursors.insert(followed.id, cursor);
+        Ok(cursor)
+    }
+
+    /// Begins a stream with its graph as it is; the position this leaves the target at.
+    fn snapshot(&mut self, stream: &Followed) -> Result<Option<Position>, Trouble> {
+        let Some(at) = self.store.position(stream.id, None)? else { return Ok(None) };
+        let graph = self.store.graph(stream.id, None, Some(KnownAt::Position(at)))?;
+        let before = match at.seq.checked_sub(1) {
+            Some(seq) => Some(Position { seq, ..at }),
+            None => at.epoch.checked_sub(1).map(|epoch| Position { epoch, seq: SEQ_MAX }),
+        };
+        let last = self.store.page(stream.id, before, 1)?.entries;
+        let t = last.iter().find_map(|entry| match &entry.record {
+            Record::Progress(progress) => Some(progress.frontier.unwrap_or(progress.lower).saturating_sub(1)),
+            Record::Delta(_) => None,
+        });
+        let snapshot = Snapshot { stream, at, t: t.unwrap_or(0), graph: &graph };
+        match self.target.snapshot(&snapshot) {
+            Ok(()) => Ok(Some(at)),
+            Err(TargetError::Refused { reason, .. }) => {
+                let reason = format!("a snapshot of {} is refused: {reason}; use from = \"beginning\"", stream.name);
+                Err(TargetError::Hopeless(reason).into())
+            }
+            Err(other) => Err(other.into()),
+        }
+    }
+}
+
+/// A target that was away for longer than the log is kept can be told no further: it would miss what came between.
+pub(super) fn gone(stream: &Stream, cursor: Cursor, error: &ReadError) -> TargetError {
+    let holds = cursor.0.map_or_else(|| "nothing".to_owned(), |at| format!("what comes up to entry {at}"));
+    TargetError::Hopeless(format!(
+        "the target holds {holds} of {}, and {error}; keep more so that the log outlasts an outage, and run the input \
+         again into another directory to tell the target all of it",
+        stream.name
+    ))
+}
+
+fn origin_of(entry: &LogEntry) -> Option<i64> {
+    match &entry.record {
+        Record::Delta(delta) => match &delta.element {
+            Element::Vertex(_, Vertex::Stream(own)) => own.origin_us,
+            _ => None,
+        },
+        Record::Progress(_) => None,
+    }
+}

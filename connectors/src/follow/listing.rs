@@ -1,0 +1,74 @@
+//! The streams of the store as a follower knows them: which it tells, and which its target is to forget.
+
+use super::follower::Follower;
+use super::target::Target;
+use super::trouble::Trouble;
+use crate::store::{ReadError, Stream, StreamId};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+use vokg_engine::id::StreamName;
+
+/// When the streams were listed, and how often the sink had been asked to look again by then.
+#[derive(Debug)]
+pub(super) struct Listing {
+    pub(super) at: Instant,
+    pub(super) asked: u64,
+}
+
+/// How old a list of the streams may be. Listing reads two rows of every stream, and most of them have ended.
+pub(super) const LIST_EVERY: Duration = Duration::from_millis(200);
+
+impl<T: Target> Follower<T> {
+    pub(super) fn list(&mut self, asked: u64) -> Result<(), Trouble> {
+        let all = self.store.streams()?;
+        self.listed = match self.held()? {
+            None => all.clone(),
+            Some(_) => self.present(&all)?,
+        };
+        self.all = all.iter().map(|stream| stream.name.clone()).collect();
+        self.listing = Some(Listing { at: Instant::now(), asked });
+        // What was dropped never comes back under its number.
+        let present: BTreeSet<StreamId> = self.listed.iter().map(|stream| stream.id).collect();
+        self.streams.retain(|id, _| present.contains(id));
+        self.cursors.retain(|id, _| present.contains(id));
+        self.told.retain(|id, _| present.contains(id));
+        Ok(())
+    }
+
+    /// The streams without those that another generation has replaced: the complete ones that their name no longer
+    /// stands for, and those older than the one it stands for.
+    fn present(&self, all: &[Stream]) -> Result<Vec<Stream>, ReadError> {
+        let mut generations: BTreeMap<&StreamName, usize> = BTreeMap::new();
+        all.iter().for_each(|stream| *generations.entry(&stream.descriptor.request.name).or_default() += 1);
+        let mut present = Vec::with_capacity(all.len());
+        for stream in all {
+            let name = &stream.descriptor.request.name;
+            let stands = if generations[name] == 1 { None } else { self.store.find_stream(name.as_str())? };
+            let replaced = stands.is_some_and(|stands| {
+                let is_complete = |stream: &Stream| stream.head.outcome.as_ref().is_some_and(|o| o.is_complete());
+                let is_older = stream.descriptor.generation < stands.descriptor.generation;
+                stands.id != stream.id && is_complete(&stands) && (is_complete(stream) || is_older)
+            });
+            if !replaced {
+                present.push(stream.clone());
+            }
+        }
+        Ok(present)
+    }
+
+    /// A stream that the target holds and that the store no longer has, or has under another number.
+    pub(super) fn stale(&self) -> Option<StreamName> {
+        let held = self.held.as_ref()?.as_ref()?;
+        let is_stale = |name: &StreamName, id: Option<StreamId>| match self.listed.iter().find(|s| s.name == *name) {
+            Some(now) => Some(now.id) != id,
+            None => !self.all.contains(name),
+        };
+        held.iter().find(|(name, id)| is_stale(name, **id)).map(|(name, _)| name.clone())
+    }
+
+    /// A stream that the target holds and that another has replaced.
+    pub(super) fn superseded(&self) -> Option<StreamName> {
+        let held = self.held.as_ref()?.as_ref()?;
+        held.keys().find(|name| !self.listed.iter().any(|stream| stream.name == **name)).cloned()
+    }
+}
