@@ -37,7 +37,9 @@ pub struct Follower<T> {
     pub(super) store: Store,
     pub(super) target: T,
     pub(super) config: FollowerConfig,
-    control: SinkControl,
+    pub(super) control: SinkControl,
+    /// That of the sink.
+    name: String,
     letters: DeadLetters,
     backoff: Backoff,
     /// The streams when they were last listed, and when that was.
@@ -77,6 +79,7 @@ impl<T: Target> Follower<T> {
             target,
             config,
             control,
+            name: name.to_owned(),
             letters,
             backoff,
             listed: Vec::new(),
@@ -103,12 +106,9 @@ impl<T: Target> Follower<T> {
                 self.cursors.clear();
                 self.held = None;
                 self.listing = None;
-                match trouble {
-                    Trouble::Target(TargetError::Again(reason)) => self.again(reason),
-                    Trouble::Store(error) => self.again(error.to_string()),
-                    Trouble::Letters(error) if error.is_for_want_of_room() => self.again(error.to_string()),
-                    Trouble::Target(error) => Step::Failed(error.to_string()),
-                    Trouble::Letters(error) => Step::Failed(error.to_string()),
+                match trouble.into_error() {
+                    TargetError::Again(reason) => self.again(reason),
+                    error => self.fail(error.to_string()),
                 }
             }
         };
@@ -118,12 +118,18 @@ impl<T: Target> Follower<T> {
 
     fn again(&mut self, reason: String) -> Step {
         let wait = self.backoff.next_wait();
-        tracing::warn!(%reason, tries = self.backoff.tries(), "a sink waits for its target");
+        let (sink, tries) = (&self.name, self.backoff.tries());
+        tracing::warn!(%sink, %reason, tries, "a sink waits for its target");
         self.control.update(|status| {
             status.retries += 1;
             status.last_error = Some(reason);
         });
         Step::Wait(wait)
+    }
+
+    fn fail(&self, reason: String) -> Step {
+        tracing::error!(sink = %self.name, %reason, "a sink has stopped, somebody must look");
+        Step::Failed(reason)
     }
 
     fn tell(&self, step: &Step, asked: u64) {

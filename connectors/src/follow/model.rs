@@ -286,6 +286,60 @@ fn a_full_disk_is_waited_for_when_a_letter_cannot_be_kept() {
     assert_eq!(DeadLetters::open(dir.path(), "model", 3).expect("it was written").count(), 1);
 }
 
+/// Keeps the text of what is logged as an error.
+#[derive(Clone, Default)]
+struct Errors(Arc<Mutex<Vec<String>>>);
+
+impl tracing::Subscriber for Errors {
+    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
+        *metadata.level() == tracing::Level::ERROR
+    }
+
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+
+    fn event(&self, event: &tracing::Event<'_>) {
+        let mut text = String::new();
+        event.record(&mut |field: &tracing::field::Field, value: &dyn std::fmt::Debug| {
+            text += &format!("{}={value:?} ", field.name());
+        });
+        self.0.lock().expect("nobody panicked").push(text);
+    }
+
+    fn enter(&self, _: &tracing::span::Id) {}
+
+    fn exit(&self, _: &tracing::span::Id) {}
+}
+
+/// A sink that stops says so at once, and a store that is damaged is no target that is away.
+#[test]
+fn a_damaged_store_ends_the_sink_aloud_and_names_the_way_out() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let writer = open(dir.path());
+    let stream = begin(&writer, "clip");
+    commit(&writer, stream, random_log(3, 40));
+    let held = Arc::default();
+    let mut reader = follower(writer.store(), Model::open(&held, 1, false), dir.path(), 7);
+    assert_eq!(reader.step(), Step::Moved);
+    crate::store::history::damage(&writer, stream, Position { epoch: 1, seq: 20 });
+    let errors = Errors::default();
+    let step = tracing::subscriber::with_default(errors.clone(), || {
+        (0..100).map(|_| reader.step()).find(|step| *step != Step::Moved)
+    });
+    assert!(
+        matches!(&step, Some(Step::Failed(reason)) if reason.contains("damaged") && reason.contains("vokg store check")),
+        "{step:?}"
+    );
+    let errors = errors.0.lock().expect("nobody panicked");
+    let [error] = &errors[..] else { panic!("it is said once: {errors:?}") };
+    assert!(error.contains("sink=model") && error.contains("damaged"), "{error}");
+}
+
 #[test]
 fn whoever_was_replaced_stops_and_says_so() {
     let dir = tempfile::tempdir().expect("a temporary directory");

@@ -175,7 +175,7 @@ fn closed() -> TargetError {
 }
 
 fn unreadable(error: ReadError) -> TargetError {
-    TargetError::Again(error.to_string())
+    TargetError::unreadable(&error)
 }
 
 fn refusal(error: TransactionError) -> TargetError {

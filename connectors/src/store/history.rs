@@ -10,7 +10,7 @@ use vokg_engine::id::{InteractionId, ObjectId, StreamName, TrackId};
 use vokg_engine::record::{LogEntry, Progress, Record};
 use vokg_engine::time::Micros;
 
-use super::{Begun, Ending, Outcome, ProgramId, StoreConfig, StreamId, StreamRequest, Writer};
+use super::{Begun, Ending, Outcome, Position, ProgramId, StoreConfig, StreamId, StreamRequest, Writer};
 use std::path::Path;
 
 /// A progress record.
@@ -55,6 +55,17 @@ pub fn begin(writer: &Writer, name: &str) -> StreamId {
 /// The end of a stream that was seen completely.
 pub fn complete() -> Outcome {
     Outcome { ending: Ending::Complete, frames: 10, frames_expected: Some(10), gaps: 0, duration_us: 400_000 }
+}
+
+/// Overwrites an entry of the log with bytes that are no record, as a failing disk might.
+pub fn damage(writer: &Writer, stream: StreamId, at: Position) {
+    let transaction = writer.begin_write().expect("nothing else writes");
+    let row = (stream.0, at.place());
+    {
+        let mut table = transaction.open_table(super::schema::LOG).expect("the table exists");
+        drop(table.insert(row, [0xFF].as_slice()).expect("the disk has room"));
+    }
+    transaction.commit().expect("the disk has room");
 }
 
 fn object_value(number: u32, t: Micros) -> Element {
