@@ -101,6 +101,12 @@ impl<T: Target> Follower<T> {
                 self.backoff.reset();
                 step
             }
+            Err(Trouble::Target(TargetError::Underway(what))) => {
+                tracing::debug!(sink = %self.name, %what, "a sink does something else first");
+                self.backoff.reset();
+                self.control.update(|status| status.moves += 1);
+                Step::Moved
+            }
             Err(trouble) => {
                 // Whether the last portion was taken is unknown: the target is asked again.
                 self.cursors.clear();
@@ -225,7 +231,9 @@ impl<T: Target> Follower<T> {
     }
 
     fn remove(&mut self, name: &StreamName) -> Result<(), Trouble> {
-        if self.target.remove(name)? {
+        let is_done = self.target.remove(name)?;
+        self.control.update(|status| status.moves += 1);
+        if is_done {
             tracing::info!(stream = %name, "a target has forgotten a stream");
             self.cursors.clear();
             if let Some(held) = self.held()? {
@@ -258,6 +266,7 @@ impl<T: Target> Follower<T> {
                     self.control.update(|status| {
                         status.applied += entries.len() as u64;
                         status.portions += 1;
+                        status.moves += 1;
                     });
                     return Ok(());
                 }

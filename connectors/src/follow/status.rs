@@ -42,6 +42,9 @@ pub struct SinkStatus {
     pub dead_letters: u64,
     /// What went wrong last.
     pub last_error: Option<String>,
+    /// How often its target took or removed something: while this stands still, nothing gets on.
+    #[serde(skip)]
+    pub moves: u64,
     /// How often it had been asked to look again when it looked last.
     #[serde(skip)]
     pub(super) looked: u64,

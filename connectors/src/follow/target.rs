@@ -50,7 +50,7 @@ pub trait Target: Send {
     /// portion of a stream and after every error, so an answer must come from the target and not from memory.
     ///
     /// # Errors
-    /// Where the target cannot be asked.
+    /// Where the target cannot be asked, or has something else to do first.
     fn position(&mut self, stream: &Followed) -> Result<Option<Position>, TargetError>;
 
     /// Takes a portion and its last position in one transaction: all of it or nothing.
@@ -96,6 +96,9 @@ pub enum TargetError {
     /// It may work later: the target is away, busy or slow. Whether it took what it was given is unknown.
     #[error("{0}")]
     Again(String),
+    /// It has done a piece of what must be done first: it is to be asked again at once.
+    #[error("{0}")]
+    Underway(String),
     /// It will never take this entry, and can take the others.
     #[error("entry {at} is refused: {reason}")]
     Refused {

@@ -272,6 +272,37 @@ fn a_stream_that_the_store_no_longer_has_is_removed_in_pieces() {
     assert!(pieces >= 6, "2 for edges, 4 for vertices: {pieces}");
 }
 
+/// Each piece is a step of its own, between which the sink can be asked to stop.
+#[test]
+fn what_stands_without_a_cursor_is_removed_a_piece_per_step() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let held: Arc<Mutex<Held>> = Arc::default();
+    let writer = open(dir.path());
+    let stream = followed(begin(&writer, "clip"), "clip");
+    let log = random_log(5, 40);
+    commit(&writer, stream.id, &log);
+    for number in 0..1_700 {
+        let vertex = ("Object".to_owned(), format!("clip/o/{number}"));
+        held.lock().expect("nobody panicked").vertices.insert(vertex, Node::default());
+    }
+    let (control, client) = (SinkControl::default(), Client::new(&held, 1, false));
+    let statements = Arc::clone(&client.statements);
+    let target = Neo4jTarget::new(client, INSTANCE, false, 100);
+    let config = FollowerConfig { portion_entries: 9, ..FollowerConfig::default() };
+    let mut sink = Follower::new(writer.store().clone(), target, "neo4j", dir.path(), config, control.clone())
+        .expect("the directory is empty");
+    for left in [1_200, 700, 200, 0] {
+        assert_eq!(sink.step(), Step::Moved);
+        assert_eq!(held.lock().expect("nobody panicked").vertices.len(), left);
+    }
+    assert_eq!((control.status().moves, control.status().retries), (4, 0));
+    let looked_at = |statement: &Statement| matches!(statement, Statement::Labels);
+    until_caught_up(&mut sink);
+    assert_holds(&held, &[(&stream, &log)], false);
+    let schema = statements.lock().expect("nobody panicked").iter().filter(|s| looked_at(s)).count();
+    assert_eq!(schema, 1, "the schema is not looked at anew for every piece");
+}
+
 #[test]
 fn what_another_store_told_is_not_touched() {
     let dir = tempfile::tempdir().expect("a temporary directory");

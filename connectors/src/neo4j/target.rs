@@ -59,7 +59,7 @@ impl<S: Session> Neo4jTarget<S> {
     /// Does something; after an error the schema is looked at anew, since the database may be another one.
     fn attempt<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, TargetError>) -> Result<T, TargetError> {
         let done = self.see_to_schema().and_then(|()| work(self));
-        if done.is_err() {
+        if done.as_ref().is_err_and(|error| !matches!(error, TargetError::Underway(_))) {
             self.session.roll_back();
             self.schema = None;
         }
@@ -345,8 +345,10 @@ impl<S: Session> Target for Neo4jTarget<S> {
             own.session.roll_back();
             let Some(cursor) = rows.first().and_then(SinkCursor::of_row) else {
                 // What stands there without a cursor, nobody keeps right.
-                while !own.remove_one(name)? {}
-                return Ok(None);
+                return match own.remove_one(name)? {
+                    true => Ok(None),
+                    false => Err(TargetError::Underway(format!("what stands of {name} without a cursor is removed"))),
+                };
             };
             own.refuse_others(&cursor)?;
             if cursor.removing || cursor.number != stream.id || cursor.form != own.form() {
