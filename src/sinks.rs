@@ -60,8 +60,8 @@ impl Sinks {
         for (name, neo4j) in neo4j.iter().filter(|(name, _)| is_wanted(name)) {
             let target = neo4j_target(name, neo4j, store)?;
             let portion_pause = Duration::from_secs_f64(neo4j.batch_secs);
-            let limits =
-                FollowerConfig { portion_entries: neo4j.batch_entries, portion_pause, ..FollowerConfig::default() };
+            let (portion_entries, from) = (neo4j.batch_entries, neo4j.from);
+            let limits = FollowerConfig { portion_entries, portion_pause, from, ..FollowerConfig::default() };
             sinks.follow(name, target, limits, store, data_dir)?;
         }
         Ok(sinks)

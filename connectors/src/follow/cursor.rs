@@ -84,7 +84,13 @@ impl<T: Target> Follower<T> {
         });
         let snapshot = Snapshot { stream, at, t: t.unwrap_or(0), graph: &graph };
         match self.target.snapshot(&snapshot) {
-            Ok(()) => Ok(Some(at)),
+            Ok(()) => {
+                if let Some(held) = self.held()? {
+                    held.insert(stream.name.clone(), Some(stream.id));
+                }
+                self.control.update(|status| status.moves += 1);
+                Ok(Some(at))
+            }
             Err(TargetError::Refused { reason, .. }) => {
                 let reason = format!("a snapshot of {} is refused: {reason}; use from = \"beginning\"", stream.name);
                 Err(TargetError::Hopeless(reason).into())
@@ -94,14 +100,25 @@ impl<T: Target> Follower<T> {
     }
 }
 
-/// A target that was away for longer than the log is kept can be told no further: it would miss what came between.
-pub(super) fn gone(stream: &Stream, cursor: Cursor, error: &ReadError) -> TargetError {
-    let holds = cursor.0.map_or_else(|| "nothing".to_owned(), |at| format!("what comes up to entry {at}"));
-    TargetError::Hopeless(format!(
-        "the target holds {holds} of {}, and {error}; keep more so that the log outlasts an outage, and run the input \
-         again into another directory to tell the target all of it",
-        stream.name
-    ))
+/// A target that was away for longer than the log is kept can be told no further: it would miss what came between. One
+/// that holds nothing yet can begin with a snapshot, and so can one that is able to forget.
+pub(super) fn gone(stream: &Stream, cursor: Cursor, forgets: bool, error: &ReadError) -> TargetError {
+    let name = &stream.name;
+    TargetError::Hopeless(match (cursor.0, forgets) {
+        (None, _) => format!(
+            "the target holds nothing of {name}, and {error}; with from = \"snapshot\" this sink begins with the graph \
+             as it is"
+        ),
+        (Some(at), true) => format!(
+            "the target holds what comes up to entry {at} of {name}, and {error}; keep more so that the log outlasts an \
+             outage, set from = \"snapshot\" and take the cursor of {name} out of the target: it then begins with the \
+             graph as it is"
+        ),
+        (Some(at), false) => format!(
+            "the target holds what comes up to entry {at} of {name}, and {error}; keep more so that the log outlasts an \
+             outage, and run the input again into another directory to tell the target all of it"
+        ),
+    })
 }
 
 fn origin_of(entry: &LogEntry) -> Option<i64> {

@@ -208,7 +208,10 @@ impl<T: Target> Follower<T> {
                 self.listing = None;
                 return Ok(Some(Step::Moved));
             }
-            Err(error @ ReadError::Gone { .. }) => return Err(gone(stream, cursor, &error).into()),
+            Err(error @ ReadError::Gone { .. }) => {
+                let forgets = matches!(self.held, Some(Some(_)));
+                return Err(gone(stream, cursor, forgets, &error).into());
+            }
             other => other?,
         };
         if entries.is_empty() {

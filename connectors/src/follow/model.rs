@@ -432,10 +432,12 @@ fn a_target_that_was_away_longer_than_the_log_is_kept_is_told_so() {
     let oldest = store.oldest(stream).expect("it is whole").expect("something was dropped");
     let known = KnownAt::Position(oldest.first);
     assert!(store.graph(stream, Some(oldest.t_us), Some(known)).is_ok_and(|graph| !graph.edges.is_empty()));
-    for held in [held, Arc::<Mutex<Held>>::default()] {
+    for (held, holds) in [(held, "holds what comes up to"), (Arc::default(), "holds nothing")] {
         let mut late = follower(&store, Model::open(&held, 1, false), dir.path(), 1_000);
         let Step::Failed(reason) = late.step() else { panic!("what it asks for is gone") };
+        assert!(reason.contains(holds), "{reason}");
         assert!(reason.contains(&oldest.first.to_string()) && reason.contains("keep_secs"), "{reason}");
+        assert_eq!(reason.contains("from = \"snapshot\""), reason.contains("holds nothing"), "{reason}");
     }
     let up_to_date = Arc::new(Mutex::new(Held::default()));
     up_to_date

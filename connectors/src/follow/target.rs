@@ -40,7 +40,7 @@ pub struct Snapshot<'a> {
     pub at: Position,
     /// Time of the last frame known then.
     pub t: Micros,
-    /// What the log up to there adds up to.
+    /// What the log up to there adds up to; where its beginning was dropped, what was open then and what came after.
     pub graph: &'a Graph,
 }
 

@@ -1,5 +1,6 @@
 //! How a Neo4j database is reached and what of the graph it holds.
 
+use crate::follow::StartFrom;
 use crate::secret::{SecretError, secret};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -28,6 +29,8 @@ pub struct Neo4jConfig {
     /// How many labels there may be that name a class, such as `:Object:Person`; classes beyond are a property only.
     #[schemars(range(min = 0, max = 10_000))]
     pub class_labels: usize,
+    /// With what a stream begins of which the database holds nothing: its log from the beginning, or its graph as it is.
+    pub from: StartFrom,
     /// Entries of the log that are written in one transaction, unless one time has more.
     #[schemars(range(min = 1, max = 100_000))]
     pub batch_entries: usize,
@@ -53,6 +56,7 @@ impl Default for Neo4jConfig {
             ca_file: None,
             interactions: true,
             class_labels: 100,
+            from: StartFrom::Beginning,
             batch_entries: 5_000,
             batch_secs: 0.2,
             connect_secs: 10.0,

@@ -12,9 +12,9 @@ use super::interactions::{BEFORE, IN_INTERACTION, from_scratch};
 use super::statement::Statement;
 use super::target::Neo4jTarget;
 use super::value::Properties;
-use crate::follow::{Followed, Follower, FollowerConfig, Portion, SinkControl, Step, Target, TargetError};
-use crate::store::history::{PROGRAM, begin, complete, open, random_batches, random_log, request};
-use crate::store::{Begun, Position, Store, StreamBatch, StreamId, Writer};
+use crate::follow::{Followed, Follower, FollowerConfig, Portion, SinkControl, StartFrom, Step, Target, TargetError};
+use crate::store::history::{PROGRAM, begin, complete, open, random_batches, random_log, request, settling_log};
+use crate::store::{Begun, Position, Retention, Store, StoreConfig, StreamBatch, StreamId, Writer, compact};
 use proptest::prelude::*;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
@@ -34,9 +34,18 @@ fn target(held: &Arc<Mutex<Held>>, seed: u64, has_interactions: bool) -> Neo4jTa
 }
 
 fn follower(store: &Store, target: Neo4jTarget<Client>, dir: &Path) -> Follower<Neo4jTarget<Client>> {
+    follower_from(StartFrom::Beginning, store, target, dir)
+}
+
+fn follower_from(
+    from: StartFrom,
+    store: &Store,
+    target: Neo4jTarget<Client>,
+    dir: &Path,
+) -> Follower<Neo4jTarget<Client>> {
     let wait = Duration::from_micros(1);
     let config =
-        FollowerConfig { portion_entries: 9, retry_first: wait, retry_most: wait, ..FollowerConfig::default() };
+        FollowerConfig { portion_entries: 9, retry_first: wait, retry_most: wait, from, ..FollowerConfig::default() };
     Follower::new(store.clone(), target, "neo4j", dir, config, SinkControl::default()).expect("the directory is empty")
 }
 
@@ -86,14 +95,18 @@ fn fold(log: &[LogEntry]) -> Graph {
 
 /// What the database is to hold of these streams, cursors aside.
 fn wanted(streams: &[(&Followed, &[LogEntry])], has_interactions: bool) -> Held {
+    let graphs: Vec<(&Followed, Graph)> = streams.iter().map(|(stream, log)| (*stream, fold(log))).collect();
+    wanted_of(&graphs, has_interactions)
+}
+
+fn wanted_of(streams: &[(&Followed, Graph)], has_interactions: bool) -> Held {
     let mut held = Held::default();
     let without_null = |properties: &Properties| {
         let mut without = Properties::new();
         set(&mut without, properties);
         without
     };
-    for (stream, log) in streams {
-        let graph = fold(log);
+    for (stream, graph) in streams {
         for (key, vertex) in &graph.vertices {
             let row = vertex_row(stream, key, vertex, None).expect("the times are small");
             let class = if let Vertex::Object(object) = vertex { object.class.as_deref() } else { None };
@@ -184,6 +197,63 @@ proptest! {
         let [a, b] = &streams;
         assert_holds(&held, &[(a, &logs[0]), (b, &logs[1])], has_interactions);
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// Wherever a sink is added, and whatever fails, a snapshot and the log after it come to the fold of the whole log.
+    #[test]
+    fn a_snapshot_and_the_log_after_it_are_the_graph(seed: u64, cut in 0.1f64..1.0, has_interactions: bool) {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let writer = open(dir.path());
+        let stream = followed(begin(&writer, "clip"), "clip");
+        let log = classified(random_log(seed, 40));
+        let batches = random_batches(seed, &log);
+        let (before, after) = batches.split_at((batches.len() as f64 * cut) as usize);
+        commit(&writer, stream.id, &before.concat());
+        let held: Arc<Mutex<Held>> = Arc::default();
+        let target = target(&held, seed, has_interactions);
+        let mut sink = follower_from(StartFrom::Snapshot, writer.store(), target, dir.path());
+        until_caught_up(&mut sink);
+        for batch in after {
+            commit(&writer, stream.id, batch);
+            until_caught_up(&mut sink);
+        }
+        assert_holds(&held, &[(&stream, &log)], has_interactions);
+    }
+}
+
+/// Where the beginning of the log was dropped, a sink can be added all the same, and is told how.
+#[test]
+fn a_sink_is_added_after_the_beginning_of_the_log_was_dropped() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let retention = Retention { keep_us: None, keep_bytes: Some(60_000) };
+    let config = StoreConfig { retention, ..StoreConfig::default() };
+    let log = settling_log(10_000);
+    let writer = Writer::open(dir.path(), config).expect("the directory is new");
+    let stream = followed(begin(&writer, "clip"), "clip");
+    let is_end = |entry: &LogEntry| matches!(entry.record, Record::Progress(_));
+    let most = log[..log.len() - 9].iter().rposition(is_end).expect("it has one") + 1;
+    commit(&writer, stream.id, &log[..most]);
+    drop(writer);
+    assert!(compact(dir.path(), config).expect("nobody uses it").dropped > 5_000);
+    let writer = Writer::open(dir.path(), config).expect("nobody uses it");
+    let held: Arc<Mutex<Held>> = Arc::default();
+    let client = || Neo4jTarget::new(Client::new(&held, 1, false), INSTANCE, true, 100);
+    let reason = failure(&mut follower(writer.store(), client(), dir.path()));
+    assert!(reason.contains("holds nothing of clip") && reason.contains("from = \"snapshot\""), "{reason}");
+
+    let mut sink = follower_from(StartFrom::Snapshot, writer.store(), client(), dir.path());
+    until_caught_up(&mut sink);
+    commit(&writer, stream.id, &log[most..]);
+    until_caught_up(&mut sink);
+    let graph = writer.store().graph(stream.id, None, None).expect("it is whole");
+    let held = held.lock().expect("nobody panicked");
+    let wanted = wanted_of(&[(&stream, graph)], true);
+    assert!(wanted.vertices.len() > 100, "{}", wanted.vertices.len());
+    assert_eq!(held.vertices, wanted.vertices);
+    assert_eq!(held.edges, wanted.edges);
 }
 
 #[test]

@@ -9,14 +9,18 @@ use super::removal::{remove_piece, touched};
 use super::session::{Row, Session, SessionError};
 use super::statement::{EdgeRow, Statement, VertexRow};
 use super::value::Value;
-use crate::follow::{Followed, Held, Portion, Target, TargetError};
+use crate::follow::{Followed, Held, Portion, Snapshot, Target, TargetError};
 use crate::store::{Position, StreamId};
 use std::collections::{BTreeMap, BTreeSet};
-use vokg_engine::delta::VertexKey;
+use vokg_engine::delta::{Delta, Diff, Element, VertexKey};
 use vokg_engine::id::StreamName;
+use vokg_engine::record::{LogEntry, Progress, Record};
 
 /// Rises when the graph of a stream is to be told anew by a newer program.
 const FORM: u32 = 1;
+
+/// Rows of a statement: a snapshot has many, and each statement is a message that both sides hold in memory.
+const ROWS: usize = 10_000;
 
 /// What relationships are found by: their id, and when they begin.
 const EDGE_INDEXES: [&[&str]; 2] = [&["vokg_id"], &["valid_from_us"]];
@@ -191,10 +195,10 @@ impl<S: Session> Neo4jTarget<S> {
         }
         for ((label, class), rows) in vertices {
             let class = self.class_label(class);
-            self.merge_vertices(label, class, rows)?;
+            rows.chunks(ROWS).try_for_each(|rows| self.merge_vertices(label, class.clone(), rows.to_vec()))?;
         }
         for ((kind, from, to), rows) in edges {
-            self.merge_edges(&kind, from, to, rows)?;
+            rows.chunks(ROWS).try_for_each(|rows| self.merge_edges(&kind, from, to, rows.to_vec()))?;
         }
         if let Some(projected) = projected {
             self.write_projected(projected)?;
@@ -305,11 +309,12 @@ impl<S: Session> Neo4jTarget<S> {
 
     fn write_projected(&mut self, projected: Projected) -> Result<(), TargetError> {
         let (before, label) = (identifier(BEFORE)?, Identifier::INTERACTION);
-        if !projected.vertices.is_empty() {
-            self.merge_vertices(label, None, projected.vertices)?;
+        for rows in projected.vertices.chunks(ROWS) {
+            self.merge_vertices(label, None, rows.to_vec())?;
         }
         for (from, rows) in projected.members {
-            self.create_edges(identifier(IN_INTERACTION)?, from, label, rows)?;
+            let kind = identifier(IN_INTERACTION)?;
+            rows.chunks(ROWS).try_for_each(|rows| self.create_edges(kind.clone(), from, label, rows.to_vec()))?;
         }
         if !projected.before_gone.is_empty() {
             let (certain, ids) = (projected.before_gone.len(), projected.before_gone);
@@ -318,7 +323,10 @@ impl<S: Session> Neo4jTarget<S> {
         if !projected.before_changed.is_empty() {
             self.run(&Statement::UpdateEdges { kind: before.clone(), rows: projected.before_changed })?;
         }
-        self.create_edges(before, label, label, projected.before_new)
+        projected
+            .before_new
+            .chunks(ROWS)
+            .try_for_each(|rows| self.create_edges(before.clone(), label, label, rows.to_vec()))
     }
 
     /// Removes one piece of a stream in a transaction; whether nothing is left.
@@ -362,6 +370,13 @@ impl<S: Session> Target for Neo4jTarget<S> {
         self.attempt(|own| own.write(portion))
     }
 
+    /// A portion that states every element, in place of those that led there.
+    fn snapshot(&mut self, snapshot: &Snapshot<'_>) -> Result<(), TargetError> {
+        let entries = entries_of(snapshot);
+        let portion = Portion { stream: snapshot.stream, after: None, entries: &entries, refused: &BTreeSet::new() };
+        self.attempt(|own| own.write(&portion))
+    }
+
     fn held(&mut self) -> Result<Option<Held>, TargetError> {
         self.attempt(|own| {
             own.session.begin().map_err(refusal)?;
@@ -380,6 +395,17 @@ impl<S: Session> Target for Neo4jTarget<S> {
     fn remove(&mut self, stream: &StreamName) -> Result<bool, TargetError> {
         self.attempt(|own| own.remove_one(stream.as_str()))
     }
+}
+
+/// The elements of a graph as if they had been stated at once. What caused them is not told.
+fn entries_of(snapshot: &Snapshot<'_>) -> Vec<LogEntry> {
+    let Snapshot { at, t, graph, .. } = *snapshot;
+    let vertices = graph.vertices.iter().map(|(key, vertex)| Element::Vertex(*key, vertex.clone()));
+    let elements = vertices.chain(graph.edges.values().cloned().map(Element::Edge));
+    let deltas = elements.map(|element| Record::Delta(Delta { t, diff: Diff::Assert, element, caused_by: None }));
+    let frontier = Some(t.saturating_add(1));
+    let progress = Record::Progress(Progress { lower: 0, frontier, settled_us: 0, count: 0 });
+    deltas.chain([progress]).map(|record| LogEntry { epoch: at.epoch, seq: at.seq, record }).collect()
 }
 
 pub(super) fn refusal(error: SessionError) -> TargetError {
