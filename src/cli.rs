@@ -122,7 +122,7 @@ pub struct Follow {
     /// Only this sink of the configuration; may be given several times
     #[arg(long = "sink", value_name = "NAME")]
     pub sinks: Vec<String>,
-    /// End once the sinks hold the whole log
+    /// End once the sinks hold the whole log, or have stood still for sinks.drain_secs
     #[arg(long)]
     pub once: bool,
     /// Print the report as JSON

@@ -188,7 +188,8 @@ impl StoreLimits {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct SinksConfig {
-    /// How long a run waits at its end for its sinks to hold the whole log, in seconds.
+    /// How long a run waits at its end for its sinks to hold the whole log, and how long `vokg follow --once` waits for
+    /// one that stands still, though never less than 5; in seconds.
     #[schemars(range(min = 0.0, max = 86_400.0))]
     pub drain_secs: f64,
     /// Kafka clusters, each under the name of its sink.

@@ -13,6 +13,7 @@ pub mod eval;
 pub mod exit;
 pub mod inputs;
 pub mod jobs;
+pub mod patience;
 pub mod picture;
 pub mod program;
 pub mod progress;

@@ -99,7 +99,12 @@ impl Sinks {
         self.following.iter().map(report).collect()
     }
 
-    /// Waits until every sink holds the whole log or has failed, at most as long as the configuration says, or until
+    /// How long a sink may take at the end.
+    pub fn drain(&self) -> Duration {
+        self.drain
+    }
+
+    /// Waits until every sink holds the whole log, has failed or is paused, at most as long as the configuration says, or until
     /// somebody interrupts; then ends them and tells how they fared.
     pub fn finish(self, interrupt: &AtomicBool) -> Vec<SinkReport> {
         let deadline = Instant::now() + self.drain;

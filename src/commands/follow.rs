@@ -5,6 +5,7 @@ use super::run::interrupt_flag;
 use crate::cli::{self, Common};
 use crate::config::{Config, environment};
 use crate::exit::{Context, Exit, Failure};
+use crate::patience::Patience;
 use crate::say::{note, say};
 use crate::sinks::{SinkReport, Sinks};
 use std::sync::atomic::Ordering;
@@ -15,6 +16,8 @@ use vokg_connectors::follow::SinkState;
 const TICK: Duration = Duration::from_millis(50);
 /// Time between two reports on stderr while something is behind.
 const REPORT_EVERY: Duration = Duration::from_secs(10);
+/// A sink may stand still for so long, however short the wait at the end of a run is.
+const LEAST_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Runs the command.
 pub fn run(args: cli::Follow, common: &Common) -> Result<Exit, Failure> {
@@ -25,22 +28,28 @@ pub fn run(args: cli::Follow, common: &Common) -> Result<Exit, Failure> {
     if sinks.is_empty() {
         return Err(Failure::usage("the configuration has no sinks; docs/kafka.md and docs/neo4j.md show some"));
     }
-    let mut reported = Instant::now();
-    let interrupted = loop {
-        let reports = sinks.reports();
-        let is = |wanted: fn(&SinkState) -> bool| reports.iter().all(|report| wanted(&report.status.state));
-        let ended = is(|state| matches!(state, SinkState::Failed(_)));
-        let done = is(|state| matches!(state, SinkState::Failed(_) | SinkState::CaughtUp));
+    let mut patience = Patience::new(sinks.drain().max(LEAST_PATIENCE));
+    let (mut reported, mut failures) = (Instant::now(), 0);
+    let ending = loop {
+        let (reports, now) = (sinks.reports(), Instant::now());
+        let stands = reports.iter().map(|report| Standing::of(report, &mut patience, now)).collect::<Vec<_>>();
         if interrupt.load(Ordering::Acquire) {
-            break true;
+            break Ending::Interrupted;
         }
-        if ended || (args.once && done) {
-            break false;
+        let failed = stands.iter().filter(|stands| **stands == Standing::Failed).count();
+        if failed == stands.len() {
+            break Ending::AllFailed;
         }
-        if !done && reported.elapsed() >= REPORT_EVERY && !common.quiet {
+        if args.once && !stands.contains(&Standing::GetsOn) {
+            break Ending::Settled(reports.into_iter().zip(stands).collect());
+        }
+        let is_behind = stands.iter().any(|stands| matches!(stands, Standing::GetsOn | Standing::Stuck));
+        let is_due = is_behind && reported.elapsed() >= REPORT_EVERY;
+        if (is_due || failed != failures) && !common.quiet {
             reports.iter().for_each(|report| note(report.to_text().trim_end()));
-            reported = Instant::now();
+            reported = now;
         }
+        failures = failed;
         std::thread::sleep(TICK);
     };
     let reports = sinks.reports();
@@ -49,9 +58,65 @@ pub fn run(args: cli::Follow, common: &Common) -> Result<Exit, Failure> {
         true => say(serde_json::to_string(&reports).context("the report cannot be written")? + "\n")?,
         false => reports.iter().try_for_each(|report| say(report.to_text()))?,
     }
-    Ok(match (reports.iter().any(SinkReport::has_failed), interrupted) {
-        (true, _) => Exit::Failed,
-        (false, true) => Exit::Interrupted,
-        (false, false) => Exit::Done,
+    let is_told = match &ending {
+        Ending::Settled(stands) => {
+            stands.iter().filter_map(|(report, stands)| left_out(report, *stands, patience.most())).for_each(note);
+            stands.iter().all(|(_, stands)| *stands == Standing::HoldsAll)
+        }
+        Ending::Interrupted | Ending::AllFailed => !reports.iter().any(SinkReport::has_failed),
+    };
+    Ok(match (is_told, ending) {
+        (false, _) => Exit::Failed,
+        (true, Ending::Interrupted) => Exit::Interrupted,
+        (true, _) => Exit::Done,
     })
+}
+
+/// Why the command ends.
+enum Ending {
+    Interrupted,
+    AllFailed,
+    /// No sink gets on any more, with how each stands.
+    Settled(Vec<(SinkReport, Standing)>),
+}
+
+/// What a sink is to whoever waits for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+    GetsOn,
+    HoldsAll,
+    Paused,
+    Failed,
+    Stuck,
+}
+
+impl Standing {
+    fn of(report: &SinkReport, patience: &mut Patience, now: Instant) -> Self {
+        let has_run_out = patience.has_run_out(&report.sink, report.status.moves, now);
+        match report.status.state {
+            SinkState::Failed(_) => Self::Failed,
+            SinkState::CaughtUp => Self::HoldsAll,
+            SinkState::Paused => Self::Paused,
+            SinkState::Waiting if has_run_out => Self::Stuck,
+            // What is at hand has a deadline of its own, which may be longer.
+            SinkState::Starting | SinkState::Behind | SinkState::Waiting | SinkState::Stopped => Self::GetsOn,
+        }
+    }
+}
+
+/// What is said of a sink that is left behind.
+fn left_out(report: &SinkReport, stands: Standing, most: Duration) -> Option<String> {
+    let name = &report.sink;
+    match stands {
+        Standing::Stuck => {
+            let because = report.status.last_error.as_ref().map_or_else(String::new, |error| format!(": {error}"));
+            Some(format!(
+                "vokg: the sink {name} has stood still for {:.0} s (sinks.drain_secs), so it is left behind{because}; see \
+                 that its target is there and run vokg follow again, it goes on where it stands",
+                most.as_secs_f64()
+            ))
+        }
+        Standing::Paused => Some(format!("vokg: the sink {name} is paused; vokg sinks resume {name} lets it go on")),
+        Standing::GetsOn | Standing::HoldsAll | Standing::Failed => None,
+    }
 }
