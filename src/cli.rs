@@ -65,6 +65,8 @@ pub enum Command {
     Undo(Undo),
     /// Tell the sinks of the configuration what the store holds, until Ctrl-C
     Follow(Follow),
+    /// The sinks of the configuration: list, pause, resume
+    Sinks(SinksArgs),
     /// Look after the store: check, compact, back up, restore
     Store(StoreArgs),
     /// Are two data directories or delta logs the same?
@@ -128,6 +130,40 @@ pub struct Follow {
     /// Print the report as JSON
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct SinksArgs {
+    #[command(subcommand)]
+    pub command: SinksCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum SinksCommand {
+    /// Each sink, whether it is paused, and how many entries its target refused
+    List(SinksList),
+    /// Let a sink pause, in whichever process it runs, until it is resumed
+    Pause(SinksName),
+    /// Let a paused sink go on where it stands
+    Resume(SinksName),
+}
+
+#[derive(Debug, Args)]
+pub struct SinksList {
+    #[command(flatten)]
+    pub data: DataDir,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct SinksName {
+    /// A sink of the configuration
+    #[arg(value_name = "NAME")]
+    pub sink: String,
+    #[command(flatten)]
+    pub data: DataDir,
 }
 
 #[derive(Debug, Args)]

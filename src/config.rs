@@ -210,6 +210,19 @@ impl SinksConfig {
         self.kafka.keys().chain(self.neo4j.keys())
     }
 
+    /// Says which of these names no sink has.
+    ///
+    /// # Errors
+    /// The first of them, with the names that there are.
+    pub fn refuse_unknown(&self, wanted: &[String]) -> Result<(), String> {
+        let Some(unknown) = wanted.iter().find(|wanted| !self.names().any(|name| name == *wanted)) else {
+            return Ok(());
+        };
+        let known = self.names().map(String::as_str).collect::<Vec<_>>().join(", ");
+        let known = if known.is_empty() { "none" } else { &known };
+        Err(format!("there is no sink {unknown:?} in the configuration, there is: {known}"))
+    }
+
     /// A name becomes part of file names and of ids in the target.
     fn refuse_names(&self) -> Result<(), String> {
         let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';

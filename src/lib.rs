@@ -44,12 +44,13 @@ pub fn main_with(cli: Cli) -> Exit {
             | Command::Merge(_)
             | Command::Split(_)
             | Command::Follow(_)
+            | Command::Sinks(_)
             | Command::Store(_)
     );
     if !configured && (common.config.is_some() || !common.overrides.is_empty()) {
         say::note(
-            "vokg: this command reads no configuration; --config and --set go with run, demo, relate, merge, split, follow \
-             and store",
+            "vokg: this command reads no configuration; --config and --set go with run, demo, relate, merge, split, follow, \
+             sinks and store",
         );
         return Exit::Usage;
     }
@@ -65,6 +66,7 @@ pub fn main_with(cli: Cli) -> Exit {
         Command::Split(args) => commands::correct::run_split(args, &common),
         Command::Undo(args) => commands::correct::run_undo(args),
         Command::Follow(args) => commands::follow::run(args, &common),
+        Command::Sinks(args) => commands::sinks::run(args, &common),
         Command::Store(args) => commands::store::run(args, &common),
         Command::Verify(args) => commands::verify::run(args),
         Command::Check(args) => commands::check::run(args),

@@ -40,14 +40,7 @@ impl Sinks {
     /// is away is no error.
     pub fn start(config: &Config, only: &[String], store: &Store, data_dir: &Path) -> Result<Self, Failure> {
         let SinksConfig { drain_secs, kafka, neo4j } = &config.sinks;
-        let names: Vec<&String> = config.sinks.names().collect();
-        if let Some(unknown) = only.iter().find(|name| !names.contains(name)) {
-            let known = names.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", ");
-            let known = if known.is_empty() { "none" } else { &known };
-            return Err(Failure::usage(format!(
-                "there is no sink {unknown:?} in the configuration, there is: {known}"
-            )));
-        }
+        config.sinks.refuse_unknown(only).map_err(Failure::usage)?;
         let drain = Duration::from_secs_f64(*drain_secs);
         let mut sinks = Self { following: Vec::new(), nudge: Nudge::default(), drain };
         let is_wanted = |name: &String| only.is_empty() || only.contains(name);
@@ -110,7 +103,7 @@ impl Sinks {
         let deadline = Instant::now() + self.drain;
         self.following.iter().for_each(Following::look_again);
         while Instant::now() < deadline && !interrupt.load(Ordering::Acquire) {
-            if self.following.iter().all(Following::is_done) {
+            if self.following.iter().all(|sink| sink.is_done() || sink.control().is_paused()) {
                 break;
             }
             std::thread::sleep(TICK);
@@ -165,6 +158,7 @@ impl SinkReport {
         let how = match state {
             SinkState::CaughtUp => "holds the whole log".to_owned(),
             SinkState::Failed(reason) => format!("has stopped: {reason}"),
+            SinkState::Paused => format!("is paused; vokg sinks resume {} lets it go on", self.sink),
             _ => {
                 let because = last_error.as_ref().map_or(String::new(), |error| format!(", last: {error}"));
                 format!("is {behind} entries behind{because}; the next run or vokg follow goes on")

@@ -320,3 +320,50 @@ fn a_data_directory_in_use_is_refused_to_a_second_writer() {
     assert!(stderr(&output).contains("in use"), "{}", stderr(&output));
     drop(writer);
 }
+
+/// The target is never there: no server listens on port 1.
+#[test]
+fn following_once_ends_for_a_target_that_is_away_and_a_pause_reaches_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let (near, _) = clip(dir.path(), "near", Some(2.0));
+    let (data, config) = (dir.path().join("data"), dir.path().join("vokg.toml"));
+    let settings = "[sinks]\ndrain_secs = 0.0\n[sinks.neo4j.graph]\nuri = \"bolt://127.0.0.1:1\"\n";
+    std::fs::write(&config, settings).unwrap();
+    let with = ["--config", text(&config), "--data", text(&data)];
+    stdout(&vokg(&["run", text(&near), "--data", text(&data)]));
+    let follow = || vokg(&[&["follow", "--once", "--json"], &with[..]].concat());
+    let sinks = |words: &[&str]| vokg(&[&["sinks"], words, &with[..]].concat());
+
+    let begun = Instant::now();
+    let away = follow();
+    assert!((5..60).contains(&begun.elapsed().as_secs()), "{:?}", begun.elapsed());
+    assert_eq!(away.status.code(), Some(1), "{away:?}");
+    for words in ["the sink graph has stood still for 5 s", "run vokg follow again"] {
+        assert!(stderr(&away).contains(words), "{}", stderr(&away));
+    }
+
+    assert_eq!(stdout(&sinks(&["pause", "graph"])), "graph is paused: it stops after the portion at hand\n");
+    assert_eq!(stdout(&sinks(&["pause", "graph"])), "graph was paused already\n");
+    let listed = |output: Output| serde_json::from_str::<Value>(&stdout(&output)).unwrap();
+    let list = serde_json::json!([{"sink": "graph", "kind": "neo4j", "paused": true, "dead_letters": 0}]);
+    assert_eq!(listed(sinks(&["list", "--json"])), list);
+    let begun = Instant::now();
+    let paused = follow();
+    assert!(begun.elapsed() < Duration::from_secs(5), "it is not waited for: {:?}", begun.elapsed());
+    assert_eq!(paused.status.code(), Some(1), "{paused:?}");
+    assert!(stderr(&paused).contains("vokg sinks resume graph"), "{}", stderr(&paused));
+    let report: Value = serde_json::from_slice(&paused.stdout).unwrap();
+    assert_eq!(report[0]["state"], "paused");
+
+    let letters = data.join("dead-letters");
+    std::fs::create_dir_all(&letters).unwrap();
+    let letter = "{\"stream\":\"near\",\"epoch\":1,\"seq\":4,\"reason\":\"too wide\",\"record\":{}}\n";
+    std::fs::write(letters.join("graph.jsonl"), format!("{letter}{}", &letter[..20])).unwrap();
+    assert!(stdout(&sinks(&["resume", "graph"])).starts_with("graph goes on where it stands"));
+    assert_eq!(stdout(&sinks(&["resume", "graph"])), "graph was not paused\n");
+    assert!(stdout(&sinks(&["list"])).contains("not paused  dead letters: 1"));
+    for verb in ["pause", "resume"] {
+        let unknown = sinks(&[verb, "../log"]);
+        assert!(unknown.status.code() == Some(2) && stderr(&unknown).contains("there is: graph"), "{unknown:?}");
+    }
+}

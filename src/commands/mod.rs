@@ -10,6 +10,7 @@ pub mod follow;
 pub mod relate;
 pub mod run;
 pub mod similar;
+pub mod sinks;
 pub mod store;
 pub mod synth;
 pub mod track;

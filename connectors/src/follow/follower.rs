@@ -5,6 +5,7 @@ use super::config::FollowerConfig;
 use super::cursor::{Cursor, gone};
 use super::letters::{DeadLetters, LettersError};
 use super::listing::{LIST_EVERY, Listing};
+use super::pause::PauseMark;
 use super::portion::{Portion, read_portion};
 use super::status::{SinkControl, SinkState};
 use super::target::{Followed, Held, Target, TargetError};
@@ -40,6 +41,7 @@ pub struct Follower<T> {
     pub(super) control: SinkControl,
     /// That of the sink.
     name: String,
+    mark: PauseMark,
     letters: DeadLetters,
     backoff: Backoff,
     /// The streams when they were last listed, and when that was.
@@ -59,7 +61,8 @@ pub struct Follower<T> {
 }
 
 impl<T: Target> Follower<T> {
-    /// A follower that has done nothing yet. `name` is that of the sink, `data_dir` where its dead letters are kept.
+    /// A follower that has done nothing yet. `name` is that of the sink, `data_dir` where its dead letters are kept and
+    /// where [`PauseMark`] looks.
     ///
     /// # Errors
     /// Where the dead letters cannot be read.
@@ -80,6 +83,7 @@ impl<T: Target> Follower<T> {
             config,
             control,
             name: name.to_owned(),
+            mark: PauseMark::of(data_dir, name),
             letters,
             backoff,
             listed: Vec::new(),
@@ -91,6 +95,11 @@ impl<T: Target> Follower<T> {
             told: BTreeMap::new(),
             served: None,
         })
+    }
+
+    /// What asks the sink to pause from outside.
+    pub(super) fn mark(&self) -> &PauseMark {
+        &self.mark
     }
 
     /// Tells the target the next portion of the stream whose turn it is.

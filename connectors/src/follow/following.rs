@@ -7,7 +7,8 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// How long a follower that has told everything sleeps unless it is nudged: another process may write the log.
+/// How long a follower that has told everything sleeps unless it is nudged: another process may write the log. It looks
+/// as often whether it is to pause.
 const IDLE: Duration = Duration::from_millis(200);
 
 /// Wakes followers when the log has grown. Clones wake the same ones.
@@ -125,7 +126,15 @@ impl Drop for PanicGuard<'_> {
 
 fn follow<T: Target>(mut follower: Follower<T>, control: &SinkControl, nudge: &Nudge) {
     let mut not_before = Instant::now();
+    let mut looked: Option<Instant> = None;
     while !control.is_stopping() {
+        if looked.is_none_or(|looked| looked.elapsed() >= IDLE) {
+            looked = Some(Instant::now());
+            // Where the system does not tell, what was known stands.
+            if let Ok(is_there) = follower.mark().is_there() {
+                control.mark(is_there);
+            }
+        }
         if control.is_paused() {
             control.update(|status| status.state = SinkState::Paused);
             nudge.wait(nudge.count(), IDLE);

@@ -21,6 +21,7 @@ mod letters;
 mod listing;
 #[cfg(test)]
 mod model;
+mod pause;
 mod portion;
 mod status;
 mod target;
@@ -31,6 +32,7 @@ pub use config::FollowerConfig;
 pub use follower::{Follower, Step};
 pub use following::{Following, Nudge};
 pub use letters::{DeadLetter, DeadLetters, LettersError};
+pub use pause::PauseMark;
 pub use portion::{Portion, read_portion};
 pub use status::{SinkControl, SinkState, SinkStatus};
 pub use target::{Followed, Held, Snapshot, StartFrom, Target, TargetError};

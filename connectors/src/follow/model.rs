@@ -401,6 +401,36 @@ fn a_sink_pauses_goes_on_and_ends_when_asked() {
     assert_eq!(held.lock().expect("nobody panicked").logs[&StreamName::slug("clip")], log);
 }
 
+/// As another process would.
+#[test]
+fn a_file_in_the_data_directory_pauses_a_sink_until_it_is_taken_away() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let writer = open(dir.path());
+    let stream = begin(&writer, "clip");
+    let mark = PauseMark::of(dir.path(), "model");
+    assert!(mark.set().expect("there is room"));
+    let (held, control): (Arc<Mutex<Held>>, _) = (Arc::default(), SinkControl::default());
+    let model = Model::open(&held, 1, false);
+    let follower = Follower::new(writer.store().clone(), model, "model", dir.path(), quick(7), control.clone());
+    let follower = follower.expect("there are no dead letters yet");
+    commit(&writer, stream, random_log(3, 40));
+    let _following = Following::start("model", control.clone(), Nudge::default(), follower).expect("there are threads");
+    let await_state = |wanted: SinkState| {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while control.status().state != wanted {
+            assert!(Instant::now() < deadline, "{:?}", control.status());
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    };
+    await_state(SinkState::Paused);
+    assert!(control.is_paused() && held.lock().expect("nobody panicked").logs.is_empty());
+    assert!(mark.clear().expect("it is there"));
+    await_state(SinkState::CaughtUp);
+    assert_eq!(held.lock().expect("nobody panicked").logs[&StreamName::slug("clip")], log_of(writer.store(), stream));
+    assert!(mark.set().expect("there is room"));
+    await_state(SinkState::Paused);
+}
+
 #[test]
 fn a_target_that_was_away_longer_than_the_log_is_kept_is_told_so() {
     use crate::store::history::settling_log;

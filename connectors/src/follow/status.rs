@@ -57,6 +57,7 @@ pub struct SinkControl(Arc<Shared>);
 #[derive(Debug, Default)]
 struct Shared {
     paused: AtomicBool,
+    marked: AtomicBool,
     stopping: AtomicBool,
     asked: AtomicU64,
     status: Mutex<SinkStatus>,
@@ -73,14 +74,19 @@ impl SinkControl {
         self.0.paused.store(paused, Ordering::Release);
     }
 
+    /// Whether its [`super::PauseMark`] is there.
+    pub(super) fn mark(&self, is_there: bool) {
+        self.0.marked.store(is_there, Ordering::Release);
+    }
+
     /// Asks the sink to end after the portion at hand.
     pub fn stop(&self) {
         self.0.stopping.store(true, Ordering::Release);
     }
 
-    /// Whether it is asked to pause.
+    /// Whether it is asked to pause, by [`SinkControl::pause`] or by its [`super::PauseMark`].
     pub fn is_paused(&self) -> bool {
-        self.0.paused.load(Ordering::Acquire)
+        self.0.paused.load(Ordering::Acquire) || self.0.marked.load(Ordering::Acquire)
     }
 
     /// Whether it is asked to end.
