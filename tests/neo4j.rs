@@ -21,8 +21,9 @@ use vokg::jobs::Disturbance;
 use vokg_connectors::export::delta_json::DeltaJson;
 use vokg_connectors::follow::SinkState;
 use vokg_connectors::neo4j::Neo4jConfig;
-use vokg_connectors::store::Stream;
-use vokg_engine::record::Record;
+use vokg_connectors::store::{Position, Stream};
+use vokg_engine::delta::Diff;
+use vokg_engine::record::{LogEntry, Record};
 
 /// One test at a time has the server: some of them kill it.
 static SERVER: Mutex<()> = Mutex::new(());
@@ -94,6 +95,43 @@ impl Neo4j {
         let toml = self.toml();
         let mut command = self.vokg(&["follow", "--once", "-q", "--config", toml.to_str().unwrap()]);
         command.spawn().unwrap()
+    }
+
+    /// How far the server is with a stream; `None` where it is at its beginning.
+    fn written(&self, stream: &str) -> Option<u64> {
+        let rows = self.rows("MATCH (s:VokgSink {stream: $stream}) RETURN coalesce(s.seq, 0) AS seq", stream);
+        rows.first().map(|row| row["seq"].as_u64().unwrap())
+    }
+
+    /// Waits until the server is so far with a stream, while `child` writes it.
+    fn await_written(&self, stream: &str, seq: u64, child: &mut Child) {
+        while self.written(stream).is_none_or(|written| written < seq) {
+            assert!(child.try_wait().unwrap().is_none(), "it was done before it was interrupted");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Takes the cursor of a stream away: it is told anew.
+    fn forget(&self, stream: &str) {
+        self.rows("MATCH (s:VokgSink {stream: $stream}) DETACH DELETE s RETURN 1", stream);
+    }
+
+    /// Makes the first two objects of a stream one that can be: an epoch of its own after the end, which takes back what
+    /// was said of the two.
+    fn merge_two(&self, stream: &Stream) {
+        let graph = store(&self.data()).graph(stream.id, None, None).unwrap();
+        let mut objects: Vec<String> = graph.vertices.keys().map(|key| key.external(&stream.name)).collect();
+        objects.retain(|id| id.contains("/o/"));
+        let mut pairs = objects.iter().flat_map(|a| objects.iter().map(move |b| (a, b))).filter(|(a, b)| a < b);
+        // Those that were in view together cannot be one.
+        let merges =
+            |(a, b): (&String, &String)| self.vokg(&["merge", a, b]).stderr(Stdio::null()).status().unwrap().success();
+        assert!(pairs.any(merges), "two of {objects:?} can be one");
+        let after = Position { epoch: stream.head.epoch, seq: stream.head.next_seq - 1 };
+        let appended = store(&self.data()).entries(stream.id, Some(after)).collect::<Result<Vec<_>, _>>().unwrap();
+        let takes_back =
+            |entry: &LogEntry| matches!(&entry.record, Record::Delta(delta) if delta.diff == Diff::Retract);
+        assert!(appended.iter().any(takes_back) && appended.iter().all(|entry| entry.epoch > after.epoch));
     }
 
     /// Rows of one query, as JSON.
@@ -310,7 +348,7 @@ fn times(short: u32, long: u32) -> u32 {
 fn a_run_tells_neo4j_its_graph_and_the_next_adds_only_what_is_new() {
     let Some(neo4j) = Neo4j::find("run") else { return };
     let config = neo4j.config(true);
-    let clips = ["near", "crossing"].map(|scene| neo4j.clip(scene, None));
+    let clips = [("near", None), ("street", Some(8.0))].map(|(scene, seconds)| neo4j.clip(scene, seconds));
     let mut told = Vec::new();
     for clips in [&clips[..1], &clips[..], &clips[..]] {
         let finished = run(clips, &neo4j.data(), &config, &Disturbance::default());
@@ -319,16 +357,11 @@ fn a_run_tells_neo4j_its_graph_and_the_next_adds_only_what_is_new() {
         neo4j.assert_holds(true);
     }
     assert!(told[0] > 0 && told[1] > 0 && told[2] == 0, "{told:?}");
-    // By hand: an epoch of its own after the end, with retractions.
-    let graph = store(&neo4j.data()).graph(store(&neo4j.data()).streams().unwrap()[0].id, None, None).unwrap();
+    let street = store(&neo4j.data()).find_stream(&format!("{}-street", neo4j.prefix)).unwrap().unwrap();
+    neo4j.merge_two(&street);
+    assert!(neo4j.follow().wait().unwrap().success());
+    neo4j.assert_holds(true);
     let stream = store(&neo4j.data()).streams().unwrap()[0].name.clone();
-    let mut objects: Vec<String> = graph.vertices.keys().map(|key| key.external(&stream)).collect();
-    objects.retain(|id| id.contains("/o/"));
-    let merged = neo4j.vokg(&["merge", &objects[0], &objects[1]]).status().unwrap();
-    if merged.success() {
-        assert!(neo4j.follow().wait().unwrap().success());
-        neo4j.assert_holds(true);
-    }
     // Without the projection the rest stays, and with it again it is whole.
     for interactions in [false, true] {
         let config = neo4j.config(interactions);
@@ -388,14 +421,115 @@ fn what_kill_9_interrupts_is_written_once() {
     let Some(neo4j) = Neo4j::find("kill") else { return };
     let clip = neo4j.clip("street", Some(10.0));
     run(&[clip], &neo4j.data(), &Config::default(), &Disturbance::default());
-    for turn in 0..times(6, 40) {
+    let stream = store(&neo4j.data()).streams().unwrap()[0].clone();
+    let (name, last) = (stream.name.as_str(), stream.head.next_seq - 1);
+    let (turns, mut interrupted) = (times(6, 40), 0);
+    for turn in 0..turns {
+        neo4j.forget(name);
         let mut child = neo4j.follow();
-        std::thread::sleep(Duration::from_millis(250 + u64::from(turn * 137 % 500)));
+        neo4j.await_written(name, 1 + u64::from(turn) * 37 % (last * 2 / 3), &mut child);
+        std::thread::sleep(Duration::from_millis(u64::from(turn * 7 % 20)));
         child.kill().unwrap();
         child.wait().unwrap();
+        interrupted += u32::from(neo4j.written(name).unwrap() < last);
+        assert!(neo4j.follow().wait().unwrap().success());
+        neo4j.assert_holds(true);
     }
-    assert!(neo4j.follow().wait().unwrap().success());
+    assert!(interrupted * 2 > turns, "{interrupted} of {turns} kills came in the midst");
+}
+
+/// A sink that is added later begins with the graph as it is; what is corrected afterwards follows from the log.
+#[test]
+fn a_sink_that_is_added_later_begins_with_a_snapshot() {
+    let Some(neo4j) = Neo4j::find("snapshot") else { return };
+    let clip = neo4j.clip("street", Some(8.0));
+    run(&[clip], &neo4j.data(), &Config::default(), &Disturbance::default());
+    let stream = store(&neo4j.data()).streams().unwrap()[0].clone();
+    let follow = || {
+        let (toml, from) = (neo4j.toml(), "sinks.neo4j.graph.from=snapshot");
+        let mut command =
+            neo4j.vokg(&["follow", "--once", "--json", "--set", from, "--config", toml.to_str().unwrap()]);
+        let output = command.stdout(Stdio::piped()).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        serde_json::from_slice::<Value>(&output.stdout).unwrap()[0]["applied"].as_u64().unwrap()
+    };
+    assert_eq!(follow(), 0, "no entry of the log is told");
     neo4j.assert_holds(true);
+    let frontier = neo4j.rows("MATCH (s:VokgSink {stream: $stream}) RETURN s.frontier_us AS t", stream.name.as_str());
+    assert!(frontier[0]["t"].as_u64().unwrap() > 7_000_000, "{frontier:?}");
+    neo4j.merge_two(&stream);
+    assert!(follow() > 0);
+    neo4j.assert_holds(true);
+}
+
+/// From another process, while the sink writes.
+#[test]
+fn a_sink_that_is_paused_stands_still_until_it_is_resumed() {
+    let Some(neo4j) = Neo4j::find("pause") else { return };
+    let clip = neo4j.clip("street", Some(10.0));
+    run(&[clip], &neo4j.data(), &Config::default(), &Disturbance::default());
+    let stream = store(&neo4j.data()).streams().unwrap()[0].clone();
+    let (name, last) = (stream.name.as_str(), stream.head.next_seq - 1);
+    let toml = neo4j.toml();
+    let sinks = |words: &[&str]| {
+        let words = [&["sinks"], words, &["--config", toml.to_str().unwrap()]].concat();
+        let output = neo4j.vokg(&words).stdout(Stdio::piped()).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let mut child = neo4j.vokg(&["follow", "-q", "--config", toml.to_str().unwrap()]).spawn().unwrap();
+    neo4j.await_written(name, 3, &mut child);
+    assert!(sinks(&["pause", "graph"]).contains("is paused"));
+    assert!(sinks(&["list"]).contains("neo4j  paused"), "{}", sinks(&["list"]));
+    // At most 0.2 s until it looks, and the portion at hand.
+    std::thread::sleep(Duration::from_secs(2));
+    let stands = neo4j.written(name).unwrap();
+    assert!((3..last).contains(&stands), "it was done before it was paused: {stands} of {last}");
+    std::thread::sleep(Duration::from_secs(1));
+    assert_eq!(neo4j.written(name), Some(stands));
+    let paused = neo4j.follow().wait().unwrap();
+    assert_eq!(paused.code(), Some(1), "another process keeps to it, and does not wait");
+    assert_eq!(neo4j.written(name), Some(stands));
+    assert!(sinks(&["resume", "graph"]).contains("goes on"));
+    neo4j.await_written(name, last, &mut child);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    neo4j.assert_holds(true);
+    assert!(sinks(&["list"]).contains("neo4j  not paused"));
+}
+
+/// One sink stops while another waits: that is told at once, and not at the end.
+#[test]
+fn a_sink_that_stops_is_told_while_another_goes_on() {
+    let Some(neo4j) = Neo4j::find("aloud") else { return };
+    let clip = neo4j.clip("near", None);
+    run(std::slice::from_ref(&clip), &neo4j.data(), &neo4j.config(true), &Disturbance::default());
+    // The same stream from another store.
+    let other = neo4j.dir.path().join("other");
+    run(&[clip], &other, &Config::default(), &Disturbance::default());
+    let toml = std::fs::read_to_string(neo4j.toml()).unwrap() + "[sinks.neo4j.away]\nuri = \"bolt://127.0.0.1:1\"\n";
+    std::fs::write(neo4j.dir.path().join("two.toml"), toml).unwrap();
+    let said = neo4j.dir.path().join("stderr");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_vokg"))
+        .args(["follow", "--config"])
+        .arg(neo4j.dir.path().join("two.toml"))
+        .arg("--data")
+        .arg(&other)
+        .stdout(Stdio::null())
+        .stderr(std::fs::File::create(&said).unwrap())
+        .spawn()
+        .unwrap();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let said = || std::fs::read_to_string(&said).unwrap();
+    // Once as an error of the log, once as a report on all.
+    while !(said().contains("ERROR") && said().contains("sink graph: has stopped")) {
+        assert!(Instant::now() < deadline && child.try_wait().unwrap().is_none(), "{}", said());
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert!(said().contains("comes from another store") && said().contains("sink away: is"), "{}", said());
+    assert!(child.try_wait().unwrap().is_none(), "the other is still tried");
+    child.kill().unwrap();
+    child.wait().unwrap();
 }
 
 /// Whole runs are killed at random, with Kafka and Neo4j attached, until each input is done. Each run after a kill waits
@@ -469,15 +603,9 @@ fn a_server_that_dies_holds_the_same_graph_when_it_is_back() {
     let stream = store(&neo4j.data()).streams().unwrap()[0].clone();
     let (name, entries) = (stream.name.as_str(), stream.head.next_seq);
     for turn in 0..times(1, 10) {
-        // Without its cursor the stream is told anew.
-        neo4j.rows("MATCH (s:VokgSink {stream: $stream}) DETACH DELETE s RETURN 1", name);
+        neo4j.forget(name);
         let mut child = neo4j.follow();
-        let midst = 5 + u64::from(turn) * 37 % (entries / 2);
-        let written = || neo4j.rows("MATCH (s:VokgSink {stream: $stream}) RETURN coalesce(s.seq, 0) AS seq", name);
-        while written().first().is_none_or(|row| row["seq"].as_u64().unwrap() < midst) {
-            assert!(child.try_wait().unwrap().is_none(), "it was done before it was interrupted");
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        neo4j.await_written(name, 5 + u64::from(turn) * 37 % (entries / 2), &mut child);
         neo4j.crash(Duration::from_millis(300));
         assert!(child.wait().unwrap().success(), "it waits until the server is back, and goes on");
         neo4j.assert_holds(true);
