@@ -8,7 +8,8 @@ reads on from where the state file ends, up to the end of the topic, and prints 
 
 - It reads committed records only.
 - It collects deltas and applies them at the progress record, so that it never shows half a moment.
-- It knows loss and repetition by (epoch, seq), whatever its offsets say.
+- It knows loss and repetition by (epoch, seq), whatever its offsets say, and by `lower` that an epoch's end is not lost.
+- It drops a stream that the store no longer has.
 - It keeps its place with the graph, in one file that is replaced at once: so each record counts once, wherever it is killed.
 """
 
@@ -21,8 +22,10 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartiti
 
 class Stream:
     def __init__(self, kept=None):
-        kept = kept or {"applied": [0, -1], "vertices": {}, "edges": {}}
+        # The first record of all is the first of epoch 1.
+        kept = kept or {"applied": [0, -1], "frontier": 0, "closed": True, "vertices": {}, "edges": {}}
         self.applied, self.vertices, self.edges = kept["applied"], kept["vertices"], kept["edges"]
+        self.frontier, self.closed = kept["frontier"], kept["closed"]
         self.forget_unapplied()
 
     def forget_unapplied(self):
@@ -30,7 +33,8 @@ class Stream:
         self.deltas, self.since, self.snapshot = [], None, None
 
     def kept(self):
-        return {"applied": self.applied, "vertices": self.vertices, "edges": self.edges}
+        place = {"applied": self.applied, "frontier": self.frontier, "closed": self.closed}
+        return {**place, "vertices": self.vertices, "edges": self.edges}
 
     def take(self, record, partition, offset):
         place = [record["epoch"], record["seq"]]
@@ -40,6 +44,8 @@ class Stream:
                 self.snapshot, self.since = "known" if place <= self.read else "taken", (partition, offset)
             elif self.snapshot == "taken":
                 self.vertices, self.edges = {}, {}
+                # Where it ends, time and epoch are unknown.
+                self.frontier, self.closed = None, False
                 self.apply(place, record["count"])
             else:
                 self.snapshot, self.since = None, None
@@ -50,13 +56,24 @@ class Stream:
             return
         if place <= self.read:
             return
-        if place != [self.read[0], self.read[1] + 1] and not (place[0] > self.read[0] and place[1] == 0):
+        goes_on = place == [self.read[0], self.read[1] + 1] and not self.closed
+        # An epoch need not be closed before the next begins, but it ends with a progress record.
+        begins = place == [self.read[0] + 1, 0] and not self.deltas
+        if not (goes_on or begins):
             sys.exit(f"records of {record['stream']} are lost: {place} follows {self.read}")
         self.read, self.since = place, self.since or (partition, offset)
         if record["kind"] == "delta":
             self.deltas.append(record)
         elif record["kind"] == "progress":
+            self.move(record)
             self.apply(place, record["count"])
+
+    def move(self, progress):
+        lower, frontier = progress["lower"], progress["frontier"]
+        if self.frontier not in (None, lower):
+            sys.exit(f"records of {progress['stream']} are lost: its time was {self.frontier}, now it goes on from {lower}")
+        self.closed = frontier is None
+        self.frontier = max([lower] + [delta["t"] + 1 for delta in self.deltas]) if self.closed else frontier
 
     def apply(self, place, count):
         if len(self.deltas) != count:
@@ -129,6 +146,9 @@ def main(brokers, topic, path):
             ended.add(message.partition())
             continue
         offsets[message.partition()] = message.offset() + 1
+        if message.value() is None:
+            streams.pop(message.key().decode().removeprefix("~progress/"), None)
+            continue
         record = json.loads(message.value())
         stream = streams.setdefault(record["stream"], Stream())
         stream.take(record, message.partition(), message.offset())

@@ -6,7 +6,8 @@
 //!
 //! - It reads committed records only.
 //! - It collects deltas and applies them at the progress record, so that it never shows half a moment.
-//! - It knows loss and repetition by (epoch, seq), whatever its offsets say.
+//! - It knows loss and repetition by (epoch, seq), whatever its offsets say, and by `lower` that an epoch's end is not lost.
+//! - It drops a stream that the store no longer has.
 //! - It keeps its place with the graph, in one file that is replaced at once: so each record counts once, wherever it is
 //!   killed.
 
@@ -33,10 +34,14 @@ struct State {
 }
 
 /// One stream: its graph and, beside it, what was read since the last progress record.
-#[derive(Default, Serialize, Deserialize)]
+#[derive(Serialize, Deserialize)]
 struct Stream {
     /// Place of the last progress record that was applied: epoch and sequence number.
     applied: Option<(u64, u64)>,
+    /// Up to where time is told by then; not known after a snapshot.
+    frontier: Option<u64>,
+    /// Whether that record closed its epoch.
+    is_closed: bool,
     vertices: BTreeMap<String, Value>,
     edges: BTreeMap<String, Value>,
     #[serde(skip)]
@@ -60,6 +65,14 @@ enum Snapshot {
     Known,
 }
 
+impl Default for Stream {
+    /// The first record of all is the first of epoch 1.
+    fn default() -> Self {
+        let (vertices, edges, unapplied) = (BTreeMap::new(), BTreeMap::new(), Unapplied::default());
+        Self { applied: None, frontier: Some(0), is_closed: true, vertices, edges, unapplied }
+    }
+}
+
 impl Stream {
     fn take(&mut self, record: Value, from: (i32, i64)) -> Result<(), Failure> {
         let place = (number(&record, "epoch")?, number(&record, "seq")?);
@@ -79,6 +92,7 @@ impl Stream {
             (Some("snapshot"), Some(Snapshot::Taken)) => {
                 self.vertices.clear();
                 self.edges.clear();
+                (self.frontier, self.is_closed) = (None, false);
                 return self.apply(place, number(&record, "count")?);
             }
             (_, Some(Snapshot::Taken)) => self.unapplied.deltas.push(record),
@@ -87,20 +101,39 @@ impl Stream {
                     return Ok(());
                 }
                 let (epoch, seq) = read.unwrap_or((0, 0));
-                let follows = place == (epoch, seq + 1) || (place.0 > epoch && place.1 == 0);
-                if !follows {
+                let goes_on = place == (epoch, seq + 1) && !self.is_closed;
+                // An epoch need not be closed before the next begins, but it ends with a progress record.
+                let begins = place == (epoch + 1, 0) && self.unapplied.deltas.is_empty();
+                if !(goes_on || begins) {
                     return Err(format!("records are lost: {place:?} follows {read:?}").into());
                 }
                 self.unapplied.read = Some(place);
                 self.unapplied.since.get_or_insert(from);
                 match kind {
                     Some("delta") => self.unapplied.deltas.push(record),
-                    Some("progress") => self.apply(place, number(&record, "count")?)?,
+                    Some("progress") => {
+                        self.move_time(&record)?;
+                        self.apply(place, number(&record, "count")?)?;
+                    }
                     // A later vokg may say more.
                     _ => {}
                 }
             }
         }
+        Ok(())
+    }
+
+    fn move_time(&mut self, progress: &Value) -> Result<(), Failure> {
+        let lower = number(progress, "lower")?;
+        if let Some(frontier) = self.frontier.filter(|frontier| *frontier != lower) {
+            return Err(format!("records are lost: time was at {frontier} and goes on from {lower}: {progress}").into());
+        }
+        let last = self.unapplied.deltas.last().map(|delta| number(delta, "t")).transpose()?;
+        self.is_closed = progress["frontier"].is_null();
+        self.frontier = Some(match self.is_closed {
+            true => last.map_or(lower, |t| lower.max(t + 1)),
+            false => number(progress, "frontier")?,
+        });
         Ok(())
     }
 
@@ -199,7 +232,12 @@ pub fn consume(brokers: &str, topic: &str, state_file: &Path) -> Result<Vec<Valu
             Err(error) => return Err(error.into()),
             Ok(message) => {
                 next.insert(message.partition(), message.offset() + 1);
-                let record: Value = serde_json::from_slice(message.payload().ok_or("a record without a value")?)?;
+                let Some(value) = message.payload() else {
+                    let key = std::str::from_utf8(message.key().ok_or("a record without key and value")?)?;
+                    state.streams.remove(key.strip_prefix("~progress/").unwrap_or(key));
+                    continue;
+                };
+                let record: Value = serde_json::from_slice(value)?;
                 let stream = state.streams.entry(text(&record["stream"])?).or_default();
                 stream.take(record, (message.partition(), message.offset()))?;
             }
@@ -207,6 +245,14 @@ pub fn consume(brokers: &str, topic: &str, state_file: &Path) -> Result<Vec<Valu
     }
     state.save(state_file, &next)?;
     Ok(state.streams.iter().map(|(name, stream)| stream.graph(name)).collect())
+}
+
+/// What becomes of the records of one stream; for the tests.
+#[cfg(test)]
+#[allow(dead_code, reason = "the tests of whole runs call it")]
+pub fn take_all(records: &[Value]) -> Result<(), Failure> {
+    let mut stream = Stream::default();
+    (0..).zip(records).try_for_each(|(offset, record)| stream.take(record.clone(), (0, offset)))
 }
 
 fn number(record: &Value, member: &str) -> Result<u64, Failure> {

@@ -28,21 +28,27 @@ def apply(diff, cud, before):
     elements[id] = {"id": id, "kind": cud["rel_type"], **ends, "properties": properties}
 
 
-stream, epoch, seq, unclosed = None, 0, -1, 0
+# The first line is the first of epoch 1, and begins at time 0.
+stream, epoch, seq, is_closed, unclosed, frontier, last_t = None, 0, -1, True, 0, 0, -1
 for line in open(sys.argv[1]) if len(sys.argv) > 1 else sys.stdin:
     record = json.loads(line)
-    follows = record["epoch"] == epoch and record["seq"] == seq + 1
-    begins = record["epoch"] > epoch and record["seq"] == 0
+    place = record["epoch"], record["seq"]
+    follows = place == (epoch, seq + 1) and not is_closed
+    # An epoch need not be closed before the next begins, but it ends with a progress record.
+    begins = place == (epoch + 1, 0) and not unclosed
     if not (follows or begins) or stream not in (None, record["stream"]):
         sys.exit(f"something is missing after {stream}, epoch {epoch}, seq {seq}: {line}")
-    stream, epoch, seq = record["stream"], record["epoch"], record["seq"]
+    stream, epoch, seq = record["stream"], *place
     if record["kind"] == "delta":
         apply(record["diff"], record["cud"], record.get("before"))
-        unclosed += 1
+        unclosed, last_t = unclosed + 1, record["t"]
     elif record["kind"] == "progress":
         if record["count"] != unclosed:
             sys.exit(f"{record['count']} deltas were announced, {unclosed} came: {line}")
-        unclosed = 0
+        if record["lower"] != frontier:
+            sys.exit(f"the end of an epoch is missing: time goes on from {record['lower']}, it was at {frontier}: {line}")
+        is_closed = record["frontier"] is None
+        unclosed, frontier = 0, max(frontier, last_t + 1) if is_closed else record["frontier"]
 
 graph = {"stream": stream, "at_us": None, "known_at": {"epoch": epoch, "seq": seq}}
 graph["vertices"] = [vertices[id] for id in sorted(vertices)]

@@ -94,6 +94,35 @@ fn the_example_consumer_folds_the_log_into_the_exported_graph() {
     }
 }
 
+/// The end of an epoch, all of one, or the rest of a moment: whichever is lost, the example consumer stops.
+#[test]
+fn the_example_consumer_notices_what_is_missing() {
+    use vokg_engine::record::{LogEntry, Progress, Record};
+    let progress = |epoch, seq, lower, frontier| LogEntry {
+        epoch,
+        seq,
+        record: Record::Progress(Progress { lower, frontier, settled_us: 0, count: 0 }),
+    };
+    let delta = |epoch, seq| LogEntry { epoch, seq, ..samples::story()[0].clone() };
+    let cases = [
+        (vec![progress(1, 0, 0, Some(6)), progress(2, 0, 6, Some(9))], true, "an epoch that was not closed"),
+        (vec![progress(1, 0, 0, Some(6)), progress(1, 1, 6, None), progress(2, 0, 6, None)], true, "closed ones"),
+        (vec![progress(1, 0, 0, Some(6)), progress(2, 0, 8, Some(9))], false, "the end of an epoch"),
+        (vec![progress(1, 0, 0, None), progress(3, 0, 0, None)], false, "an epoch"),
+        (vec![delta(1, 0), progress(2, 0, 0, None)], false, "half a moment"),
+        (vec![progress(1, 0, 0, None), progress(1, 1, 0, None)], false, "what closed the epoch came too early"),
+        (vec![progress(2, 0, 0, None)], false, "the first epoch"),
+    ];
+    let log = tempfile::NamedTempFile::new().unwrap();
+    for (entries, is_whole, what) in cases {
+        std::fs::write(log.path(), samples::lines(&entries)).unwrap();
+        match Command::new("python3").arg(in_repository("examples/fold.py")).arg(log.path()).output() {
+            Ok(output) => assert_eq!(output.status.success(), is_whole, "{what}: {output:?}"),
+            Err(reason) => return eprintln!("SKIPPED: examples/fold.py needs python3: {reason}"),
+        }
+    }
+}
+
 #[test]
 fn networkx_and_pycocotools_read_what_was_written() {
     let Some(python) = std::env::var_os("VOKG_PYTHON") else {

@@ -7,7 +7,8 @@
 //!
 //! What is corrected after it was said, which only a correction by hand does, is said again, or taken back.
 //!
-//! The state is a fold of the log: whoever restarts folds it up to his cursor and goes on ([`Finals::take`]).
+//! The state is a fold of the log: whoever restarts folds it up to his cursor and goes on ([`Finals::take`]). Whoever does
+//! not know whether his target took the last entries can go back to where he stood before them ([`Finals::stand_at`]).
 
 use crate::store::Position;
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,16 +29,61 @@ pub(super) struct Finals {
     waiting: BTreeMap<VertexKey, BTreeSet<(Micros, ElementKey)>>,
     /// What was taken back after it was said, since the last progress record.
     taken_back: Vec<LogEntry>,
+    /// The entry after which [`Finals::mark`] was called last, a progress record.
+    marked: Option<Position>,
+    /// What has changed in `pending` since then, as it was.
+    before: BTreeMap<ElementKey, Option<LogEntry>>,
 }
 
 impl Finals {
     /// Of a log of which nothing was read yet. Edges wait until the settled time is so much past their end.
     pub(super) fn new(margin_us: Micros) -> Self {
-        let (pending, due, waiting) = (BTreeMap::new(), BTreeSet::new(), BTreeMap::new());
-        Self { margin_us, at: None, pending, due, waiting, taken_back: Vec::new() }
+        Self {
+            margin_us,
+            at: None,
+            pending: BTreeMap::new(),
+            due: BTreeSet::new(),
+            waiting: BTreeMap::new(),
+            taken_back: Vec::new(),
+            marked: None,
+            before: BTreeMap::new(),
+        }
+    }
+
+    /// From here on it can go back to here. To be called behind a progress record, or before the first entry.
+    pub(super) fn mark(&mut self) {
+        self.marked = self.at;
+        self.before.clear();
+    }
+
+    /// The state after this entry, where it is the present one or the marked one.
+    pub(super) fn stand_at(mut self, at: Option<Position>) -> Option<Self> {
+        if self.at == at {
+            return Some(self);
+        }
+        if self.marked != at {
+            return None;
+        }
+        for (key, entry) in std::mem::take(&mut self.before) {
+            match entry {
+                Some(entry) => drop(self.pending.insert(key, entry)),
+                None => drop(self.pending.remove(&key)),
+            }
+        }
+        // Those that wait for an end are found to wait again.
+        (self.at, self.due) = (at, BTreeSet::new());
+        self.waiting.clear();
+        self.taken_back.clear();
+        for (key, entry) in &self.pending {
+            if let Record::Delta(delta) = &entry.record {
+                self.due.extend(self.due_us(&delta.element).map(|due_us| (due_us, *key)));
+            }
+        }
+        Some(self)
     }
 
     /// The last entry that was read.
+    #[cfg(test)]
     pub(super) fn at(&self) -> Option<Position> {
         self.at
     }
@@ -63,7 +109,7 @@ impl Finals {
 
     fn change(&mut self, entry: &LogEntry, delta: &Delta) {
         let key = delta.element.key();
-        let before = self.pending.remove(&key);
+        let before = self.forget(key);
         if let Some(Record::Delta(before)) = before.as_ref().map(|entry| &entry.record)
             && let Some(due_us) = self.due_us(&before.element)
         {
@@ -82,7 +128,10 @@ impl Finals {
     fn settle(&mut self, entry: &LogEntry, progress: &Progress, refused: &BTreeSet<Position>) -> Vec<LogEntry> {
         let mut said = std::mem::take(&mut self.taken_back);
         if progress.frontier.is_none() {
-            said.extend(std::mem::take(&mut self.pending).into_values());
+            for (key, entry) in std::mem::take(&mut self.pending) {
+                self.before.entry(key).or_insert_with(|| Some(entry.clone()));
+                said.push(entry);
+            }
             self.due.clear();
             self.waiting.clear();
         }
@@ -91,7 +140,7 @@ impl Finals {
             match self.end_that_waits(key) {
                 Some(end) => drop(self.waiting.entry(end).or_default().insert((due_us, key))),
                 None => {
-                    said.extend(self.pending.remove(&key));
+                    said.extend(self.forget(key));
                     self.release(key);
                 }
             }
@@ -107,6 +156,13 @@ impl Finals {
         let count = u32::try_from(said.len()).unwrap_or(u32::MAX);
         said.push(LogEntry { record: Record::Progress(Progress { count, ..*progress }), ..entry.clone() });
         said
+    }
+
+    /// Takes an element out of those that may change.
+    fn forget(&mut self, key: ElementKey) -> Option<LogEntry> {
+        let entry = self.pending.remove(&key);
+        self.before.entry(key).or_insert_with(|| entry.clone());
+        entry
     }
 
     /// An end of the edge that is not said yet.
@@ -289,6 +345,33 @@ pub(super) mod tests {
             log[..cut].iter().for_each(|entry| drop(again.take(entry, &refused)));
             let after: Vec<LogEntry> = log[cut..].iter().flat_map(|entry| again.take(entry, &refused)).collect();
             prop_assert_eq!([before, after].concat(), finals_of(&log));
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        /// What was read since the mark can be forgotten, and is read again with the same result.
+        #[test]
+        fn it_goes_back_to_where_it_was_marked(seed: u64, marked in 0.0f64..1.0, further in 0.0f64..1.0) {
+            let log = settled_log(seed, 60);
+            let refused = BTreeSet::new();
+            let moments: Vec<&[LogEntry]> =
+                log.split_inclusive(|entry| matches!(entry.record, Record::Progress(_))).collect();
+            let marked = (moments.len() as f64 * marked) as usize;
+            let further = marked + ((moments.len() - marked) as f64 * further) as usize;
+            let mut finals = Finals::new(MARGIN_US);
+            let mut said: Vec<LogEntry> =
+                moments[..marked].concat().iter().flat_map(|entry| finals.take(entry, &refused)).collect();
+            finals.mark();
+            let at = finals.at();
+            moments[marked..further].concat().iter().for_each(|entry| drop(finals.take(entry, &refused)));
+            let mut finals = finals.stand_at(at).expect("it is the marked one");
+            prop_assert_eq!(finals.at(), at);
+            said.extend(moments[marked..].concat().iter().flat_map(|entry| finals.take(entry, &refused)));
+            prop_assert_eq!(said, finals_of(&log));
+            let elsewhere = Some(Position { epoch: 9, seq: 9 });
+            prop_assert!(finals.stand_at(elsewhere).is_none());
         }
     }
 

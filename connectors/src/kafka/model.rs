@@ -7,8 +7,8 @@ use super::transaction_log::{Cursor, TransactionError, TransactionLog};
 use super::{KafkaTarget, Written};
 use crate::export::delta_json::{DeltaJson, parse_line};
 use crate::follow::{Follower, FollowerConfig, SinkControl, StartFrom, Step};
-use crate::store::history::{begin, open, random_batches, random_log};
-use crate::store::{Store, StreamBatch};
+use crate::store::history::{begin, open, random_batches, random_log, settling_log};
+use crate::store::{Retention, Store, StoreConfig, StreamBatch, Writer, compact};
 use proptest::prelude::*;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
@@ -16,9 +16,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use vokg_engine::delta::{Delta, Diff, Edge, Element, ObjectVertex, Vertex, VertexKey};
+use vokg_engine::evidence::{Detail, RelationKind};
 use vokg_engine::graph::Graph;
-use vokg_engine::id::StreamName;
-use vokg_engine::record::{LogEntry, Record};
+use vokg_engine::id::{InteractionId, ObjectId, StreamName};
+use vokg_engine::record::{LogEntry, Progress, Record};
 
 #[derive(Default)]
 struct Broker {
@@ -259,4 +261,93 @@ fn final_can_be_added_later_and_is_whole() {
     }
     let broker = broker.lock().expect("nobody panicked");
     assert_eq!(lines_in(&broker, Topic::Final, "clip"), lines_of("clip", &finals_of(&log)));
+}
+
+/// A log in which somebody is in view from its first moment to its last, and meets somebody late. Others come and go.
+fn with_somebody_who_stays(times: u32) -> Vec<LogEntry> {
+    let log = settling_log(times);
+    let stays = ObjectId(1 << 20);
+    let mut moments: Vec<Vec<LogEntry>> =
+        log.split_inclusive(|entry| matches!(entry.record, Record::Progress(_))).map(<[LogEntry]>::to_vec).collect();
+    let add = |moment: &mut Vec<LogEntry>, change: &dyn Fn(Delta) -> Delta| {
+        let Some(LogEntry { record: Record::Delta(first), .. }) = moment.first() else { panic!("each has deltas") };
+        let added = LogEntry { epoch: 1, seq: 0, record: Record::Delta(change(first.clone())) };
+        moment.push(added);
+        moment.sort_by_key(|entry| match &entry.record {
+            Record::Delta(delta) => (false, Some(delta.order())),
+            Record::Progress(_) => (true, None),
+        });
+        let count = moment.len() as u32 - 1;
+        if let Some(LogEntry { record: Record::Progress(progress), .. }) = moment.last_mut() {
+            *progress = Progress { count, ..*progress };
+        }
+    };
+    let last = moments.len() - 1;
+    for (moment, is_open) in [(0, true), (last, false)] {
+        add(&mut moments[moment], &|delta| {
+            let object = ObjectVertex {
+                class: None,
+                first_seen_us: 7,
+                last_seen_us: delta.t,
+                open: is_open,
+                confidence_milli: 900,
+                tracks: vec![],
+            };
+            let element = Element::Vertex(VertexKey::Object(stays), Vertex::Object(object));
+            Delta { diff: Diff::Assert, element, ..delta }
+        });
+    }
+    for (moment, is_open) in [(last - 120, true), (last - 100, false)] {
+        let (from_us, met) = (7 + (last as u64 - 120) * 40_000, ObjectId(last as u32 - 121));
+        add(&mut moments[moment], &|delta| {
+            let edge = Edge {
+                id: InteractionId(1),
+                kind: RelationKind::NEAR,
+                from: VertexKey::Object(met),
+                to: VertexKey::Object(stays),
+                valid_from_us: from_us,
+                valid_to_us: (!is_open).then_some(delta.t),
+                confidence_milli: 500,
+                detail: Detail::default(),
+                supersedes: vec![],
+            };
+            Delta { diff: Diff::Assert, element: Element::Edge(edge), ..delta }
+        });
+    }
+    let renumbered = moments.concat().into_iter().enumerate();
+    renumbered.map(|(seq, entry)| LogEntry { seq: seq as u64, ..entry }).collect()
+}
+
+/// What retention has dropped is known to be said, and what was open then waits: a process that begins later says the same
+/// as one that was there all the time.
+#[test]
+fn final_goes_on_where_the_beginning_of_the_log_was_dropped() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let log = with_somebody_who_stays(1_500);
+    let moments: Vec<&[LogEntry]> =
+        log.split_inclusive(|entry| matches!(entry.record, Record::Progress(_))).collect();
+    let broker: Arc<Mutex<Broker>> = Arc::default();
+    let tell = |writer: &Writer, seed| {
+        let client = Client::new(&broker, seed);
+        until_caught_up(&mut follower(writer.store(), client, dir.path()));
+    };
+    let writer = open(dir.path());
+    let stream = begin(&writer, "clip");
+    for entries in moments[..1_300].chunks(100).map(<[_]>::concat) {
+        writer.commit(&[StreamBatch::of_entries(stream, entries)]).expect("the log keeps every promise");
+    }
+    tell(&writer, 1);
+    drop(writer);
+    let retention = Retention { keep_us: Some(1_000_000), keep_bytes: None };
+    let compacted = compact(dir.path(), StoreConfig { retention, ..StoreConfig::default() }).expect("nobody uses it");
+    assert!(compacted.dropped > 1_000, "{compacted:?}");
+    let writer = open(dir.path());
+    for (turn, entries) in moments[1_300..].chunks(30).map(<[_]>::concat).enumerate() {
+        writer.commit(&[StreamBatch::of_entries(stream, entries)]).expect("the log keeps every promise");
+        tell(&writer, 2 + turn as u64);
+    }
+    let broker = broker.lock().expect("nobody panicked");
+    let lines = lines_in(&broker, Topic::Final, "clip");
+    fold(&lines);
+    assert_eq!(lines, lines_of("clip", &finals_of(&log)));
 }

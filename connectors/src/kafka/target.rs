@@ -4,7 +4,7 @@ use super::finals::Finals;
 use super::records::{KafkaRecord, Recorder};
 use super::transaction_log::{Cursor, TransactionError, TransactionLog};
 use crate::follow::{Followed, Portion, Snapshot, Target, TargetError};
-use crate::store::{Position, ReadError, Store};
+use crate::store::{Position, ReadError, SEQ_MAX, Store};
 use std::collections::{BTreeMap, BTreeSet};
 use vokg_engine::id::StreamName;
 use vokg_engine::record::LogEntry;
@@ -28,21 +28,22 @@ pub struct KafkaTarget<L> {
     /// None before the first session and after an error. While it lasts nobody else writes: whoever opened another would
     /// have fenced it off.
     session: Option<Session>,
+    /// What of each stream may still change; folded from the store where it is not there. It outlasts sessions: after an
+    /// error the cluster says up to where it holds.
+    finals: BTreeMap<StreamName, Finals>,
 }
 
 struct Session {
     recorder: Recorder,
     /// As of the last transaction.
     cursors: BTreeMap<String, Cursor>,
-    /// What of each stream may still change; folded from the store where it is not there.
-    finals: BTreeMap<StreamName, Finals>,
 }
 
 impl<L: TransactionLog> KafkaTarget<L> {
     /// A target for the log of a store, which calls itself `instance`.
     pub fn new(log: L, store: Store, instance: [u8; 16], written: Written) -> Self {
         let instance = instance.iter().map(|byte| format!("{byte:02x}")).collect();
-        Self { log, store, instance, written, session: None }
+        Self { log, store, instance, written, session: None, finals: BTreeMap::new() }
     }
 
     fn session(&mut self) -> Result<&mut Session, TargetError> {
@@ -50,7 +51,7 @@ impl<L: TransactionLog> KafkaTarget<L> {
             let cursors = self.log.open().map_err(refusal)?;
             let partitions = self.log.partitions();
             let recorder = Recorder { instance: self.instance.clone(), partitions, state: self.written.state };
-            self.session = Some(Session { recorder, cursors, finals: BTreeMap::new() });
+            self.session = Some(Session { recorder, cursors });
         }
         self.session.as_mut().ok_or_else(closed)
     }
@@ -64,18 +65,19 @@ impl<L: TransactionLog> KafkaTarget<L> {
             None => None,
             Some(margin_us) => {
                 let told = session.cursors.get(name.as_str()).and_then(|cursor| cursor.margin_us);
-                let held = session.finals.remove(name);
+                let held = self.finals.remove(name);
                 let (finals, said) = settle(&self.store, telling, held, told, margin_us).map_err(unreadable)?;
                 records.extend(session.recorder.finals(telling.stream, &said));
-                Some(finals)
+                let margin_us = finals.margin_us();
+                self.finals.insert(name.clone(), finals);
+                Some(margin_us)
             }
         };
-        let cursor = session.recorder.cursor(telling.until, finals.as_ref().map(Finals::margin_us));
+        let cursor = session.recorder.cursor(telling.until, finals);
         records.push(session.recorder.progress(name, &cursor));
         match self.log.write(&records) {
             Ok(()) => {
                 session.cursors.insert(name.to_string(), cursor);
-                session.finals.extend(finals.map(|finals| (name.clone(), finals)));
                 Ok(())
             }
             Err(TransactionError::Refused { index, reason }) => Err(match records.get(index) {
@@ -109,28 +111,44 @@ fn settle(
     told: Option<Micros>,
     margin_us: Micros,
 ) -> Result<(Finals, Vec<LogEntry>), ReadError> {
-    let mut said = Vec::new();
-    let mut finals = match held.filter(|finals| finals.at() == telling.after) {
-        Some(finals) => finals,
+    // What was held before `final` was told is of a transaction that failed, and with it what it said.
+    let held = held.filter(|held| told == Some(held.margin_us())).and_then(|held| held.stand_at(telling.after));
+    let (mut finals, mut said) = match held {
+        Some(finals) => (finals, Vec::new()),
         None => {
             let mut finals = Finals::new(told.unwrap_or(margin_us));
-            for entry in store.entries(telling.stream.id, None) {
-                let entry = entry?;
-                if Some(Position::of(&entry)) > telling.after {
-                    break;
-                }
-                let final_now = finals.take(&entry, telling.refused);
-                if told.is_none() {
-                    said.extend(final_now);
-                }
-            }
-            finals
+            let said = fold(store, telling, &mut finals)?;
+            (finals, if told.is_none() { said } else { Vec::new() })
         }
     };
+    finals.mark();
     for entry in telling.entries {
         said.extend(finals.take(entry, telling.refused));
     }
     Ok((finals, said))
+}
+
+/// Reads what the store has of the log up to the entries that are told; what became final by then. Where retention has
+/// dropped the beginning, what was open there and the ends of open edges come first.
+fn fold(store: &Store, telling: &Telling<'_>, finals: &mut Finals) -> Result<Vec<LogEntry>, ReadError> {
+    let mut said = Vec::new();
+    if telling.after.is_none() {
+        return Ok(said);
+    }
+    let kept = store.kept(telling.stream.id)?;
+    for entry in &kept.entries {
+        said.extend(finals.take(entry, telling.refused));
+    }
+    // If more is dropped meanwhile, this fails, and the next try finds more that was kept.
+    let from = kept.dropped.unwrap_or(Position { epoch: 0, seq: SEQ_MAX });
+    for entry in store.entries(telling.stream.id, Some(from)) {
+        let entry = entry?;
+        if Some(Position::of(&entry)) > telling.after {
+            break;
+        }
+        said.extend(finals.take(&entry, telling.refused));
+    }
+    Ok(said)
 }
 
 impl<L: TransactionLog> Target for KafkaTarget<L> {

@@ -62,6 +62,7 @@ mod head;
 pub(crate) mod history;
 mod index;
 mod interval;
+mod kept;
 #[cfg(test)]
 mod kill;
 mod log;
@@ -100,6 +101,7 @@ pub use error::{BeginError, CommitError, OpenError, ReadError};
 pub use evidence::EvidenceChange;
 pub use graph::EdgeQuery;
 pub use head::{BatchError, StreamHead};
+pub use kept::Kept;
 pub use looks::Looks;
 pub use observations::{
     FormatError, ObservationBuffer, ObservationSegment, Observations, SEGMENT_US, StoredObservation,
