@@ -30,6 +30,7 @@ need gstreamer1.0-libav element avdec_h264
 if [ "$stage" = test ]; then
   need python3-venv python3 -c 'import ensurepip'
   need faketime command -v faketime
+  need openssl command -v openssl
 fi
 
 if [ ${#packages[@]} -gt 0 ]; then

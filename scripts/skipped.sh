@@ -8,6 +8,10 @@ shared=${VOKG_SHARED:-../shared}
 [ "$(id -u)" -eq 0 ] || echo "SKIPPED: a disk that is full, since only root may mount one"
 command -v faketime >/dev/null || echo "SKIPPED: jumps of the clock, since there is no faketime"
 for tool in java mvn; do
-  command -v "$tool" >/dev/null || echo "SKIPPED: the real Kafka and all that reads from it, since there is no $tool"
+  command -v "$tool" >/dev/null || echo "SKIPPED: the real Kafka, the real Neo4j and all that reads from them, since there is no $tool"
 done
+command -v openssl >/dev/null || echo "SKIPPED: Kafka over TLS, since there is no openssl to make certificates with"
+python=${VOKG_PYTHON:-.cache/venv/bin/python}
+"$python" -c 'import confluent_kafka' 2>/dev/null ||
+  echo "SKIPPED: the Python consumer of Kafka, since $python has no confluent_kafka; scripts/prepare.sh test installs it"
 exit 0
