@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use vokg::config::Config;
 use vokg::jobs::Disturbance;
 use vokg::sinks::Sinks;
-use vokg_connectors::follow::SinkState;
+use vokg_connectors::follow::{SinkState, SinkStatus};
 use vokg_connectors::store::{Begun, Ending, Outcome, ProgramId, StoreConfig, StreamBatch, StreamRequest, Writer};
 use vokg_engine::id::StreamName;
 use vokg_engine::record::{LogEntry, Record};
@@ -94,20 +94,33 @@ impl Camera {
     }
 }
 
-/// Waits until the sink holds the whole log; gives the time since it went on telling, and the entries it told.
-fn catch_up(sinks: &Sinks, told_before: u64) -> (Duration, u64) {
-    let deadline = Instant::now() + Duration::from_secs(180);
-    let mut went_on = None;
+/// How a sink caught up.
+struct CaughtUp {
+    /// Until its target held something more.
+    first: Duration,
+    /// Until its target held the whole log.
+    all: Duration,
+    /// What it told meanwhile.
+    entries: u64,
+    /// Transactions it took.
+    portions: u64,
+}
+
+/// Waits until the sink holds the whole log, from now on.
+fn catch_up(sinks: &Sinks, before: &SinkStatus) -> CaughtUp {
+    let begin = Instant::now();
+    let mut first = None;
     loop {
         let status = sinks.reports()[0].status.clone();
         assert!(!matches!(status.state, SinkState::Failed(_)), "{status:?}");
-        if status.applied > told_before {
-            went_on.get_or_insert_with(Instant::now);
+        if status.applied > before.applied {
+            let first = *first.get_or_insert_with(|| begin.elapsed());
+            if status.state == SinkState::CaughtUp && status.behind == 0 {
+                let (entries, portions) = (status.applied - before.applied, status.portions - before.portions);
+                return CaughtUp { first, all: begin.elapsed(), entries, portions };
+            }
         }
-        if status.state == SinkState::CaughtUp && status.behind == 0 && status.applied > told_before {
-            return (went_on.unwrap().elapsed(), status.applied - told_before);
-        }
-        assert!(Instant::now() < deadline, "{status:?}");
+        assert!(begin.elapsed() < Duration::from_secs(180), "{status:?}");
         std::thread::sleep(Duration::from_millis(5));
     }
 }
@@ -138,15 +151,15 @@ fn an_outage_of_the_broker_is_a_sink_that_lags() {
     let own_store = camera.writer.store().clone();
     let sinks = Sinks::start(&config, &[], &own_store, &data).unwrap();
     camera.film(Duration::from_millis(1), &sinks);
-    catch_up(&sinks, 0);
+    catch_up(&sinks, &SinkStatus::default());
     let (mut quiet_ms, mut disturbed_ms) = (Vec::new(), Vec::new());
     for round in 0..4 {
-        let told = sinks.reports()[0].status.applied;
+        let told = sinks.reports()[0].status.clone();
         quiet_ms.push(camera.film(outage / 2, &sinks));
-        catch_up(&sinks, told);
+        catch_up(&sinks, &told);
         let is_killed = round == 3;
         own.signal(if is_killed { "-KILL" } else { "-STOP" });
-        let told = sinks.reports()[0].status.applied;
+        let told = sinks.reports()[0].status.clone();
         let begin = Instant::now();
         let p99_ms = camera.film(outage, &sinks);
         let filmed = begin.elapsed();
@@ -154,28 +167,32 @@ fn an_outage_of_the_broker_is_a_sink_that_lags() {
             true => own.restart(),
             false => own.signal("-CONT"),
         }
-        let restored = Instant::now();
-        let (telling, entries) = catch_up(&sinks, told);
+        let caught_up = catch_up(&sinks, &told);
         if !is_killed {
             disturbed_ms.push(p99_ms);
         }
-        let pace = filmed.as_secs_f64() / telling.as_secs_f64().max(1e-3);
+        let pace = filmed.as_secs_f64() / caught_up.all.as_secs_f64();
         println!(
-            "the broker {} for {:.1} s: commits p99 {p99_ms:.1} ms (quiet {:.1}); {entries} entries told {:.1} s after it \
-             was back, within {:.2} s: {pace:.0} times as fast as they came",
+            "the broker {} for {:.1} s: commits p99 {p99_ms:.1} ms (quiet {:.1}); {:.2} s after it was back the first, and \
+             {:.2} s after it all {} entries were told, in {} portions: {pace:.1} times as fast as they came",
             if is_killed { "was dead" } else { "stood still" },
             filmed.as_secs_f64(),
             quiet_ms[round],
-            restored.elapsed().as_secs_f64(),
-            telling.as_secs_f64(),
+            caught_up.first.as_secs_f64(),
+            caught_up.all.as_secs_f64(),
+            caught_up.entries,
+            caught_up.portions,
         );
         assert!(pace >= times_real, "{pace}");
     }
     let (quiet_ms, disturbed_ms) = (median(quiet_ms), median(disturbed_ms));
-    println!("commits p99, medians: {quiet_ms:.1} ms quiet, {disturbed_ms:.1} ms while the broker stood still");
-    // Below the time between two frames nobody waits, whatever else the machine does.
-    let frame_ms = 1e3 / f64::from(RATE);
-    assert!(disturbed_ms <= (2.0 * quiet_ms).max(frame_ms), "{disturbed_ms} ms, quiet {quiet_ms} ms");
+    let ratio = disturbed_ms / quiet_ms;
+    println!(
+        "commits p99, medians: {quiet_ms:.1} ms quiet, {disturbed_ms:.1} ms while the broker stood still: {ratio:.2}"
+    );
+    // Within the hiccup of a disk nobody waits; of short stretches, with few commits, within the time between two frames.
+    let floor_ms = if is_long { 5.0 } else { 1e3 / f64::from(RATE) };
+    assert!(disturbed_ms <= (2.0 * quiet_ms).max(floor_ms), "{disturbed_ms} ms, quiet {quiet_ms} ms");
     assert!(camera.late < Duration::from_secs(2), "{:?}", camera.late);
     let reports = sinks.finish(&AtomicBool::new(false));
     assert_eq!(reports[0].status.state, SinkState::CaughtUp, "{reports:?}");
