@@ -1,5 +1,7 @@
 //! The broker for tests, and what it holds to a reader of committed records.
 
+use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, ResourceSpecifier};
+use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
@@ -98,6 +100,29 @@ pub fn logs(config: &KafkaConfig) -> BTreeMap<String, Vec<LogEntry>> {
         logs.entry(stream).or_default().push(line.entry);
     }
     logs
+}
+
+fn block_on<T>(question: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(question)
+}
+
+fn admin(brokers: &str) -> AdminClient<DefaultClientContext> {
+    ClientConfig::new().set("bootstrap.servers", brokers).create().unwrap()
+}
+
+/// The settings of a topic.
+pub fn settings(brokers: &str, topic: &str) -> BTreeMap<String, String> {
+    let (asked, options) = ([ResourceSpecifier::Topic(topic)], AdminOptions::new());
+    let mut told = block_on(admin(brokers).describe_configs(&asked, &options)).unwrap();
+    let entries = told.remove(0).unwrap().entries.into_iter();
+    entries.map(|entry| (entry.name, entry.value.unwrap_or_default())).collect()
+}
+
+/// Has a topic cleaned up otherwise; its other settings are those of the broker then.
+pub fn set_policy(brokers: &str, topic: &str, policy: &str) {
+    let altered = AlterConfig::new(ResourceSpecifier::Topic(topic)).set("cleanup.policy", policy);
+    let told = block_on(admin(brokers).alter_configs(&[altered], &AdminOptions::new())).unwrap();
+    assert!(told.iter().all(Result::is_ok), "{told:?}");
 }
 
 pub fn stored(store: &Store) -> BTreeMap<String, Vec<LogEntry>> {

@@ -1,11 +1,12 @@
 //! The consumers of examples/ rebuild from Kafka what `vokg export` reads from the store.
 
-use crate::broker::{broker, config, config_file, kafka, vokg};
+use crate::broker::{Seen, broker, committed, config, config_file, kafka, vokg};
 use crate::support::{clip, run, store};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use vokg::jobs::Disturbance;
+use vokg_connectors::follow::SinkState;
 use vokg_engine::delta::VertexKey;
 
 #[path = "../../examples/consumer.rs"]
@@ -88,4 +89,113 @@ fn consumers_rebuild_the_graph_and_go_on_where_they_ended() {
     let follow = vokg().args(["follow", "--once", "--data"]).arg(&data).arg("--config").arg(toml).status().unwrap();
     assert!(follow.success());
     compare("after a correction by hand");
+}
+
+/// The Python consumer takes the records of one stream from its standard input, with no client at hand.
+const TAKE_ALL: &str = "
+import json, sys, types
+names = 'OFFSET_BEGINNING Consumer KafkaError TopicPartition'.split()
+sys.modules['confluent_kafka'] = types.SimpleNamespace(**dict.fromkeys(names))
+import consumer
+stream = consumer.Stream()
+for offset, record in enumerate(json.load(sys.stdin)):
+    stream.take(record, 0, offset)
+";
+
+/// Whether the Python consumer is content; `None` where there is no Python.
+fn python_takes(records: &[Value]) -> Option<bool> {
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let mut command = Command::new("python3");
+    command.args(["-B", "-c", TAKE_ALL]).current_dir(examples).stdin(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().ok()?;
+    serde_json::to_writer(child.stdin.take().unwrap(), records).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(!told.contains("Traceback"), "{told}");
+    Some(output.status.success())
+}
+
+#[test]
+fn consumers_notice_what_is_missing() {
+    let delta = |epoch: u64, seq: u64, t: u64| {
+        let cud = json!({"type": "node", "ids": {"vokg_id": "s"}, "labels": ["Stream"], "properties": {}});
+        json!({"kind": "delta", "stream": "s", "epoch": epoch, "seq": seq, "t": t, "diff": 1, "cud": cud})
+    };
+    let progress = |epoch: u64, seq: u64, lower: u64, frontier: Option<u64>, count: u64| {
+        let mut record = json!({"kind": "progress", "stream": "s", "epoch": epoch, "seq": seq});
+        (record["lower"], record["frontier"], record["count"]) = (lower.into(), frontier.into(), count.into());
+        record
+    };
+    let snapshot =
+        |phase: &str| json!({"kind": "snapshot", "stream": "s", "epoch": 3, "seq": 9, "phase": phase, "count": 0});
+    let begins = || vec![delta(1, 0, 5), progress(1, 1, 0, Some(6), 1)];
+    let closes = || vec![delta(1, 0, 5), progress(1, 1, 0, None, 1)];
+    let then = |mut records: Vec<Value>, more: &[Value]| {
+        records.extend_from_slice(more);
+        records
+    };
+    let cases = [
+        (then(begins(), &[progress(2, 0, 6, Some(9), 0)]), true, "an epoch that was not closed, and the next"),
+        (then(closes(), &[delta(2, 0, 7), progress(2, 1, 6, None, 1)]), true, "an epoch that was closed, and the next"),
+        (then(begins(), &begins()), true, "a repetition"),
+        (vec![snapshot("begin"), snapshot("end"), progress(3, 10, 70, None, 0)], true, "a snapshot, and what follows"),
+        (vec![snapshot("begin"), snapshot("end"), progress(4, 0, 70, None, 0)], true, "a snapshot of a closed epoch"),
+        (then(begins(), &[progress(2, 0, 8, Some(9), 0)]), false, "the end of an epoch is lost"),
+        (then(closes(), &[progress(2, 0, 7, None, 0)]), false, "something after a closed epoch is lost"),
+        (then(closes(), &[progress(3, 0, 6, None, 0)]), false, "an epoch is lost"),
+        (vec![delta(1, 0, 5), progress(2, 0, 0, None, 0)], false, "the rest of a moment is lost"),
+        (then(closes(), &[progress(1, 2, 6, None, 0)]), false, "something follows the end of an epoch"),
+        (vec![progress(2, 0, 0, None, 0)], false, "the first epoch is lost"),
+        (
+            vec![snapshot("begin"), snapshot("end"), progress(5, 0, 70, None, 0)],
+            false,
+            "an epoch after a snapshot is lost",
+        ),
+    ];
+    for (records, is_whole, what) in cases {
+        let taken = consumer::take_all(&records);
+        assert_eq!(taken.is_ok(), is_whole, "{what}: {taken:?}");
+        match python_takes(&records) {
+            Some(taken) => assert_eq!(taken, is_whole, "Python: {what}"),
+            None => eprintln!("SKIPPED: the Python consumer, since there is no python3"),
+        }
+    }
+}
+
+/// A clip that is run again with other settings takes the place of the one before, in every topic.
+#[test]
+fn what_another_generation_replaced_is_forgotten() {
+    let Some(brokers) = broker() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let (mut config, data) = (config(&brokers, "generations"), dir.path().join("data"));
+    let topic = kafka(&config).topic("deltas");
+    let path = [clip(dir.path(), "near", None).0];
+    let states = ["rust.state", "python.state"].map(|name| dir.path().join(name));
+    let python = python();
+    for generation in 1..=2 {
+        let finished = run(&path, &data, &config, &Disturbance::default());
+        assert_eq!(finished.sinks[0].status.state, SinkState::CaughtUp, "{:?}", finished.sinks);
+        let name = if generation == 1 { "near" } else { "near.g2" };
+        let wanted: Vec<Value> = exported(&data).into_iter().filter(|graph| graph["stream"] == name).collect();
+        assert_eq!(consumer::consume(&brokers, &topic, &states[0]).unwrap(), wanted);
+        if let Some(python) = &python {
+            assert_eq!(by_python(python, &brokers, &topic, &states[1]), wanted, "Python");
+        }
+        config.relate.near.on_sure += 0.5;
+    }
+    for part in ["state", "progress"] {
+        let partitions = if part == "progress" { 1 } else { 3 };
+        let mut latest = std::collections::BTreeMap::new();
+        for Seen { key, value, .. } in committed(kafka(&config), part, partitions) {
+            latest.insert(key, value);
+        }
+        let has_old = |key: &String| key == "near" || key.starts_with("near/");
+        assert!(latest.keys().any(has_old), "{part}");
+        latest.retain(|_, value| value.is_some());
+        assert!(!latest.is_empty() && !latest.keys().any(has_old), "{part}: {:?}", latest.keys());
+    }
+    let forgotten = |seen: &Seen| seen.key == "~progress/near" && seen.value.is_none();
+    for part in ["deltas", "final"] {
+        assert_eq!(committed(kafka(&config), part, 3).iter().filter(|seen| forgotten(seen)).count(), 1, "{part}");
+    }
 }

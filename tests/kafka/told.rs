@@ -1,6 +1,6 @@
 //! What is told of a run, in every topic, whoever is killed when.
 
-use crate::broker::{Seen, broker, committed, config, config_file, kafka, logs, stored, vokg};
+use crate::broker::{Seen, broker, committed, config, config_file, kafka, logs, set_policy, settings, stored, vokg};
 use crate::support::{clip, run, store};
 use std::collections::BTreeMap;
 use std::os::unix::process::ExitStatusExt;
@@ -177,4 +177,36 @@ fn what_a_crash_interrupts_is_told_once() {
     }
     assert!(run(3, None).success());
     assert_eq!(logs(kafka(&config)), stored(&store(&data)));
+}
+
+/// Topics that the sink made itself are as docs/kafka.md says, and one that forgets is refused.
+#[test]
+fn topics_are_made_small_and_a_forgetful_one_is_refused() {
+    let Some(brokers) = broker() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let (config, data) = (config(&brokers, "topics"), dir.path().join("data"));
+    let path = [clip(dir.path(), "near", Some(2.0)).0];
+    let finished = run(&path, &data, &config, &Disturbance::default());
+    assert_eq!(finished.sinks[0].status.state, SinkState::CaughtUp, "{:?}", finished.sinks);
+    let topic = kafka(&config).topic("progress");
+    let settings = settings(&brokers, &topic);
+    let wanted = [
+        ("cleanup.policy", "compact"),
+        ("segment.bytes", "1048576"),
+        ("segment.ms", "600000"),
+        ("min.cleanable.dirty.ratio", "0.1"),
+    ];
+    for (key, value) in wanted {
+        assert_eq!(settings[key], value, "{key}");
+    }
+    set_policy(&brokers, &topic, "delete");
+    let sinks = Sinks::start(&config, &[], &store(&data), &data).unwrap();
+    let reports = sinks.finish(&AtomicBool::new(false));
+    let SinkState::Failed(reason) = &reports[0].status.state else { panic!("{reports:?}") };
+    assert!(reason.contains(&topic) && reason.contains("cleanup.policy=delete"), "{reason}");
+    assert!(reason.contains("--add-config cleanup.policy=compact"), "{reason}");
+    set_policy(&brokers, &topic, "compact");
+    let sinks = Sinks::start(&config, &[], &store(&data), &data).unwrap();
+    let reports = sinks.finish(&AtomicBool::new(false));
+    assert_eq!((&reports[0].status.state, reports[0].status.applied), (&SinkState::CaughtUp, 0), "{reports:?}");
 }

@@ -1,25 +1,27 @@
 //! A Kafka cluster through librdkafka.
 
-use super::config::KafkaConfig;
+use super::config::{KafkaConfig, Security};
 use super::records::{KafkaRecord, Topic};
+use super::reports::{Quiet, Reports};
+use super::topics::see_to_topics;
 use super::transaction_log::{Cursor, TransactionError, TransactionLog};
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
-use rdkafka::client::ClientContext;
-use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
-use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::config::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{DeliveryResult, Header, Message, OwnedHeaders};
-use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer};
+use rdkafka::message::{BorrowedMessage, Header, Message, OwnedHeaders};
+use rdkafka::producer::{BaseRecord, Producer, ThreadedProducer};
 use rdkafka::{Offset, TopicPartitionList};
-use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 use vokg_engine::crash;
+use vokg_engine::id::StreamName;
 
 /// A record of the log has at most 1 MiB; its JSON may be longer.
-const MESSAGE_BYTES_MAX: usize = 8 << 20;
+pub(super) const MESSAGE_BYTES_MAX: usize = 8 << 20;
 /// How long a cluster may take to answer a question.
-const ANSWER_DEADLINE: Duration = Duration::from_secs(15);
+pub(super) const ANSWER_DEADLINE: Duration = Duration::from_secs(15);
+/// How long after a failed connection the next one is tried at most: as long it may take to notice that the cluster is back.
+const RECONNECT_MOST: Duration = Duration::from_secs(1);
 /// How often a full queue of librdkafka is offered a record again.
 const QUEUE_PAUSE: Duration = Duration::from_millis(5);
 
@@ -30,55 +32,6 @@ pub struct Cluster {
     transactional_id: String,
     partitions: u32,
     producer: Option<ThreadedProducer<Reports>>,
-}
-
-/// What became of the records of the open transaction.
-#[derive(Default)]
-struct Reports {
-    /// The first one that failed, and why.
-    failed: Mutex<Option<(usize, RDKafkaErrorCode)>>,
-}
-
-impl Reports {
-    fn take(&self) -> Option<(usize, RDKafkaErrorCode)> {
-        self.failed.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
-}
-
-impl ClientContext for Reports {
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        Quiet.log(level, facility, message);
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        Quiet.error(error, reason);
-    }
-}
-
-/// What librdkafka says of itself is for whoever looks for a defect: what matters comes back as an error of a call.
-struct Quiet;
-
-impl ClientContext for Quiet {
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        tracing::debug!(?level, facility, message, "librdkafka");
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        tracing::debug!(%error, reason, "librdkafka");
-    }
-}
-
-impl ConsumerContext for Quiet {}
-
-impl ProducerContext for Reports {
-    type DeliveryOpaque = Box<usize>;
-
-    fn delivery(&self, result: &DeliveryResult<'_>, index: Box<usize>) {
-        if let Err((error, _)) = result {
-            let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail);
-            self.failed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert((*index, code));
-        }
-    }
 }
 
 impl Cluster {
@@ -99,7 +52,9 @@ impl Cluster {
     fn connect(&self) -> Result<ThreadedProducer<Reports>, TransactionError> {
         let milliseconds = self.deadline().as_millis().to_string();
         let mut client = self.client.clone();
+        let most = RECONNECT_MOST.as_millis().to_string();
         client
+            .set("reconnect.backoff.max.ms", &most)
             .set("transactional.id", &self.transactional_id)
             .set("enable.idempotence", "true")
             .set("acks", "all")
@@ -112,79 +67,13 @@ impl Cluster {
         client.create_with_context(Reports::default()).map_err(hopeless)
     }
 
-    /// Sees to the topics, and counts the partitions of `deltas`.
-    fn find_topics(&self) -> Result<u32, TransactionError> {
-        let admin: AdminClient<Quiet> = self.client.create_with_context(Quiet).map_err(hopeless)?;
-        let mut found = BTreeMap::new();
-        let written: Vec<Topic> = Topic::ALL.into_iter().filter(|topic| self.config.writes(*topic)).collect();
-        for topic in &written {
-            let name = self.config.topic(topic.part());
-            let metadata = admin.inner().fetch_metadata(Some(&name), ANSWER_DEADLINE).map_err(again)?;
-            let of_topic = metadata.topics().first().filter(|of_topic| of_topic.error().is_none());
-            let count = of_topic.map_or(0, |of_topic| of_topic.partitions().len());
-            found.insert(*topic, u32::try_from(count).unwrap_or(u32::MAX));
-        }
-        let count = |topic: Topic| found.get(&topic).copied().filter(|count| *count > 0);
-        let partitions = count(Topic::Deltas).unwrap_or(self.config.partitions);
-        let wanted = |topic: Topic| if topic == Topic::Progress { 1 } else { partitions };
-        for topic in &written {
-            if let Some(count) = count(*topic).filter(|count| *count != wanted(*topic)) {
-                let (name, wanted) = (self.config.topic(topic.part()), wanted(*topic));
-                return Err(TransactionError::Hopeless(format!(
-                    "the topic {name} has {count} partitions, it takes {wanted}"
-                )));
-            }
-        }
-        let absent: Vec<Topic> = written.into_iter().filter(|topic| count(*topic).is_none()).collect();
-        if absent.is_empty() {
-            return Ok(partitions);
-        }
-        if !self.config.create_topics {
-            let names: Vec<_> = absent.iter().map(|topic| self.config.topic(topic.part())).collect();
-            return Err(TransactionError::Hopeless(format!(
-                "the cluster has no topic {}; make them (docs/kafka.md has the commands), or set create_topics = true",
-                names.join(", ")
-            )));
-        }
-        self.create_topics(&admin, &absent, wanted)?;
-        Ok(partitions)
-    }
-
-    fn create_topics(
+    /// Shows what is committed of a partition, in order, to its present end.
+    fn read(
         &self,
-        admin: &AdminClient<Quiet>,
-        absent: &[Topic],
-        partitions: impl Fn(Topic) -> u32,
+        topic: &str,
+        partition: u32,
+        mut show: impl FnMut(&BorrowedMessage<'_>) -> Result<(), TransactionError>,
     ) -> Result<(), TransactionError> {
-        let names: Vec<String> = absent.iter().map(|topic| self.config.topic(topic.part())).collect();
-        let bytes = MESSAGE_BYTES_MAX.to_string();
-        let topics = absent.iter().zip(&names).map(|(topic, name)| {
-            let replication = i32::try_from(self.config.replication).unwrap_or(i32::MAX);
-            let partitions = i32::try_from(partitions(*topic)).unwrap_or(i32::MAX);
-            let policy = if topic.is_compacted() { "compact" } else { "delete" };
-            // Records carry the time of the video, which may be years ago: by age they would be deleted at once.
-            NewTopic::new(name, partitions, TopicReplication::Fixed(replication))
-                .set("cleanup.policy", policy)
-                .set("retention.ms", "-1")
-                .set("max.message.bytes", &bytes)
-        });
-        let topics: Vec<NewTopic<'_>> = topics.collect();
-        let options =
-            AdminOptions::new().operation_timeout(Some(ANSWER_DEADLINE)).request_timeout(Some(ANSWER_DEADLINE));
-        let made = futures_executor::block_on(admin.create_topics(&topics, &options)).map_err(again)?;
-        for result in made {
-            match result {
-                Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
-                Err((name, code)) => {
-                    return Err(TransactionError::Hopeless(format!("the topic {name} cannot be made: {code}")));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Reads `progress` up to the end of what is committed.
-    fn cursors(&self) -> Result<BTreeMap<String, Cursor>, TransactionError> {
         let mut client = self.client.clone();
         // No group is joined and no offset kept; librdkafka wants a name all the same.
         client
@@ -194,24 +83,31 @@ impl Cluster {
             .set("enable.partition.eof", "true")
             .set("auto.offset.reset", "error");
         let consumer: BaseConsumer<Quiet> = client.create_with_context(Quiet).map_err(hopeless)?;
-        let topic = self.config.topic(Topic::Progress.part());
         let mut assignment = TopicPartitionList::new();
-        assignment.add_partition_offset(&topic, 0, Offset::Beginning).map_err(hopeless)?;
+        let partition = i32::try_from(partition).unwrap_or(i32::MAX);
+        assignment.add_partition_offset(topic, partition, Offset::Beginning).map_err(hopeless)?;
         consumer.assign(&assignment).map_err(hopeless)?;
-        let mut cursors = BTreeMap::new();
         let mut deadline = Instant::now() + ANSWER_DEADLINE;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            let message = match consumer.poll(left) {
+            match consumer.poll(left) {
                 None => {
                     return Err(TransactionError::Again(format!("{topic} was not read within {ANSWER_DEADLINE:?}")));
                 }
-                Some(Err(KafkaError::PartitionEOF(_))) => return Ok(cursors),
+                Some(Err(KafkaError::PartitionEOF(_))) => return Ok(()),
                 Some(Err(error)) => return Err(again(error)),
-                Some(Ok(message)) => message,
-            };
+                Some(Ok(message)) => show(&message)?,
+            }
             deadline = Instant::now() + ANSWER_DEADLINE;
-            let Some(Ok(stream)) = message.key().map(|key| String::from_utf8(key.to_vec())) else { continue };
+        }
+    }
+
+    /// Reads `progress`.
+    fn cursors(&self) -> Result<BTreeMap<String, Cursor>, TransactionError> {
+        let topic = self.config.topic(Topic::Progress.part());
+        let mut cursors = BTreeMap::new();
+        self.read(&topic, 0, |message| {
+            let Some(stream) = key(message) else { return Ok(()) };
             match message.payload().map(serde_json::from_slice::<Cursor>) {
                 None => drop(cursors.remove(&stream)),
                 Some(Ok(cursor)) => drop(cursors.insert(stream, cursor)),
@@ -220,6 +116,16 @@ impl Cluster {
                     return Err(TransactionError::Hopeless(reason));
                 }
             }
+            Ok(())
+        })?;
+        Ok(cursors)
+    }
+
+    /// The same error, unless the cluster has said before that it does not know us.
+    fn explain(&self, error: TransactionError, reports: &Reports) -> TransactionError {
+        match (error, reports.rejected()) {
+            (TransactionError::Again(_), Some(reason)) => TransactionError::Hopeless(stranger(&self.config, &reason)),
+            (error, _) => error,
         }
     }
 
@@ -271,21 +177,37 @@ impl Cluster {
     }
 }
 
-impl Reports {
-    fn delivery_failed(&self, index: usize, code: RDKafkaErrorCode) {
-        self.failed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert((index, code));
-    }
-}
-
 impl TransactionLog for Cluster {
     fn open(&mut self) -> Result<BTreeMap<String, Cursor>, TransactionError> {
         self.producer = None;
-        self.partitions = self.find_topics()?;
-        let producer = self.connect()?;
-        producer.init_transactions(self.deadline()).map_err(of_transaction)?;
+        let mut producer = self.connect()?;
+        let found = see_to_topics(&self.config, &self.client, &producer);
+        let found = found.map_err(|error| self.explain(error, producer.context()))?;
+        if found.are_new {
+            producer = self.connect()?;
+        }
+        let ready = producer.init_transactions(self.deadline());
+        ready.map_err(|error| self.explain(of_transaction(error), producer.context()))?;
+        producer.context().known();
+        self.partitions = found.partitions;
         let cursors = self.cursors()?;
         self.producer = Some(producer);
         Ok(cursors)
+    }
+
+    fn state_keys(&mut self, stream: &StreamName, partition: u32) -> Result<BTreeSet<String>, TransactionError> {
+        let mut keys = BTreeSet::new();
+        let prefix = format!("{stream}/");
+        self.read(&self.config.topic(Topic::State.part()), partition, |message| {
+            if let Some(key) = key(message).filter(|key| *key == stream.as_str() || key.starts_with(&prefix)) {
+                match message.payload() {
+                    Some(_) => drop(keys.insert(key)),
+                    None => drop(keys.remove(&key)),
+                }
+            }
+            Ok(())
+        })?;
+        Ok(keys)
     }
 
     fn partitions(&self) -> u32 {
@@ -297,20 +219,35 @@ impl TransactionLog for Cluster {
             return Err(TransactionError::Again("there is no session".to_owned()));
         };
         let Err(error) = self.transact(&producer, records) else {
+            producer.context().known();
             self.producer = Some(producer);
             return Ok(());
         };
-        let needs_abort = matches!(&error, KafkaError::Transaction(error) if error.txn_requires_abort());
-        let refused = producer.context().take().filter(|(_, code)| is_of_the_record(*code));
-        if let (Some((index, code)), true) = (refused, needs_abort || refused.is_some()) {
+        if let Some((index, code)) = producer.context().take().filter(|(_, code)| is_of_the_record(*code)) {
             producer.abort_transaction(self.deadline()).map_err(of_transaction)?;
             producer.context().take();
             self.producer = Some(producer);
             return Err(TransactionError::Refused { index, reason: code.to_string() });
         }
         // A new session aborts what is open; the producer is dropped without waiting for its queue.
-        Err(of_transaction(error))
+        Err(self.explain(of_transaction(error), producer.context()))
     }
+}
+
+/// What whoever reads the status is told of a user that the cluster turns away.
+fn stranger(config: &KafkaConfig, reason: &str) -> String {
+    let Security { sasl, username, .. } = &config.security;
+    let user = username.as_deref().unwrap_or("nobody");
+    let mechanism = sasl.map_or("no SASL", |mechanism| mechanism.name());
+    format!(
+        "Kafka turns the user {user:?} away ({mechanism}: {reason}); see to username, sasl and password_env or password_file \
+         in the security of this sink, or let the cluster know the user, and start again"
+    )
+}
+
+/// The key of a record of ours.
+fn key(message: &BorrowedMessage<'_>) -> Option<String> {
+    String::from_utf8(message.key()?.to_vec()).ok()
 }
 
 /// Whether the record is the reason, and not the cluster.
@@ -336,10 +273,10 @@ fn of_transaction(error: KafkaError) -> TransactionError {
     }
 }
 
-fn again(error: KafkaError) -> TransactionError {
+pub(super) fn again(error: KafkaError) -> TransactionError {
     TransactionError::Again(format!("Kafka: {error}"))
 }
 
-fn hopeless(error: KafkaError) -> TransactionError {
+pub(super) fn hopeless(error: KafkaError) -> TransactionError {
     TransactionError::Hopeless(format!("Kafka: {error}"))
 }

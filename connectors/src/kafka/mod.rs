@@ -13,7 +13,9 @@ mod finals;
 mod model;
 mod murmur2;
 pub mod records;
+mod reports;
 mod target;
+mod topics;
 mod transaction_log;
 
 pub use cluster::Cluster;

@@ -7,8 +7,8 @@ use super::transaction_log::{Cursor, TransactionError, TransactionLog};
 use super::{KafkaTarget, Written};
 use crate::export::delta_json::{DeltaJson, parse_line};
 use crate::follow::{Follower, FollowerConfig, SinkControl, StartFrom, Step};
-use crate::store::history::{begin, open, random_batches, random_log, settling_log};
-use crate::store::{Retention, Store, StoreConfig, StreamBatch, Writer, compact};
+use crate::store::history::{PROGRAM, begin, complete, open, random_batches, random_log, request, settling_log};
+use crate::store::{Begun, Retention, Store, StoreConfig, StreamBatch, StreamRequest, Writer, compact};
 use proptest::prelude::*;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
@@ -27,6 +27,25 @@ struct Broker {
     committed: Vec<KafkaRecord>,
     /// The session whose writes count.
     session: u32,
+}
+
+impl Broker {
+    /// The keys that have a value in `state`.
+    fn state(&self, partition: Option<u32>) -> BTreeSet<String> {
+        let mut keys = BTreeSet::new();
+        let here = |record: &&KafkaRecord| partition.is_none_or(|partition| record.partition == partition);
+        for record in self.committed.iter().filter(|record| record.topic == Topic::State).filter(here) {
+            match &record.value {
+                Some(_) => keys.insert(record.key.clone()),
+                None => keys.remove(&record.key),
+            };
+        }
+        keys
+    }
+
+    fn of(&self, topic: Topic) -> impl DoubleEndedIterator<Item = &KafkaRecord> {
+        self.committed.iter().filter(move |record| record.topic == topic)
+    }
 }
 
 /// A client of the broker. At each of these points the call may fail, with the broker before or after it.
@@ -59,10 +78,24 @@ impl TransactionLog for Client {
         self.session = broker.session;
         self.fails()?;
         for record in broker.committed.iter().filter(|record| record.topic == Topic::Progress) {
-            let value = record.value.as_ref().expect("cursors are not taken back");
-            cursors.insert(record.key.clone(), serde_json::from_slice(value).expect("it is a cursor"));
+            match &record.value {
+                Some(value) => {
+                    cursors.insert(record.key.clone(), serde_json::from_slice(value).expect("it is a cursor"))
+                }
+                None => cursors.remove(&record.key),
+            };
         }
         Ok(cursors)
+    }
+
+    fn state_keys(&mut self, stream: &StreamName, partition: u32) -> Result<BTreeSet<String>, TransactionError> {
+        self.fails()?;
+        let broker = self.broker.lock().expect("nobody panicked");
+        Ok(broker
+            .state(Some(partition))
+            .into_iter()
+            .filter(|key| key.split('/').next() == Some(stream.as_str()))
+            .collect())
     }
 
     fn partitions(&self) -> u32 {
@@ -97,7 +130,8 @@ fn follower_from(
     let wait = Duration::from_micros(1);
     let config =
         FollowerConfig { portion_entries: 9, retry_first: wait, retry_most: wait, from, ..FollowerConfig::default() };
-    let target = KafkaTarget::new(client, store.clone(), [7; 16], written);
+    let mut target = KafkaTarget::new(client, store.clone(), [7; 16], written);
+    target.keys_at_once = 7;
     Follower::new(store.clone(), target, "kafka", dir, config, SinkControl::default()).expect("the directory is empty")
 }
 
@@ -112,10 +146,8 @@ fn until_caught_up(follower: &mut Follower<KafkaTarget<Client>>) {
 
 /// The lines of a stream in a topic, in order.
 fn lines_in(broker: &Broker, topic: Topic, stream: &str) -> Vec<String> {
-    let lines = broker.committed.iter().filter(|record| record.topic == topic).map(|record| {
-        let value = record.value.clone().expect("deltas have no tombstones");
-        String::from_utf8(value).expect("JSON is UTF-8")
-    });
+    let values = broker.of(topic).filter_map(|record| record.value.clone());
+    let lines = values.map(|value| String::from_utf8(value).expect("JSON is UTF-8"));
     let own = format!("\"stream\":\"{stream}\",");
     lines.filter(|line| line.contains(&own)).collect()
 }
@@ -263,6 +295,60 @@ fn final_can_be_added_later_and_is_whole() {
     assert_eq!(lines_in(&broker, Topic::Final, "clip"), lines_of("clip", &finals_of(&log)));
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// A stream that another generation has replaced is taken back once that one is told, however often this is
+    /// interrupted: no value of it is left, and readers of the log are told to forget it, after all that was said of it.
+    #[test]
+    fn what_was_replaced_is_taken_back(seed: u64) {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let writer = open(dir.path());
+        let broker: Arc<Mutex<Broker>> = Arc::default();
+        let mut chance = ChaCha8Rng::seed_from_u64(seed);
+        let logs = [1, 2].map(|salt| random_log(seed ^ salt, 40));
+        let mut latest = None;
+        for (generation, log) in logs.iter().enumerate() {
+            let config_hash = [generation as u8; 32];
+            let begun = writer.begin_stream(StreamRequest { config_hash, ..request("clip") }, PROGRAM);
+            let Ok(Begun::Fresh(stream)) = begun else { panic!("other settings make a generation: {begun:?}") };
+            latest = Some(stream.id);
+            let whole = StreamBatch { outcome: Some(complete()), ..StreamBatch::of_entries(stream.id, log.clone()) };
+            writer.commit(&[whole]).expect("the log keeps every promise");
+            // A piece is taken back, or two, and the process dies.
+            for _ in 0..chance.next_u32() % 8 {
+                let mut sink = follower(writer.store(), Client::new(&broker, chance.next_u64()), dir.path());
+                for _ in 0..chance.next_u32() % 40 {
+                    sink.step();
+                }
+            }
+            until_caught_up(&mut follower(writer.store(), Client::new(&broker, chance.next_u64()), dir.path()));
+        }
+        let broker = broker.lock().expect("nobody panicked");
+        let graph = writer.store().graph(latest.expect("there are two"), None, None).expect("the store is whole");
+        let name = StreamName::slug("clip.g2");
+        let vertices = graph.vertices.keys().map(|key| key.external(&name));
+        let wanted: BTreeSet<String> = vertices.chain(graph.edges.keys().map(|id| id.external(&name))).collect();
+        prop_assert_eq!(broker.state(None), wanted);
+        for topic in [Topic::Deltas, Topic::Final] {
+            let of_old = |record: &&KafkaRecord| {
+                record.key.strip_prefix("~progress/").unwrap_or(&record.key).split('/').next() == Some("clip")
+            };
+            let markers: Vec<_> = broker.of(topic).filter(|record| record.value.is_none()).collect();
+            prop_assert_eq!(markers.len(), 1, "{:?}", topic);
+            prop_assert_eq!(broker.of(topic).rfind(of_old), Some(markers[0]), "{:?}", topic);
+        }
+        let mut left = BTreeSet::new();
+        for record in broker.of(Topic::Progress) {
+            match record.value {
+                Some(_) => left.insert(record.key.as_str()),
+                None => left.remove(record.key.as_str()),
+            };
+        }
+        prop_assert_eq!(left.into_iter().collect::<Vec<_>>(), vec!["clip.g2"]);
+    }
+}
+
 /// A log in which somebody is in view from its first moment to its last, and meets somebody late. Others come and go.
 fn with_somebody_who_stays(times: u32) -> Vec<LogEntry> {
     let log = settling_log(times);
@@ -324,8 +410,7 @@ fn with_somebody_who_stays(times: u32) -> Vec<LogEntry> {
 fn final_goes_on_where_the_beginning_of_the_log_was_dropped() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let log = with_somebody_who_stays(1_500);
-    let moments: Vec<&[LogEntry]> =
-        log.split_inclusive(|entry| matches!(entry.record, Record::Progress(_))).collect();
+    let moments: Vec<&[LogEntry]> = log.split_inclusive(|entry| matches!(entry.record, Record::Progress(_))).collect();
     let broker: Arc<Mutex<Broker>> = Arc::default();
     let tell = |writer: &Writer, seed| {
         let client = Client::new(&broker, seed);

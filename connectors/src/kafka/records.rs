@@ -4,7 +4,7 @@ use super::murmur2::partition_of;
 use super::transaction_log::Cursor;
 use crate::export::delta_json::{DeltaJson, SnapshotPhase};
 use crate::follow::{Followed, Portion, Snapshot};
-use crate::store::Position;
+use crate::store::{Position, StreamId};
 use vokg_engine::delta::{Delta, Diff, Element};
 use vokg_engine::id::StreamName;
 use vokg_engine::record::{LogEntry, Record};
@@ -82,9 +82,42 @@ impl Recorder {
         partition_of(stream.as_str(), self.partitions)
     }
 
-    /// The cursor that stands at a position.
-    pub fn cursor(&self, Position { epoch, seq }: Position, margin_us: Option<Micros>) -> Cursor {
-        Cursor { instance: self.instance.clone(), epoch, seq, partitions: self.partitions, margin_us }
+    /// The cursor that stands at a position of a stream.
+    pub fn cursor(&self, stream: StreamId, Position { epoch, seq }: Position, margin_us: Option<Micros>) -> Cursor {
+        let (instance, partitions, number) = (self.instance.clone(), self.partitions, Some(stream.0));
+        Cursor { instance, epoch, seq, partitions, margin_us, number, leaves: false }
+    }
+
+    /// The tombstones of these keys of a stream in `state`.
+    pub fn tombstones(&self, stream: &StreamName, keys: &[String], at: Position) -> Vec<KafkaRecord> {
+        let of = |key: &String| self.without_value(Topic::State, stream, key.clone(), at);
+        keys.iter().map(of).collect()
+    }
+
+    /// What tells readers of `deltas`, and of `final` where `in_final`, to forget a stream. Its cursor goes with it.
+    pub fn forgotten(&self, stream: &StreamName, at: Position, in_final: bool) -> Vec<KafkaRecord> {
+        let marked = [Some(Topic::Deltas), in_final.then_some(Topic::Final)].into_iter().flatten();
+        let marker = |topic| {
+            let mut record = self.without_value(topic, stream, format!("~progress/{stream}"), at);
+            let source = if topic == Topic::Final { "/final" } else { "" };
+            record.headers = vec![
+                ("ce_specversion", "1.0".to_owned()),
+                ("ce_id", format!("{stream}/{}/{}/forgotten", at.epoch, at.seq)),
+                ("ce_source", format!("/vokg/{}/{stream}{source}", self.instance)),
+                ("ce_type", "dev.vokg.forgotten.v1".to_owned()),
+                ("vokg-kind", "forgotten".to_owned()),
+            ];
+            record
+        };
+        let mut records: Vec<KafkaRecord> = marked.map(marker).collect();
+        let cursor = self.without_value(Topic::Progress, stream, stream.to_string(), at);
+        records.push(KafkaRecord { partition: 0, ..cursor });
+        records
+    }
+
+    fn without_value(&self, topic: Topic, stream: &StreamName, key: String, at: Position) -> KafkaRecord {
+        let (partition, headers) = (self.partition(stream), Vec::new());
+        KafkaRecord { topic, partition, key, value: None, headers, timestamp_ms: None, at }
     }
 
     /// The records of a portion: those of `deltas` and of `state`.
@@ -229,7 +262,6 @@ fn external(element: &Element, stream: &StreamName) -> String {
 mod tests {
     use super::*;
     use crate::export::delta_json::{parse_line, samples};
-    use crate::store::StreamId;
     use std::collections::{BTreeMap, BTreeSet};
 
     fn written(origin_us: Option<i64>, state: bool) -> (Vec<LogEntry>, Vec<KafkaRecord>) {
@@ -239,7 +271,7 @@ mod tests {
         let portion = Portion { stream: &stream, after: None, entries: &entries, refused: &refused };
         let recorder = Recorder { instance: "ab".into(), partitions: 3, state };
         let mut records = recorder.records(&portion);
-        records.push(recorder.progress(&stream.name, &recorder.cursor(portion.last(), None)));
+        records.push(recorder.progress(&stream.name, &recorder.cursor(stream.id, portion.last(), None)));
         (entries, records)
     }
 

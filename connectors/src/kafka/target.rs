@@ -3,12 +3,15 @@
 use super::finals::Finals;
 use super::records::{KafkaRecord, Recorder};
 use super::transaction_log::{Cursor, TransactionError, TransactionLog};
-use crate::follow::{Followed, Portion, Snapshot, Target, TargetError};
-use crate::store::{Position, ReadError, SEQ_MAX, Store};
+use crate::follow::{Followed, Held, Portion, Snapshot, Target, TargetError};
+use crate::store::{Position, ReadError, SEQ_MAX, Store, StreamId};
 use std::collections::{BTreeMap, BTreeSet};
 use vokg_engine::id::StreamName;
 use vokg_engine::record::LogEntry;
 use vokg_engine::time::Micros;
+
+/// Keys of `state` that one transaction takes back.
+const KEYS_AT_ONCE: usize = 5_000;
 
 /// What is written beside the log itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,19 +34,22 @@ pub struct KafkaTarget<L> {
     /// What of each stream may still change; folded from the store where it is not there. It outlasts sessions: after an
     /// error the cluster says up to where it holds.
     finals: BTreeMap<StreamName, Finals>,
+    pub(super) keys_at_once: usize,
 }
 
 struct Session {
     recorder: Recorder,
     /// As of the last transaction.
     cursors: BTreeMap<String, Cursor>,
+    /// The stream that is being taken back, and its keys that still have a value.
+    leaving: Option<(StreamName, Vec<String>)>,
 }
 
 impl<L: TransactionLog> KafkaTarget<L> {
     /// A target for the log of a store, which calls itself `instance`.
     pub fn new(log: L, store: Store, instance: [u8; 16], written: Written) -> Self {
         let instance = instance.iter().map(|byte| format!("{byte:02x}")).collect();
-        Self { log, store, instance, written, session: None, finals: BTreeMap::new() }
+        Self { log, store, instance, written, session: None, finals: BTreeMap::new(), keys_at_once: KEYS_AT_ONCE }
     }
 
     fn session(&mut self) -> Result<&mut Session, TargetError> {
@@ -51,7 +57,7 @@ impl<L: TransactionLog> KafkaTarget<L> {
             let cursors = self.log.open().map_err(refusal)?;
             let partitions = self.log.partitions();
             let recorder = Recorder { instance: self.instance.clone(), partitions, state: self.written.state };
-            self.session = Some(Session { recorder, cursors });
+            self.session = Some(Session { recorder, cursors, leaving: None });
         }
         self.session.as_mut().ok_or_else(closed)
     }
@@ -73,7 +79,7 @@ impl<L: TransactionLog> KafkaTarget<L> {
                 Some(margin_us)
             }
         };
-        let cursor = session.recorder.cursor(telling.until, finals);
+        let cursor = session.recorder.cursor(telling.stream.id, telling.until, finals);
         records.push(session.recorder.progress(name, &cursor));
         match self.log.write(&records) {
             Ok(()) => {
@@ -177,6 +183,61 @@ impl<L: TransactionLog> Target for KafkaTarget<L> {
         let Some(session) = &self.session else { return Err(closed()) };
         let records = session.recorder.records(portion);
         self.write(&Telling { stream, after, entries, refused, until: portion.last() }, records)
+    }
+
+    fn held(&mut self) -> Result<Option<Held>, TargetError> {
+        let (instance, store) = (self.instance.clone(), self.store.clone());
+        let Session { recorder, cursors, .. } = self.session()?;
+        let ours = |cursor: &Cursor| cursor.instance == instance && cursor.partitions == recorder.partitions;
+        let mut held = Held::new();
+        for (name, cursor) in cursors.iter().filter(|(_, cursor)| ours(cursor)) {
+            let Ok(name) = StreamName::new(name) else { continue };
+            let id = match (cursor.leaves, cursor.number) {
+                (true, _) => None,
+                (false, Some(number)) => Some(StreamId(number)),
+                // Written by an earlier vokg, which knew each name once.
+                (false, None) => store.streams().map_err(unreadable)?.iter().find(|s| s.name == name).map(|s| s.id),
+            };
+            held.insert(name, id);
+        }
+        Ok(Some(held))
+    }
+
+    /// The values of its elements are taken back piece by piece. With the last piece, readers of the other topics are told
+    /// to forget it, and its cursor goes.
+    fn remove(&mut self, stream: &StreamName) -> Result<bool, TargetError> {
+        let (written, most) = (self.written, self.keys_at_once);
+        self.session()?;
+        let Some(Session { recorder, cursors, leaving }) = &mut self.session else { return Err(closed()) };
+        let Some(cursor) = cursors.get(stream.as_str()).cloned() else { return Ok(true) };
+        let at = cursor.position();
+        let mut keys = match leaving.take().filter(|(name, _)| name == stream) {
+            Some((_, keys)) => keys,
+            None if written.state => {
+                let keys = self.log.state_keys(stream, recorder.partition(stream)).map_err(refusal)?;
+                keys.into_iter().collect()
+            }
+            None => Vec::new(),
+        };
+        let piece = keys.split_off(keys.len().saturating_sub(most));
+        let mut records = recorder.tombstones(stream, &piece, at);
+        let cursor = Cursor { leaves: true, ..cursor };
+        match keys.is_empty() {
+            true => records.extend(recorder.forgotten(stream, at, written.finals.is_some())),
+            false => records.push(recorder.progress(stream, &cursor)),
+        }
+        self.finals.remove(stream);
+        if let Err(error) = self.log.write(&records) {
+            self.session = None;
+            return Err(refusal(error));
+        }
+        if keys.is_empty() {
+            cursors.remove(stream.as_str());
+            return Ok(true);
+        }
+        cursors.insert(stream.to_string(), cursor);
+        *leaving = Some((stream.clone(), keys));
+        Ok(false)
     }
 
     fn snapshot(&mut self, snapshot: &Snapshot<'_>) -> Result<(), TargetError> {

@@ -3,7 +3,8 @@
 use super::records::KafkaRecord;
 use crate::store::Position;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use vokg_engine::id::StreamName;
 use vokg_engine::time::Micros;
 
 /// How far a stream is in the topics: the value of its record in `progress`.
@@ -21,6 +22,13 @@ pub struct Cursor {
     /// twice or never, so the one that a stream began with stays.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub margin_us: Option<Micros>,
+    /// The number of the stream in its store. One of the same name with another number is another stream. Absent in what an
+    /// earlier vokg wrote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number: Option<u32>,
+    /// Part of what the topics hold of the stream was taken back already, and the rest is to be.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub leaves: bool,
 }
 
 impl Cursor {
@@ -38,6 +46,12 @@ pub trait TransactionLog: Send {
     /// # Errors
     /// Where there is no session to be had.
     fn open(&mut self) -> Result<BTreeMap<String, Cursor>, TransactionError>;
+
+    /// The keys of a stream that have a value in a partition of `state`, of committed transactions only.
+    ///
+    /// # Errors
+    /// Where the cluster does not answer.
+    fn state_keys(&mut self, stream: &StreamName, partition: u32) -> Result<BTreeSet<String>, TransactionError>;
 
     /// Partitions of `deltas`, known once a session was opened.
     fn partitions(&self) -> u32;

@@ -1,0 +1,102 @@
+//! What librdkafka tells beside the answers to calls.
+
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::ConsumerContext;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::DeliveryResult;
+use rdkafka::producer::ProducerContext;
+use std::sync::{Mutex, PoisonError};
+
+/// What became of the records of the open transaction, and whether the cluster knows us.
+#[derive(Default)]
+pub(super) struct Reports {
+    /// The first one that failed, and why.
+    failed: Mutex<Option<(usize, RDKafkaErrorCode)>>,
+    /// Why the cluster turned us away, where it did.
+    rejected: Mutex<Option<String>>,
+}
+
+impl Reports {
+    pub fn take(&self) -> Option<(usize, RDKafkaErrorCode)> {
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    pub fn delivery_failed(&self, index: usize, code: RDKafkaErrorCode) {
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert((index, code));
+    }
+
+    /// The cluster does what we ask, so it knows us, whatever one of its brokers said before.
+    pub fn known(&self) {
+        *self.rejected.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Why the cluster turned us away, where it did.
+    pub fn rejected(&self) -> Option<String> {
+        self.rejected.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl ClientContext for Reports {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        Quiet.log(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::Authentication) && is_verdict(reason) {
+            *self.rejected.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason.to_owned());
+        }
+        Quiet.error(error, reason);
+    }
+}
+
+/// Whether the broker has answered. librdkafka calls it the same where the connection breaks on the way to the answer.
+fn is_verdict(reason: &str) -> bool {
+    !reason.contains("Local: ") && !reason.contains("Disconnected")
+}
+
+impl ProducerContext for Reports {
+    type DeliveryOpaque = Box<usize>;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, index: Box<usize>) {
+        if let Err((error, _)) = result {
+            self.delivery_failed(*index, error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail));
+        }
+    }
+}
+
+/// What librdkafka says of itself is for whoever looks for a defect: what matters comes back as an error of a call.
+pub(super) struct Quiet;
+
+impl ClientContext for Quiet {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        tracing::debug!(?level, facility, message, "librdkafka");
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::debug!(%error, reason, "librdkafka");
+    }
+}
+
+impl ConsumerContext for Quiet {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_answer_of_the_broker_turns_us_away() {
+        let reports = Reports::default();
+        let say = |code, reason| reports.error(KafkaError::Global(code), reason);
+        say(RDKafkaErrorCode::BrokerTransportFailure, "127.0.0.1:9092/1: Connect failed: Connection refused");
+        let broken = "SASL authentication error: SaslAuthenticateRequest failed: Local: Broker transport failure";
+        say(RDKafkaErrorCode::Authentication, broken);
+        say(RDKafkaErrorCode::Authentication, "Disconnected: hung up from peer in state AUTH_LEGACY");
+        assert_eq!(reports.rejected(), None);
+        let verdict = "SASL authentication error: Authentication failed: Invalid username or password (after 1ms)";
+        say(RDKafkaErrorCode::Authentication, verdict);
+        assert_eq!(reports.rejected().as_deref(), Some(verdict));
+        reports.known();
+        assert_eq!(reports.rejected(), None);
+    }
+}

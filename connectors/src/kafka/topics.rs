@@ -1,0 +1,245 @@
+//! The topics of a sink: whether they are there and fit, and how they are made.
+
+use super::cluster::{ANSWER_DEADLINE, MESSAGE_BYTES_MAX, again, hopeless};
+use super::config::KafkaConfig;
+use super::records::Topic;
+use super::reports::{Quiet, Reports};
+use super::transaction_log::TransactionError;
+use rdkafka::admin::{
+    AdminClient, AdminOptions, ConfigResource, NewTopic, OwnedResourceSpecifier, ResourceSpecifier, TopicReplication,
+};
+use rdkafka::config::ClientConfig;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::producer::{Producer, ThreadedProducer};
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+/// How long one question for a topic may take before it is looked whether the cluster turns us away.
+const ASKED_AT_ONCE: Duration = Duration::from_secs(1);
+
+/// Every session reads all of `progress`, and the segment that is written is never compacted: so it is kept small.
+const PROGRESS_SEGMENT_BYTES: u32 = 1 << 20;
+const PROGRESS_SEGMENT_MS: u32 = 600_000;
+
+impl Topic {
+    /// The settings it is made with.
+    pub(super) fn settings(self) -> Vec<(&'static str, String)> {
+        let mut settings = vec![
+            ("cleanup.policy", self.policy().to_owned()),
+            // Records carry the time of the video, which may be years ago: by age they would be deleted at once.
+            ("retention.ms", "-1".to_owned()),
+            ("max.message.bytes", MESSAGE_BYTES_MAX.to_string()),
+        ];
+        if self == Self::Progress {
+            settings.extend([
+                ("segment.bytes", PROGRESS_SEGMENT_BYTES.to_string()),
+                ("segment.ms", PROGRESS_SEGMENT_MS.to_string()),
+                ("min.cleanable.dirty.ratio", "0.1".to_owned()),
+            ]);
+        }
+        settings
+    }
+
+    fn policy(self) -> &'static str {
+        if self.is_compacted() { "compact" } else { "delete" }
+    }
+}
+
+/// What was found of the topics.
+pub(super) struct Found {
+    /// Partitions of `deltas`.
+    pub partitions: u32,
+    /// Some were made just now: whoever asked for them before believes that they are not there.
+    pub are_new: bool,
+}
+
+/// Sees to the topics that are written.
+///
+/// # Errors
+/// Where one is missing and is not to be made, or cannot be used as it is.
+pub(super) fn see_to_topics(
+    config: &KafkaConfig,
+    client: &ClientConfig,
+    producer: &ThreadedProducer<Reports>,
+) -> Result<Found, TransactionError> {
+    let written: Vec<Topic> = Topic::ALL.into_iter().filter(|topic| config.writes(*topic)).collect();
+    let mut found = BTreeMap::new();
+    for topic in &written {
+        found.insert(*topic, count_partitions(producer, &config.topic(topic.part()))?);
+    }
+    let count = |topic: Topic| found.get(&topic).copied().filter(|count| *count > 0);
+    let partitions = count(Topic::Deltas).unwrap_or(config.partitions);
+    let wanted = |topic: Topic| if topic == Topic::Progress { 1 } else { partitions };
+    for topic in &written {
+        if let Some(count) = count(*topic).filter(|count| *count != wanted(*topic)) {
+            let (name, wanted) = (config.topic(topic.part()), wanted(*topic));
+            return Err(TransactionError::Hopeless(format!(
+                "the topic {name} has {count} partitions, it takes {wanted}"
+            )));
+        }
+    }
+    let (present, absent): (Vec<Topic>, Vec<Topic>) = written.iter().partition(|topic| count(**topic).is_some());
+    if !absent.is_empty() && !config.create_topics {
+        let names: Vec<_> = absent.iter().map(|topic| config.topic(topic.part())).collect();
+        return Err(TransactionError::Hopeless(format!(
+            "the cluster has no topic {}; make them (docs/kafka.md has the commands), or set create_topics = true",
+            names.join(", ")
+        )));
+    }
+    let admin: AdminClient<Quiet> = client.create_with_context(Quiet).map_err(hopeless)?;
+    check_policies(config, &admin, &present)?;
+    create(config, &admin, &absent, wanted)?;
+    Ok(Found { partitions, are_new: !absent.is_empty() })
+}
+
+/// The partitions of a topic; none where it is not there.
+fn count_partitions(producer: &ThreadedProducer<Reports>, name: &str) -> Result<u32, TransactionError> {
+    let give_up = Instant::now() + ANSWER_DEADLINE;
+    let metadata = loop {
+        match producer.client().fetch_metadata(Some(name), ASKED_AT_ONCE) {
+            Ok(metadata) => break metadata,
+            Err(error) if producer.context().rejected().is_some() || Instant::now() >= give_up => {
+                return Err(again(error));
+            }
+            Err(_) => {}
+        }
+    };
+    let of_topic = metadata.topics().first().filter(|of_topic| of_topic.error().is_none());
+    Ok(of_topic.map_or(0, |of_topic| u32::try_from(of_topic.partitions().len()).unwrap_or(u32::MAX)))
+}
+
+/// Refuses topics that forget what they must keep.
+fn check_policies(config: &KafkaConfig, admin: &AdminClient<Quiet>, topics: &[Topic]) -> Result<(), TransactionError> {
+    let names: Vec<String> = topics.iter().map(|topic| config.topic(topic.part())).collect();
+    let asked: Vec<ResourceSpecifier<'_>> = names.iter().map(|name| ResourceSpecifier::Topic(name)).collect();
+    if asked.is_empty() {
+        return Ok(());
+    }
+    let options = AdminOptions::new().request_timeout(Some(ANSWER_DEADLINE));
+    let told = match futures_executor::block_on(admin.describe_configs(&asked, &options)) {
+        Ok(told) => told,
+        Err(error) if error.rdkafka_error_code().is_some_and(is_reserved) => vec![Err(code_of(&error))],
+        Err(error) => return Err(again(error)),
+    };
+    for resource in told {
+        match resource {
+            Ok(resource) => check_policy(config, topics, &resource)?,
+            Err(code) if is_reserved(code) => {
+                tracing::warn!(%code, "the cluster does not say how its topics are cleaned up; docs/kafka.md says how they must be");
+            }
+            Err(code) => return Err(TransactionError::Again(format!("Kafka: {code}"))),
+        }
+    }
+    Ok(())
+}
+
+fn code_of(error: &KafkaError) -> RDKafkaErrorCode {
+    error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown)
+}
+
+/// Whether the cluster does not tell settings, or not to us. Writing takes less than asking for them.
+fn is_reserved(code: RDKafkaErrorCode) -> bool {
+    matches!(
+        code,
+        RDKafkaErrorCode::UnsupportedFeature
+            | RDKafkaErrorCode::UnsupportedVersion
+            | RDKafkaErrorCode::TopicAuthorizationFailed
+            | RDKafkaErrorCode::ClusterAuthorizationFailed
+    )
+}
+
+fn check_policy(config: &KafkaConfig, topics: &[Topic], resource: &ConfigResource) -> Result<(), TransactionError> {
+    let OwnedResourceSpecifier::Topic(name) = &resource.specifier else { return Ok(()) };
+    let Some(topic) = topics.iter().find(|topic| config.topic(topic.part()) == *name) else { return Ok(()) };
+    let policy = resource.get("cleanup.policy").and_then(|entry| entry.value.as_deref());
+    match policy.and_then(|policy| complaint(*topic, name, policy, &config.brokers)) {
+        Some(complaint) => Err(TransactionError::Hopeless(complaint)),
+        None => Ok(()),
+    }
+}
+
+/// What is wrong with the way a topic is cleaned up, and what mends it.
+fn complaint(topic: Topic, name: &str, policy: &str, brokers: &str) -> Option<String> {
+    let has = |wanted: &str| policy.split(',').any(|part| part.trim() == wanted);
+    let why = match topic {
+        Topic::Progress if has("delete") || !has("compact") => {
+            "it would forget how far it is, and all would be told again"
+        }
+        Topic::State if has("delete") || !has("compact") => "it would forget values that still hold",
+        Topic::Deltas | Topic::Final if has("compact") => "it would lose records that are no repetition",
+        _ => return None,
+    };
+    let wanted = topic.policy();
+    Some(format!(
+        "the topic {name} has cleanup.policy={policy}, it takes {wanted}: {why}; mend it with kafka-configs.sh \
+         --bootstrap-server {brokers} --alter --entity-type topics --entity-name {name} --add-config \
+         cleanup.policy={wanted}"
+    ))
+}
+
+fn create(
+    config: &KafkaConfig,
+    admin: &AdminClient<Quiet>,
+    absent: &[Topic],
+    partitions: impl Fn(Topic) -> u32,
+) -> Result<(), TransactionError> {
+    if absent.is_empty() {
+        return Ok(());
+    }
+    let described: Vec<_> = absent.iter().map(|topic| (*topic, config.topic(topic.part()), topic.settings())).collect();
+    let topics = described.iter().map(|(topic, name, settings)| {
+        let replication = TopicReplication::Fixed(i32::try_from(config.replication).unwrap_or(i32::MAX));
+        let partitions = i32::try_from(partitions(*topic)).unwrap_or(i32::MAX);
+        let made = NewTopic::new(name, partitions, replication);
+        settings.iter().fold(made, |made, (key, value)| made.set(key, value))
+    });
+    let topics: Vec<NewTopic<'_>> = topics.collect();
+    let options = AdminOptions::new().operation_timeout(Some(ANSWER_DEADLINE)).request_timeout(Some(ANSWER_DEADLINE));
+    for result in futures_executor::block_on(admin.create_topics(&topics, &options)).map_err(again)? {
+        match result {
+            Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
+            Err((name, code)) => {
+                return Err(TransactionError::Hopeless(format!("the topic {name} cannot be made: {code}")));
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_forgets_what_it_must_keep_is_refused_with_the_command_that_mends_it() {
+        let of = |topic, policy| complaint(topic, "vokg.x", policy, "here:9092");
+        for topic in Topic::ALL {
+            assert_eq!(of(topic, topic.policy()), None, "{topic:?} as we make it");
+            assert!(of(topic, "compact,delete").is_some(), "{topic:?}");
+        }
+        let told = of(Topic::Progress, "delete").expect("the cursor would be forgotten");
+        assert!(told.contains("vokg.x") && told.contains("cleanup.policy=delete"), "{told}");
+        let command = "kafka-configs.sh --bootstrap-server here:9092 --alter --entity-type topics --entity-name vokg.x \
+                       --add-config cleanup.policy=compact";
+        assert!(told.contains(command), "{told}");
+        assert!(of(Topic::State, "delete").is_some() && of(Topic::Deltas, "compact").is_some());
+    }
+
+    /// docs/kafka.md has the commands for those who make the topics themselves.
+    #[test]
+    fn the_commands_of_the_manual_make_what_we_make() {
+        let manual = include_str!("../../../docs/kafka.md").replace("\\\n", " ");
+        for topic in Topic::ALL {
+            let name = format!("--topic vokg.{} ", topic.part());
+            let command = manual.lines().find(|line| line.contains("--create") && line.contains(&name));
+            let command = command.expect("the manual has a command for each");
+            // A broker takes these unless told otherwise.
+            let default = [("cleanup.policy", "delete")];
+            for (key, value) in topic.settings() {
+                let said =
+                    command.contains(&format!("--config {key}={value}")) || default.contains(&(key, value.as_str()));
+                assert!(said, "{key}={value} of {topic:?}: {command}");
+            }
+        }
+    }
+}
