@@ -56,7 +56,8 @@ class Stream:
             return
         if place <= self.read:
             return
-        goes_on = place == [self.read[0], self.read[1] + 1] and not self.closed
+        ended = self.closed and self.read == self.applied
+        goes_on = place == [self.read[0], self.read[1] + 1] and not ended
         # An epoch need not be closed before the next begins, but it ends with a progress record.
         begins = place == [self.read[0] + 1, 0] and not self.deltas
         if not (goes_on or begins):

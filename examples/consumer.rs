@@ -101,7 +101,8 @@ impl Stream {
                     return Ok(());
                 }
                 let (epoch, seq) = read.unwrap_or((0, 0));
-                let goes_on = place == (epoch, seq + 1) && !self.is_closed;
+                let ended = self.is_closed && self.unapplied.read.is_none();
+                let goes_on = place == (epoch, seq + 1) && !ended;
                 // An epoch need not be closed before the next begins, but it ends with a progress record.
                 let begins = place == (epoch + 1, 0) && self.unapplied.deltas.is_empty();
                 if !(goes_on || begins) {

@@ -41,7 +41,7 @@ for line in open(sys.argv[1]) if len(sys.argv) > 1 else sys.stdin:
     stream, epoch, seq = record["stream"], *place
     if record["kind"] == "delta":
         apply(record["diff"], record["cud"], record.get("before"))
-        unclosed, last_t = unclosed + 1, record["t"]
+        unclosed, last_t, is_closed = unclosed + 1, record["t"], False
     elif record["kind"] == "progress":
         if record["count"] != unclosed:
             sys.exit(f"{record['count']} deltas were announced, {unclosed} came: {line}")
