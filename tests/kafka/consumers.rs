@@ -176,7 +176,10 @@ fn what_another_generation_replaced_is_forgotten() {
         let finished = run(&path, &data, &config, &Disturbance::default());
         assert_eq!(finished.sinks[0].status.state, SinkState::CaughtUp, "{:?}", finished.sinks);
         let name = if generation == 1 { "near" } else { "near.g2" };
-        let wanted: Vec<Value> = exported(&data).into_iter().filter(|graph| graph["stream"] == name).collect();
+        let mut wanted = exported(&data);
+        // The name of the first stands for the second by then.
+        wanted.dedup();
+        assert!(wanted.iter().all(|graph| graph["stream"] == name));
         assert_eq!(consumer::consume(&brokers, &topic, &states[0]).unwrap(), wanted);
         if let Some(python) = &python {
             assert_eq!(by_python(python, &brokers, &topic, &states[1]), wanted, "Python");

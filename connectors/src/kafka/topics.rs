@@ -118,7 +118,7 @@ fn check_policies(config: &KafkaConfig, admin: &AdminClient<Quiet>, topics: &[To
     let options = AdminOptions::new().request_timeout(Some(ANSWER_DEADLINE));
     let told = match futures_executor::block_on(admin.describe_configs(&asked, &options)) {
         Ok(told) => told,
-        Err(error) if error.rdkafka_error_code().is_some_and(is_reserved) => vec![Err(code_of(&error))],
+        Err(KafkaError::AdminOp(code)) => vec![Err(code)],
         Err(error) => return Err(again(error)),
     };
     for resource in told {
@@ -131,10 +131,6 @@ fn check_policies(config: &KafkaConfig, admin: &AdminClient<Quiet>, topics: &[To
         }
     }
     Ok(())
-}
-
-fn code_of(error: &KafkaError) -> RDKafkaErrorCode {
-    error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown)
 }
 
 /// Whether the cluster does not tell settings, or not to us. Writing takes less than asking for them.
