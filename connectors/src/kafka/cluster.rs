@@ -31,6 +31,8 @@ pub struct Cluster {
     client: ClientConfig,
     transactional_id: String,
     partitions: u32,
+    /// The topics were found to keep what they must, in the first session.
+    is_checked: bool,
     producer: Option<ThreadedProducer<Reports>>,
 }
 
@@ -42,7 +44,7 @@ impl Cluster {
     /// Where the configuration cannot work.
     pub fn new(config: KafkaConfig, transactional_id: String) -> Result<Self, super::KafkaConfigError> {
         let client = config.client()?;
-        Ok(Self { config, client, transactional_id, partitions: 0, producer: None })
+        Ok(Self { config, client, transactional_id, partitions: 0, is_checked: false, producer: None })
     }
 
     fn deadline(&self) -> Duration {
@@ -181,8 +183,9 @@ impl TransactionLog for Cluster {
     fn open(&mut self) -> Result<BTreeMap<String, Cursor>, TransactionError> {
         self.producer = None;
         let mut producer = self.connect()?;
-        let found = see_to_topics(&self.config, &self.client, &producer);
+        let found = see_to_topics(&self.config, &self.client, &producer, !self.is_checked);
         let found = found.map_err(|error| self.explain(error, producer.context()))?;
+        self.is_checked = true;
         if found.are_new {
             producer = self.connect()?;
         }

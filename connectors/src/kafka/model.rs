@@ -409,7 +409,7 @@ fn with_somebody_who_stays(times: u32) -> Vec<LogEntry> {
 #[test]
 fn final_goes_on_where_the_beginning_of_the_log_was_dropped() {
     let dir = tempfile::tempdir().expect("a temporary directory");
-    let log = with_somebody_who_stays(1_500);
+    let log = with_somebody_who_stays(5_000);
     let moments: Vec<&[LogEntry]> = log.split_inclusive(|entry| matches!(entry.record, Record::Progress(_))).collect();
     let broker: Arc<Mutex<Broker>> = Arc::default();
     let tell = |writer: &Writer, seed| {
@@ -418,7 +418,7 @@ fn final_goes_on_where_the_beginning_of_the_log_was_dropped() {
     };
     let writer = open(dir.path());
     let stream = begin(&writer, "clip");
-    for entries in moments[..1_300].chunks(100).map(<[_]>::concat) {
+    for entries in moments[..4_800].chunks(100).map(<[_]>::concat) {
         writer.commit(&[StreamBatch::of_entries(stream, entries)]).expect("the log keeps every promise");
     }
     tell(&writer, 1);
@@ -427,7 +427,7 @@ fn final_goes_on_where_the_beginning_of_the_log_was_dropped() {
     let compacted = compact(dir.path(), StoreConfig { retention, ..StoreConfig::default() }).expect("nobody uses it");
     assert!(compacted.dropped > 1_000, "{compacted:?}");
     let writer = open(dir.path());
-    for (turn, entries) in moments[1_300..].chunks(30).map(<[_]>::concat).enumerate() {
+    for (turn, entries) in moments[4_800..].chunks(30).map(<[_]>::concat).enumerate() {
         writer.commit(&[StreamBatch::of_entries(stream, entries)]).expect("the log keeps every promise");
         tell(&writer, 2 + turn as u64);
     }

@@ -17,6 +17,9 @@ use std::time::{Duration, Instant};
 /// How long one question for a topic may take before it is looked whether the cluster turns us away.
 const ASKED_AT_ONCE: Duration = Duration::from_secs(1);
 
+/// How long the cluster may take to say how topics are cleaned up. It is the controller who does, and he may be away.
+const SETTINGS_DEADLINE: Duration = Duration::from_secs(3);
+
 /// Every session reads all of `progress`, and the segment that is written is never compacted: so it is kept small.
 const PROGRESS_SEGMENT_BYTES: u32 = 1 << 20;
 const PROGRESS_SEGMENT_MS: u32 = 600_000;
@@ -53,7 +56,7 @@ pub(super) struct Found {
     pub are_new: bool,
 }
 
-/// Sees to the topics that are written.
+/// Sees to the topics that are written, and to how they are cleaned up where that is `unchecked`.
 ///
 /// # Errors
 /// Where one is missing and is not to be made, or cannot be used as it is.
@@ -61,6 +64,7 @@ pub(super) fn see_to_topics(
     config: &KafkaConfig,
     client: &ClientConfig,
     producer: &ThreadedProducer<Reports>,
+    unchecked: bool,
 ) -> Result<Found, TransactionError> {
     let written: Vec<Topic> = Topic::ALL.into_iter().filter(|topic| config.writes(*topic)).collect();
     let mut found = BTreeMap::new();
@@ -87,7 +91,9 @@ pub(super) fn see_to_topics(
         )));
     }
     let admin: AdminClient<Quiet> = client.create_with_context(Quiet).map_err(hopeless)?;
-    check_policies(config, &admin, &present)?;
+    if unchecked {
+        check_policies(config, &admin, &present)?;
+    }
     create(config, &admin, &absent, wanted)?;
     Ok(Found { partitions, are_new: !absent.is_empty() })
 }
@@ -115,7 +121,7 @@ fn check_policies(config: &KafkaConfig, admin: &AdminClient<Quiet>, topics: &[To
     if asked.is_empty() {
         return Ok(());
     }
-    let options = AdminOptions::new().request_timeout(Some(ANSWER_DEADLINE));
+    let options = AdminOptions::new().request_timeout(Some(SETTINGS_DEADLINE));
     let told = match futures_executor::block_on(admin.describe_configs(&asked, &options)) {
         Ok(told) => told,
         Err(KafkaError::AdminOp(code)) => vec![Err(code)],
@@ -133,12 +139,13 @@ fn check_policies(config: &KafkaConfig, admin: &AdminClient<Quiet>, topics: &[To
     Ok(())
 }
 
-/// Whether the cluster does not tell settings, or not to us. Writing takes less than asking for them.
+/// Whether the cluster does not tell settings, or not to us, or not now. Writing takes less than asking for them.
 fn is_reserved(code: RDKafkaErrorCode) -> bool {
     matches!(
         code,
         RDKafkaErrorCode::UnsupportedFeature
             | RDKafkaErrorCode::UnsupportedVersion
+            | RDKafkaErrorCode::OperationTimedOut
             | RDKafkaErrorCode::TopicAuthorizationFailed
             | RDKafkaErrorCode::ClusterAuthorizationFailed
     )
