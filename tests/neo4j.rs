@@ -137,8 +137,15 @@ impl Neo4j {
     /// Rows of one query, as JSON.
     fn rows(&self, text: &str, stream: &str) -> Vec<Map<String, Value>> {
         let graph = Graph::new(&self.uri, "neo4j", "").unwrap();
+        let deadline = Instant::now() + Duration::from_secs(60);
         self.runtime.block_on(async {
-            let mut answer = graph.execute(query(text).param("stream", stream)).await.unwrap();
+            let mut answer = loop {
+                match graph.execute(query(text).param("stream", stream)).await {
+                    // A server that has much to do takes its time to greet.
+                    Err(neo4rs::Error::ConnectionTimedOut) if Instant::now() < deadline => {}
+                    answer => break answer.unwrap(),
+                }
+            };
             let mut rows = Vec::new();
             while let Some(row) = answer.next().await.unwrap() {
                 let value = |key: &str| (key.to_owned(), json_of(row.get::<BoltType>(key).unwrap()));
@@ -555,15 +562,16 @@ fn runs_that_are_killed_at_random_tell_both_targets_once() {
     };
     let begun = Instant::now();
     assert!(begin(&street).wait().unwrap().success());
-    let took = begun.elapsed();
+    let mut took = begun.elapsed();
     let (mut killed, mut inputs) = (0, 0);
     while killed < 100 {
         inputs += 1;
         let clip = street.with_file_name(format!("{}-street-{inputs}.mp4", neo4j.prefix));
         std::fs::copy(&street, &clip).unwrap();
-        loop {
+        for run in 0.. {
+            let begun = Instant::now();
             let mut child = begin(&clip);
-            let until = Instant::now() + took.mul_f64(f64::from(killed * 389 % 100) / 100.0);
+            let until = begun + took.mul_f64(f64::from(killed * 389 % 100) / 100.0);
             let mut ended = None;
             while ended.is_none() && Instant::now() < until {
                 std::thread::sleep(Duration::from_millis(5));
@@ -571,6 +579,9 @@ fn runs_that_are_killed_at_random_tell_both_targets_once() {
             }
             if let Some(status) = ended {
                 assert!(status.success(), "{status}");
+                if run == 0 {
+                    took = took.min(begun.elapsed());
+                }
                 break;
             }
             child.kill().unwrap();

@@ -195,7 +195,7 @@ impl Bent {
     }
 
     fn fails_at(at: u32) -> Disturbance {
-        Self::by(move |picture| (picture == at).then(|| Err(SegmentError::ForeignEncoding { backend: "a test" })))
+        Self::by(move |picture| (picture == at).then_some(Err(SegmentError::ForeignEncoding { backend: "a test" })))
     }
 
     fn is_blind_from(from: u32) -> Disturbance {
