@@ -65,6 +65,8 @@ impl Cluster {
             .set("socket.timeout.ms", ANSWER_DEADLINE.min(self.deadline()).as_millis().to_string())
             .set("compression.type", "zstd")
             .set("message.max.bytes", MESSAGE_BYTES_MAX.to_string())
+            // The broker closes a transaction after it has said so, and until then refuses the next.
+            .set("retry.backoff.ms", "10")
             .set("linger.ms", "5");
         client.create_with_context(Reports::default()).map_err(hopeless)
     }
