@@ -1,7 +1,8 @@
 //! Which segment each track is given in a frame.
 //!
 //! Tracks and segments are matched in rounds: who was not given a segment in one may be in a later one. What is needed in
-//! between is kept from frame to frame, so that a frame asks for no memory.
+//! between is kept from frame to frame, so that a frame of boxes that do not compete asks for no memory; only to weigh masks and
+//! ways against each other is some asked for.
 
 use super::assign::Matcher;
 use super::candidates::{ByLeftEdge, Candidate, MutuallyBest, Overlap};

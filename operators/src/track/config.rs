@@ -27,11 +27,12 @@ pub struct TrackConfig {
     /// it has no coming that could be watched.
     #[schemars(range(min = 0.0, max = 600.0))]
     pub confirm_first_secs: f64,
-    /// A confirmed track is given up when it was not seen for longer than this, in seconds. A step from frame to frame
-    /// that is longer ends every track: see [`TrackConfig::sampled_every`].
+    /// A confirmed track is given up when it was not seen for longer than this, in seconds, or than two and a half periods
+    /// of a stream of very few frames. A step from frame to frame that is longer ends every track.
     #[schemars(range(min = 0.0, max = 86_400.0))]
     pub lost_secs: f64,
-    /// A track that is not confirmed is dropped when it was not seen for longer than this, in seconds.
+    /// A track that is not confirmed is dropped when it was not seen for longer than this, in seconds, or than one and a half
+    /// periods of such a stream.
     #[schemars(range(min = 0.0, max = 86_400.0))]
     pub forget_secs: f64,
     /// How far back the sightings of a track that is not confirmed are kept, in seconds.
@@ -162,13 +163,6 @@ impl TrackConfig {
             ..Self::default()
         }
     }
-
-    /// The same settings for a stream of which only a frame every `step_secs` is looked at: a track outlives a frame in
-    /// which it was missed.
-    pub fn sampled_every(self, step_secs: f64) -> Self {
-        let missed_once = 2.5 * step_secs;
-        Self { lost_secs: self.lost_secs.max(missed_once), forget_secs: self.forget_secs.max(missed_once), ..self }
-    }
 }
 
 #[cfg(test)]
@@ -187,11 +181,5 @@ mod tests {
             let config = TrackConfig::detections(scores);
             assert!(0.7 >= config.high_score && 0.7 >= config.birth_score, "{scores:?}");
         }
-    }
-
-    #[test]
-    fn sparse_sampling_only_lengthens_patience() {
-        assert_eq!(TrackConfig::default().sampled_every(0.04), TrackConfig::default());
-        assert_eq!(TrackConfig::default().sampled_every(1.0).lost_secs, 2.5);
     }
 }

@@ -4,6 +4,7 @@ use super::config::TrackConfig;
 use super::contest::Shape;
 use super::filter::BoxFilter;
 use super::heading::Heading;
+use super::rhythm::Patience;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use vokg_engine::geometry::{Affine, Rect, Size, length};
@@ -152,9 +153,9 @@ impl Track {
     }
 
     /// Whether it has been unseen for too long at `t`, hidden or not.
-    pub(super) fn is_lost(&self, t: Micros, config: &TrackConfig) -> bool {
-        let patience = if self.id.is_some() { config.lost_secs } else { config.forget_secs };
-        t.saturating_sub(self.last_seen) > micros_from_secs(patience)
+    pub(super) fn is_lost(&self, t: Micros, patience: Patience) -> bool {
+        let kept_us = if self.id.is_some() { patience.lost_us } else { patience.forget_us };
+        t.saturating_sub(self.last_seen) > kept_us
     }
 
     /// Whether it may be kept at `t` where something stands before its place.

@@ -10,6 +10,7 @@ mod dataflow;
 mod filter;
 mod heading;
 mod life;
+mod rhythm;
 mod silhouette;
 mod tracker;
 

@@ -3,12 +3,13 @@
 use super::association::Association;
 use super::config::TrackConfig;
 use super::life::Track;
+use super::rhythm::{Patience, Rhythm};
 use serde::{Deserialize, Serialize};
 use vokg_engine::geometry::{Affine, Rect};
 use vokg_engine::id::TrackId;
 use vokg_engine::observation::TrackedFrame;
 use vokg_engine::segment::{CameraMotion, Hints, Prediction, Segment, SegmentedFrame};
-use vokg_engine::time::{Micros, micros_from_secs, secs_from_micros};
+use vokg_engine::time::{Micros, secs_from_micros};
 
 /// A merged segment that holds this share of a live track's box is explained by that track and begins no other.
 const EXPLAINED_SHARE: f32 = 0.5;
@@ -52,15 +53,14 @@ pub struct Tracker {
     numbered: u32,
     #[serde(skip)]
     association: Association,
-    /// Time of the last frame, and how long after the one before it came.
-    last: Option<Micros>,
-    step: Micros,
+    rhythm: Rhythm,
 }
 
 impl Tracker {
     /// A tracker that has seen nothing.
     pub fn new(config: TrackConfig) -> Self {
-        Self { config, tracks: Vec::new(), numbered: 0, association: Association::default(), last: None, step: 0 }
+        let (association, rhythm) = (Association::default(), Rhythm::default());
+        Self { config, tracks: Vec::new(), numbered: 0, association, rhythm }
     }
 
     /// Goes on where another tracker with the same configuration was.
@@ -70,30 +70,31 @@ impl Tracker {
 
     /// Takes the next frame, or the end of the stream, and tells what is known after it.
     ///
-    /// After a gap longer than [`TrackConfig::lost_secs`] every track has ended where it was last seen. A frame that is
-    /// not later than the one before is answered with nothing seen.
+    /// After a gap longer than [`TrackConfig::lost_secs`], and than two and a half times what lay between the frames before,
+    /// every track has ended where it was last seen. A frame that is not later than the one before is answered with nothing
+    /// seen.
     pub fn on_frame(&mut self, frame: &SegmentedFrame) -> TrackedFrame {
         let SegmentedFrame { t, size, end, camera, .. } = *frame;
         let mut tracked = TrackedFrame { t, size: Some(size), end, camera, ..Default::default() };
         if frame.end {
-            tracked.ended = self.drop_tracks(|_, _| true);
+            tracked.ended = self.drop_tracks(|_| true);
             return tracked;
         }
-        if self.last.is_some_and(|last| frame.t <= last) {
+        if self.rhythm.last().is_some_and(|last| frame.t <= last) {
             return tracked;
         }
-        let previous = self.last.unwrap_or(frame.t);
-        self.step = frame.t - previous;
-        self.last = Some(frame.t);
-        if self.step > micros_from_secs(self.config.lost_secs) {
-            tracked.ended = self.drop_tracks(|_, _| true);
+        let patience = self.rhythm.patience(frame.t, &self.config);
+        let previous = self.rhythm.last().unwrap_or(frame.t);
+        self.rhythm.tick(frame.t);
+        if frame.t - previous > patience.lost_us {
+            tracked.ended = self.drop_tracks(|_| true);
         }
         self.advance(&frame.camera);
         self.associate(previous, frame);
         self.continue_tracks(frame, previous, &mut tracked);
         self.begin_tracks(frame, previous == frame.t);
-        self.look_for_hidden(frame.t);
-        tracked.ended.extend(self.drop_tracks(|track, config| track.is_lost(frame.t, config) && !track.hidden));
+        self.look_for_hidden(frame.t, patience);
+        tracked.ended.extend(self.drop_tracks(|track| track.is_lost(frame.t, patience) && !track.hidden));
         tracked.ended.sort_unstable();
         tracked
     }
@@ -101,10 +102,10 @@ impl Tracker {
     /// Where the live tracks will be after another step as long as the last, if the camera stands still. Tracks kept
     /// beyond [`TrackConfig::lost_secs`] are not among them: what stands before them is seen there.
     pub fn hints(&self) -> Hints {
-        let Some(now) = self.last else {
+        let Some(now) = self.rhythm.last() else {
             return Hints::default();
         };
-        let secs = secs_from_micros(self.step) as f32;
+        let secs = secs_from_micros(self.rhythm.step()) as f32;
         let predict = |track: &Track| Prediction {
             track: track.id,
             rect: track.filter.rect_in(secs).quantised(),
@@ -120,7 +121,7 @@ impl Tracker {
             CameraMotion::Moved(map) => Some(map),
             CameraMotion::Still | CameraMotion::Unknown => None,
         };
-        let secs = secs_from_micros(self.step) as f32;
+        let secs = secs_from_micros(self.rhythm.step()) as f32;
         for track in &mut self.tracks {
             track.advance(map, secs);
         }
@@ -183,11 +184,11 @@ impl Tracker {
     }
 
     /// Marks the lost tracks that are kept because a track that is seen stands before their place.
-    fn look_for_hidden(&mut self, now: Micros) {
+    fn look_for_hidden(&mut self, now: Micros, patience: Patience) {
         let config = &self.config;
         for index in 0..self.tracks.len() {
             let track = &self.tracks[index];
-            if track.is_lost(now, config) {
+            if track.is_lost(now, patience) {
                 let place = track.filter.rect();
                 self.tracks[index].hidden = track.may_hide(now, config) && self.is_behind_another(now, &place);
             }
@@ -201,10 +202,10 @@ impl Tracker {
     }
 
     /// Drops tracks; answers those that had a number, ordered, with the time they were last seen.
-    fn drop_tracks(&mut self, is_over: impl Fn(&Track, &TrackConfig) -> bool) -> Vec<(TrackId, Micros)> {
+    fn drop_tracks(&mut self, is_over: impl Fn(&Track) -> bool) -> Vec<(TrackId, Micros)> {
         let mut ended = Vec::new();
         self.tracks.retain(|track| {
-            let over = is_over(track, &self.config);
+            let over = is_over(track);
             if over {
                 ended.extend(track.id.map(|id| (id, track.last_seen)));
             }

@@ -254,12 +254,28 @@ fn boxes_without_extent_or_far_outside_do_no_harm() {
 
 #[test]
 fn a_sparsely_sampled_stream_is_followed() {
-    let mut tracker = Tracker::new(TrackConfig::default().sampled_every(1.0));
-    let slow = |n: u64| Rect::new(10.0 + 10.0 * n as f32, 10.0, 40.0, 40.0);
-    let told: Vec<_> =
-        (0..8).map(|n| tracker.on_frame(&frame(n * SECOND_US, &[slow(n)][..usize::from(n != 5)]))).collect();
-    assert_eq!(tracks_seen(&told), BTreeSet::from([1]));
-    assert_eq!(last_box_of(&told, 1), slow(7));
+    let slow = |secs: u64| Rect::new(10.0 + 10.0 * secs as f32, 10.0, 40.0, 40.0);
+    for times in [[0, 1, 2, 3, 4, 5, 6, 7], [0, 2, 4, 7, 9, 10, 12, 14]] {
+        let mut tracker = Tracker::new(TrackConfig::default());
+        let seen = |(n, secs): (usize, u64)| frame(secs * SECOND_US, &[slow(secs)][..usize::from(n != 5)]);
+        let told: Vec<_> = times.into_iter().enumerate().map(|at| tracker.on_frame(&seen(at))).collect();
+        assert_eq!(tracks_seen(&told), BTreeSet::from([1]), "{times:?}");
+        assert_eq!(last_box_of(&told, 1), slow(times[7]));
+    }
+}
+
+#[test]
+fn a_hole_ends_every_track_at_any_rate() {
+    for step in [40_000, SECOND_US] {
+        let mut tracker = Tracker::new(TrackConfig::default());
+        let slow = |n: u64| shifted(Rect::new(10.0, 10.0, 40.0, 40.0), n as f32);
+        let mut told: Vec<_> = (0..30).map(|n| tracker.on_frame(&frame(n * step, &[slow(n)]))).collect();
+        let back = 29 * step + 3 * SECOND_US;
+        let after = tracker.on_frame(&frame(back, &[slow(29)]));
+        assert_eq!(after.ended, [(TrackId(1), 29 * step)], "{step}");
+        told.extend((1..30).map(|n| tracker.on_frame(&frame(back + n * step, &[slow(29 + n)]))));
+        assert_eq!(tracks_seen(&told), BTreeSet::from([1, 2]), "{step}");
+    }
 }
 
 #[test]
