@@ -281,6 +281,8 @@ impl Config {
         let json = |failed| Failure::failed(format!("the configuration has no JSON form: {failed}"));
         let schema = schemars::schema_for!(Self);
         let settings = serde_json::to_value(self).map_err(json)?;
+        // They have no JSON form.
+        refuse_not_finite("", &Value::Table(settings_table(self))).map_err(Failure::usage)?;
         refuse_out_of_range("", &settings, schema.as_value(), schema.as_value()).map_err(Failure::usage)?;
         self.sinks.refuse_names().map_err(Failure::usage)?;
         self.refuse_short_horizon()?;
@@ -344,21 +346,47 @@ fn settings_table(config: &Config) -> Table {
     Table::try_from(config).expect("settings are numbers, texts and tables of them")
 }
 
+fn refuse_not_finite(path: &str, setting: &Value) -> Result<(), String> {
+    match setting {
+        Value::Float(number) if !number.is_finite() => Err(format!("{path} is not a finite number")),
+        Value::Table(settings) => {
+            settings.iter().try_for_each(|(key, inner)| refuse_not_finite(&key_in(path, key), inner))
+        }
+        Value::Array(entries) => {
+            entries.iter().enumerate().try_for_each(|(index, entry)| refuse_not_finite(&entry_in(path, index), entry))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn key_in(path: &str, key: &str) -> String {
+    if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
+}
+
+/// An entry of a list by its place, counted from 1.
+fn entry_in(path: &str, index: usize) -> String {
+    format!("{path}[{}]", index + 1)
+}
+
 /// Looks up the range of each number in its schema.
 fn refuse_out_of_range(path: &str, setting: &Json, schema: &Json, root: &Json) -> Result<(), String> {
+    // What may be absent has its schema beside that of nothing.
+    let some = schema["anyOf"].as_array().and_then(|any| any.iter().find(|one| one["type"] != "null"));
+    let schema = some.unwrap_or(schema);
     let reference = schema["$ref"].as_str().and_then(|reference| reference.strip_prefix('#'));
     let schema = reference.and_then(|pointer| root.pointer(pointer)).unwrap_or(schema);
     if let Json::Object(settings) = setting {
         return settings.iter().try_for_each(|(key, inner)| {
-            let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+            let path = key_in(path, key);
             let known = &schema["properties"][key];
             // A table whose keys the user chooses has one schema for all of them.
             let schema = if known.is_null() { &schema["additionalProperties"] } else { known };
             refuse_out_of_range(&path, inner, schema, root)
         });
     }
-    if setting.is_null() && schema["type"] == "number" {
-        return Err(format!("{path} is not a finite number"));
+    if let Json::Array(entries) = setting {
+        let inner = |(index, entry)| refuse_out_of_range(&entry_in(path, index), entry, &schema["items"], root);
+        return entries.iter().enumerate().try_for_each(inner);
     }
     let (least, most) = (&schema["minimum"], &schema["maximum"]);
     let below = |low: &Json, high: &Json| low.as_f64().zip(high.as_f64()).is_some_and(|(low, high)| low < high);
@@ -472,10 +500,37 @@ mod tests {
             ("sinks.neo4j.main.batch_entries=0", "sinks.neo4j.main.batch_entries is 0, it takes 1 to 100000"),
             ("sinks.neo4j.main.password=x", "did you mean `password_"),
             ("resolve.correction_horizon_secs=1", "it takes at least the greater of identify.reach_secs"),
+            ("store.keep_secs=inf", "store.keep_secs is not a finite number"),
         ] {
             let message = load("", &[], &[setting]).expect_err("out of range");
             assert!(message.contains(words), "{message}");
         }
+    }
+
+    #[test]
+    fn values_within_lists_have_ranges_too() {
+        let zones = |setting: &str| {
+            let fine = "[[relate.zones]]\nid = 1\npolygon = [[0, 0], [1, 0], [1, 1]]\n";
+            load(&format!("{fine}{}{setting}\n", fine.replace("id = 1", "id = 2")), &[], &[]).map(|_| ())
+        };
+        assert_eq!(zones("loiter_secs = 30\ncrowd = 3\nhold = { off_secs = 2 }"), Ok(()));
+        for (setting, words) in [
+            ("loiter_secs = -5", "relate.zones[2].loiter_secs is -5.0, it takes 0.0 to 86400.0"),
+            ("loiter_secs = 1e18", "relate.zones[2].loiter_secs is 1e18, it takes 0.0 to 86400.0"),
+            ("loiter_secs = nan", "relate.zones[2].loiter_secs is not a finite number"),
+            ("loiter_secs = inf", "relate.zones[2].loiter_secs is not a finite number"),
+            ("hold = { on_secs = -1 }", "relate.zones[2].hold.on_secs is -1.0, it takes 0.0 to 600.0"),
+            ("crowd = 0", "relate.zones[2].crowd is 0, it takes 1 to 1000"),
+        ] {
+            let message = zones(setting).expect_err("out of range");
+            assert!(message.contains(words), "{message}");
+        }
+        let line = "[[relate.lines]]\nid = 16777216\nends = [[0, 0], [1, 1]]\n";
+        assert!(
+            load(line, &[], &[]).is_err_and(|error| error.contains("relate.lines[1].id is 16777216, it takes 1 to"))
+        );
+        let nan = line.replace("16777216", "1").replace("[0, 0]", "[nan, 0]");
+        assert!(load(&nan, &[], &[]).is_err_and(|error| error.contains("relate.lines[1].ends[1][1] is not a finite")));
     }
 
     #[test]

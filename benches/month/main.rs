@@ -197,6 +197,7 @@ impl Feed {
             polygon: vec![[0.0, 0.0], [1.0, 0.0], [1.0, 1.0]],
             loiter_secs: 30.0,
             crowd,
+            hold: None,
         };
         let zones = vec![area(PAVEMENT, Some(4)), area(PARKING, None)];
         let rules = RelateConfig { zones, ..RelateConfig::default() }.rules();

@@ -9,7 +9,15 @@ pub type Micros = u64;
 pub const SECOND_US: Micros = 1_000_000;
 
 /// Seconds, as written in a configuration, in microseconds. Negative and non-finite values become 0.
+///
+/// ```
+/// use vokg_engine::time::micros_from_secs;
+/// assert_eq!([1.5, -1.0, f64::NAN, f64::INFINITY].map(micros_from_secs), [1_500_000, 0, 0, 0]);
+/// ```
 pub fn micros_from_secs(secs: f64) -> Micros {
+    if !secs.is_finite() {
+        return 0;
+    }
     (secs.max(0.0) * SECOND_US as f64).round() as Micros
 }
 

@@ -155,6 +155,7 @@ fn zones() -> Vec<ZoneConfig> {
         polygon: polygon.into(),
         loiter_secs: 10.0,
         crowd: Some(crowd),
+        hold: None,
     };
     vec![
         zone(1, [[0.0, 0.0], [0.5, 0.0], [0.5, 1.0], [0.0, 1.0]], 50),

@@ -15,6 +15,7 @@ pub fn with_zones_of(truth: &Truth, config: RelateConfig) -> RelateConfig {
         polygon: zone.polygon.iter().copied().map(share).collect(),
         loiter_secs: secs_from_micros(zone.dwell_us),
         crowd: Some(zone.count),
+        hold: None,
     };
     let line = |line: &TruthLine| LineConfig {
         id: line.id,

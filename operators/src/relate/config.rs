@@ -76,14 +76,16 @@ impl RelateConfig {
     /// The rules of any relations, and of the zones and INFLUENCES of this configuration.
     pub fn rules_of(&self, registry: &Registry) -> Rules {
         let mut rules = Rules::from(registry.rules(&self.measure));
-        let hold = Hold::new(self.zone_hold.on_secs, self.zone_hold.off_secs).rule(false);
-        for kind in [RelationKind::IN, RelationKind::LOITERS, RelationKind::COUNT] {
-            rules.insert(kind, hold);
-        }
+        let rule_of = |hold: &ZoneHold| Hold::new(hold.on_secs, hold.off_secs).rule(false);
+        let of_areas = [RelationKind::IN, RelationKind::LOITERS, RelationKind::COUNT];
+        of_areas.into_iter().for_each(|kind| rules.insert(kind, rule_of(&self.zone_hold)));
         hidden::rules(self).into_iter().for_each(|(kind, rule)| rules.insert(kind, rule));
         rules.insert(RelationKind::CROSSES, IntervalRule::PLAIN);
         rules.insert(RelationKind::INFLUENCES, IntervalRule::PLAIN);
         for zone in &self.zones {
+            for (kind, hold) in of_areas.into_iter().filter_map(|kind| Some((kind, zone.hold.as_ref()?))) {
+                rules.insert_for(kind, ZoneId(zone.id), rule_of(hold));
+            }
             rules.dwell(ZoneId(zone.id), micros_from_secs(zone.loiter_secs));
             zone.crowd.into_iter().for_each(|crowd| rules.crowd(ZoneId(zone.id), crowd));
         }

@@ -359,7 +359,7 @@ fn stage(number: u64, chance: &mut Chance) -> (Vec<Thing>, f64, Vec<Interval>) {
 /// The relations with the zone and the line of [`stage`].
 fn with_zones() -> RelateConfig {
     let polygon = vec![[0.4, 0.0], [0.6, 0.0], [0.6, 1.0], [0.4, 1.0]];
-    let zone = ZoneConfig { id: ZONE, name: String::new(), polygon, loiter_secs: 5.0, crowd: Some(2) };
+    let zone = ZoneConfig { id: ZONE, name: String::new(), polygon, loiter_secs: 5.0, crowd: Some(2), hold: None };
     let ends = [[0.3, 0.0], [0.3, 1.0]];
     let line = LineConfig { id: LINE, name: String::new(), ends, direction: Default::default() };
     RelateConfig { zones: vec![zone], lines: vec![line], ..RelateConfig::default() }

@@ -44,6 +44,9 @@ pub struct ZoneConfig {
     #[serde(default)]
     #[schemars(range(min = 1, max = 1000))]
     pub crowd: Option<u32>,
+    /// Its own hold; absent: that of all zones.
+    #[serde(default)]
+    pub hold: Option<ZoneHold>,
 }
 
 fn ten() -> f64 {

@@ -27,11 +27,19 @@ pub(super) struct Zones {
     lines: Vec<LineConfig>,
     stay_us: Micros,
     inside: BTreeMap<(TrackId, ZoneId), [Evidence; 2]>,
-    feet: BTreeMap<TrackId, (Micros, Point)>,
+    beside: BTreeMap<(TrackId, ZoneId), Beside>,
     /// Crossings that are not believed yet, by track and line.
     crossing: BTreeMap<(TrackId, ZoneId), Crossing>,
     crossed: Vec<EvidenceSpan>,
     last_us: Option<Micros>,
+}
+
+/// Where a track last stood beside a line, not on it.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct Beside {
+    place: Point,
+    /// When the track was last seen, there or on the line.
+    seen_us: Micros,
 }
 
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -48,7 +56,7 @@ impl Zones {
             lines: config.lines.clone(),
             stay_us: micros_from_secs(config.zone_hold.on_secs),
             inside: BTreeMap::new(),
-            feet: BTreeMap::new(),
+            beside: BTreeMap::new(),
             crossing: BTreeMap::new(),
             crossed: Vec::new(),
             last_us: None,
@@ -67,7 +75,7 @@ impl Zones {
         }
         if frame.end {
             self.inside.values_mut().flatten().for_each(|evidence| evidence.end(frame.t, out));
-            (self.inside, self.feet, self.crossing) = Default::default();
+            (self.inside, self.beside, self.crossing) = Default::default();
             return;
         }
         // The first frame without what ended, unless it comes after a hole.
@@ -100,7 +108,8 @@ impl Zones {
             let goes_on = known.as_ref().is_some_and(|pair| pair[0].continues(seen.t, pause_us));
             match (inside, known) {
                 (true, Some(pair)) if goes_on => {
-                    pair.iter_mut().for_each(|evidence| evidence.hold(seen.t, confidence, self.stay_us, out));
+                    let on_us = area.hold.map_or(self.stay_us, |hold| micros_from_secs(hold.on_secs));
+                    pair.iter_mut().for_each(|evidence| evidence.hold(seen.t, confidence, on_us, out));
                 }
                 (true, _) => {
                     let ends = (seen.track, key.1.track());
@@ -115,16 +124,24 @@ impl Zones {
                 (false, None) => {}
             }
         }
-        let before = self.feet.insert(seen.track, (seen.t, foot)).filter(|(t, _)| t + pause_us >= seen.t);
-        let Some((_, before)) = before else { return };
         for line in &self.lines {
+            let key = (seen.track, ZoneId(line.id));
             let ends = line.ends.map(|end| scaled(end, size));
-            let (was, is) = (side(ends, before), side(ends, foot));
-            let met = was * is < 0.0 && side([before, foot], ends[0]) * side([before, foot], ends[1]) < 0.0;
-            if !met {
+            let is = side(ends, foot);
+            let before = self.beside.get(&key).copied().filter(|before| before.seen_us + pause_us >= seen.t);
+            // Who stands on the line is still where it came from.
+            let place = if is == 0.0 { before.map(|before| before.place) } else { Some(foot) };
+            match place {
+                Some(place) => self.beside.insert(key, Beside { place, seen_us: seen.t }),
+                None => self.beside.remove(&key),
+            };
+            let Some(Beside { place: before, .. }) = before.filter(|_| is != 0.0) else { continue };
+            let is_right = |way: [Point; 2], at: Point| side(way, at) > 0.0;
+            let changed = is_right(ends, before) != (is > 0.0);
+            let way = [before, foot];
+            if !changed || is_right(way, ends[0]) == is_right(way, ends[1]) {
                 continue;
             }
-            let key = (seen.track, ZoneId(line.id));
             // Who is back before the crossing was believed has not crossed.
             if self.crossing.remove(&key).is_none() {
                 self.crossing.insert(key, Crossing { t: seen.t, rightwards: is > 0.0, confidence });
@@ -152,7 +169,7 @@ impl Zones {
     }
 
     fn forget(&mut self, track: TrackId, t: Option<Micros>, out: &mut Vec<SpanChange>) {
-        self.feet.remove(&track);
+        self.beside.retain(|(of, _), _| *of != track);
         self.crossing.retain(|(of, _), _| *of != track);
         for (_, mut pair) in self.inside.extract_if(.., |(of, _), _| *of == track) {
             pair.iter_mut().for_each(|evidence| evidence.close(t, out));
@@ -196,8 +213,11 @@ fn encloses(polygon: &[[f32; 2]], size: Size, at: Point) -> bool {
 #[cfg(test)]
 mod tests {
     use super::super::testing::{apply, clip, seen};
+    use super::super::zone_config::ZoneHold;
     use super::super::{Direction, RelateConfig, Relations};
     use super::*;
+    use crate::resolve::intervals::Now;
+    use crate::resolve::scratch::interactions;
 
     const SIZE: Size = Size { width: 200, height: 100 };
 
@@ -205,7 +225,7 @@ mod tests {
         let polygon = vec![[0.3, 0.2], [0.7, 0.2], [0.7, 0.9], [0.3, 0.9]];
         let line = LineConfig { id: 7, name: "gate".into(), ends: [[0.5, 0.0], [0.5, 1.0]], direction };
         RelateConfig {
-            zones: vec![ZoneConfig { id: 3, name: "yard".into(), polygon, loiter_secs: 1.0, crowd: None }],
+            zones: vec![ZoneConfig { id: 3, name: "yard".into(), polygon, loiter_secs: 1.0, crowd: None, hold: None }],
             lines: vec![line],
             ..RelateConfig::default()
         }
@@ -240,12 +260,65 @@ mod tests {
     }
 
     #[test]
+    fn a_zone_may_have_a_hold_of_its_own() {
+        let intervals = |hold: Option<ZoneHold>| -> Vec<_> {
+            let config = config(Direction::Both);
+            let zones = config.zones.iter().map(|zone| ZoneConfig { hold, ..zone.clone() }).collect();
+            let config = RelateConfig { zones, ..config };
+            let frames = clip(5.0, |s| {
+                // Inside from 1 s on, but for half a second at 2 s.
+                let x = if s < 1.0 || (2.0..2.5).contains(&s) { 20.0 } else { 120.0 };
+                vec![seen(0, 1, x - 5.0, 40.0, 10.0, 20.0)]
+            });
+            let mut relations = Relations::new(config.clone());
+            let mut spans = BTreeMap::new();
+            for frame in frames {
+                apply(&mut spans, &relations.on_frame(&TrackedFrame { size: Some(SIZE), ..frame }));
+            }
+            let spans = spans.into_values().map(|span| (span.a.into(), span.b.into(), span));
+            let all = interactions(spans, &config.rules(), Now::End(5_000_000));
+            let of_in = all.into_iter().filter(|((kind, ..), _)| *kind == RelationKind::IN).flat_map(|(_, all)| all);
+            of_in.map(|interval| (interval.from_us / 1000, interval.to_us.map(|to| to / 1000))).collect()
+        };
+        let long = ZoneHold { on_secs: 0.3, off_secs: 0.6 };
+        let late = ZoneHold { on_secs: 1.2, off_secs: 0.3 };
+        assert_eq!(intervals(None), [(1000, Some(2000)), (2520, Some(4960))]);
+        assert_eq!(intervals(Some(long)), [(1000, Some(4960))]);
+        assert_eq!(intervals(Some(late)), [(2520, Some(4960))]);
+    }
+
+    #[test]
     fn who_turns_back_at_once_has_not_crossed_and_directions_can_be_chosen() {
         let crossings =
             |direction, x: fn(f64) -> f64| told(config(direction), x).iter().filter(|row| row.0 == "CROSSES").count();
         assert_eq!(crossings(Direction::Both, |s| if (2.0..2.2).contains(&s) { 102.0 } else { 98.0 }), 0);
         assert_eq!(crossings(Direction::Rightwards, |s| 40.0 * s), 0);
         assert_eq!(crossings(Direction::Rightwards, |s| 200.0 - 40.0 * s), 1);
+    }
+
+    #[test]
+    fn who_comes_to_lie_on_a_line_is_where_it_came_from_until_it_goes_on() {
+        let crossings = |x: fn(f64) -> f64| -> Vec<_> {
+            let told = told(config(Direction::Both), x).into_iter().filter(|row| row.0 == "CROSSES");
+            told.map(|(_, _, from, _, rightwards)| (from, rightwards)).collect()
+        };
+        // Two pixels a frame: after two seconds a foot is on the line itself.
+        assert_eq!(crossings(|s| 50.0 * s), [(2040, Some(false))]);
+        assert_eq!(crossings(|s| 200.0 - 50.0 * s), [(2040, Some(true))]);
+        assert_eq!(crossings(|s| 100.0 - 50.0 * (s - 2.0).abs()), []);
+        assert_eq!(crossings(|s| 100.0 + 50.0 * (s - 2.0).abs()), []);
+        assert_eq!(
+            crossings(|s| 100.0 + 50.0 * (s - 2.0).clamp(-1.0, 0.0) + 50.0 * (s - 3.0).max(0.0)),
+            [(3040, Some(false))]
+        );
+    }
+
+    #[test]
+    fn who_goes_over_the_corner_of_two_lines_crosses_one_of_them() {
+        let line = |id, ends| LineConfig { id, name: String::new(), ends, direction: Direction::Both };
+        let lines = vec![line(1, [[0.5, 0.0], [0.5, 0.6]]), line(2, [[0.5, 0.6], [0.5, 1.0]])];
+        let told = told(RelateConfig { lines, ..RelateConfig::default() }, |s| 40.0 * s);
+        assert_eq!(told.iter().filter(|row| row.0 == "CROSSES").count(), 1, "{told:?}");
     }
 
     #[test]

@@ -61,10 +61,15 @@ impl Rules {
 
     /// LOITERS of this zone takes so long.
     pub fn dwell(&mut self, zone: ZoneId, dwell_us: Micros) {
-        if let Some(rule) = self.by_kind.get(&RelationKind::LOITERS) {
-            self.by_zone.insert((RelationKind::LOITERS, zone), IntervalRule { min_us: dwell_us, ..*rule });
-            self.link();
+        if let Some(rule) = self.of(RelationKind::LOITERS, zone.track().into()).copied() {
+            self.insert_for(RelationKind::LOITERS, zone, IntervalRule { min_us: dwell_us, ..rule });
         }
+    }
+
+    /// A rule of its own for a relation towards this zone.
+    pub fn insert_for(&mut self, kind: RelationKind, zone: ZoneId, rule: IntervalRule) {
+        self.by_zone.insert((kind, zone), rule);
+        self.link();
     }
 
     /// COUNT of this zone begins with so many objects in it, at least one.
