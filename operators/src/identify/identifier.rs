@@ -194,17 +194,15 @@ impl Identifier {
         let mut pairs = Vec::new();
         for later in tracks.values().filter(|track| movable(track)) {
             let known = is_known(later, &self.config.returns);
-            if !known && later.ended {
-                continue;
-            }
+            let scrap = !known && later.ended;
             for earlier in tracks.values().filter(|earlier| earlier.ended && !earlier.undecided) {
                 let stands = later.before.is_some_and(|link| link.track == earlier.track);
                 let free = earlier.after.is_none_or(|after| tracks.get(&after).is_some_and(movable));
-                if !stands && !free {
+                if !stands && (scrap || !free) {
                     continue;
                 }
                 let score_milli = match later.before.filter(|_| stands) {
-                    Some(link) if link.reason == FRAGMENT => self.fragment_milli(earlier, later),
+                    Some(link) if link.reason == FRAGMENT => self.fragment_milli(earlier, later, scrap),
                     _ => return_milli(earlier, later, &self.config.returns),
                 };
                 if score_milli > 0 || stands {
@@ -215,10 +213,12 @@ impl Identifier {
         pairs
     }
 
-    /// What a fragment is worth beside returns: going on at once is the better reason.
-    fn fragment_milli(&self, earlier: &Fragment, later: &Fragment) -> u16 {
+    /// What a fragment is worth beside returns: going on at once is the better reason. A scrap, which ended before its look was
+    /// known, is worth no more than it agrees.
+    fn fragment_milli(&self, earlier: &Fragment, later: &Fragment, scrap: bool) -> u16 {
         match agreement_milli(earlier, later, &self.config) {
             0 => return_milli(earlier, later, &self.config.returns),
+            agreement if scrap => agreement,
             _ => 1000,
         }
     }
