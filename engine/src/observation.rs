@@ -38,7 +38,7 @@ pub struct TrackedFrame {
     pub size: Option<Size>,
     /// This is no frame but the end of the stream, one microsecond after its last frame: every track ends.
     pub end: bool,
-    /// Motion of the camera since the previous frame.
+    /// Motion of the camera.
     pub camera: CameraMotion,
     /// Tracks seen in this frame, ordered by track.
     pub seen: Vec<Observation>,

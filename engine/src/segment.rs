@@ -57,16 +57,36 @@ pub struct Segment {
     pub look: Option<Look>,
 }
 
-/// How the camera moved since the previous frame.
+/// How the camera moved.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub enum CameraMotion {
     /// Not enough texture to tell. Not the same as standing still.
     #[default]
     Unknown,
-    /// It stood still.
+    /// It stood still since the previous frame.
     Still,
     /// The map from the previous frame's pixels to this frame's.
     Moved(Affine),
+    /// It is known again. The map is from the pixels of the last frame of which it was not [`CameraMotion::Unknown`] to this
+    /// frame's; how much of it happened since the previous frame is not known. The identity where the camera is back.
+    Found(Affine),
+}
+
+impl CameraMotion {
+    /// The map from the pixels of the last frame whose motion was known to this frame's; `None` where it stood still or nothing
+    /// is known.
+    pub fn since_known(&self) -> Option<&Affine> {
+        match self {
+            Self::Moved(map) => Some(map),
+            Self::Found(map) => Some(map).filter(|_| !self.is_still()),
+            Self::Unknown | Self::Still => None,
+        }
+    }
+
+    /// Whether it stands where it stood when that was last known.
+    pub fn is_still(&self) -> bool {
+        *self == Self::Still || *self == Self::Found(Affine::IDENTITY)
+    }
 }
 
 /// All segments of one frame.
@@ -78,7 +98,7 @@ pub struct SegmentedFrame {
     pub size: Size,
     /// This is no frame but the end of the stream, one microsecond after its last frame.
     pub end: bool,
-    /// Motion of the camera since the previous frame.
+    /// Motion of the camera.
     pub camera: CameraMotion,
     /// The segments, in an order that depends on the pixels and the hints alone.
     pub segments: Vec<Segment>,

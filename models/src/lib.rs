@@ -65,10 +65,10 @@ pub trait Segmenter: Send {
     }
 }
 
-/// Segments of one frame and how the camera moved since the one before.
+/// Segments of one frame and how the camera moved.
 #[derive(Debug)]
 pub struct Segmented {
-    /// Motion of the camera since the previous frame.
+    /// Motion of the camera.
     pub camera: CameraMotion,
     /// The segments.
     pub segments: Vec<Segment>,

@@ -4,7 +4,6 @@ use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use vokg_engine::geometry::{Rect, Size};
 use vokg_engine::observation::TrackedFrame;
-use vokg_engine::segment::CameraMotion;
 use vokg_engine::time::Micros;
 
 /// Most moved frames that are remembered.
@@ -33,7 +32,7 @@ pub(crate) struct Ground {
 impl Ground {
     /// Takes the next frame, in order of time.
     pub(crate) fn on_frame(&mut self, frame: &TrackedFrame) {
-        let (CameraMotion::Moved(map), Some(Size { width, height })) = (&frame.camera, frame.size) else { return };
+        let (Some(map), Some(Size { width, height })) = (frame.camera.since_known(), frame.size) else { return };
         let middle = (width as f32 / 2.0, height as f32 / 2.0);
         let moved = map.apply(middle.0, middle.1);
         let (x, y) = self.shifts.back().map_or((0.0, 0.0), |(_, shift)| *shift);
@@ -81,6 +80,7 @@ impl GroundBox {
 mod tests {
     use super::*;
     use vokg_engine::geometry::Affine;
+    use vokg_engine::segment::CameraMotion;
 
     fn moved(t: Micros, map: Affine) -> TrackedFrame {
         let size = Some(Size { width: 200, height: 100 });

@@ -43,9 +43,9 @@ impl Default for Pose {
 }
 
 impl Pose {
-    /// Takes in a motion of the camera, in pixels of the frame. What is unknown is taken for rest.
+    /// Takes in a motion of the camera, in pixels of the frame. What is unknown is taken for rest until it is found.
     pub fn follow(&mut self, t: Micros, camera: &CameraMotion, lattice: Lattice) {
-        let CameraMotion::Moved(map) = camera else { return };
+        let Some(map) = camera.since_known() else { return };
         let (sx, sy) = lattice.pixels_per_cell();
         self.picture_from_background = stretched(map, 1.0 / sx, 1.0 / sy).after(&self.picture_from_background);
         self.moved_at = Some(t);

@@ -22,7 +22,6 @@ use super::split::{Claim, Part, covered, split};
 use super::sprite::Anchor;
 use serde::{Deserialize, Serialize};
 use vokg_engine::geometry::{Affine, Rect};
-use vokg_engine::segment::CameraMotion;
 use vokg_engine::time::{Micros, micros_from_secs, secs_from_micros};
 
 /// The background learns at most this often: it changes over seconds.
@@ -126,7 +125,7 @@ impl SceneState {
             self.pose.refine(t, landmarks, &reduced.texture);
         }
         self.background.set_slack(if self.pose.fits_well() { SLACK_AT_REST } else { SLACK_IN_MOTION });
-        let at_rest = reduced.camera == CameraMotion::Still && !self.pose.is_restless(t);
+        let at_rest = reduced.camera.is_still() && !self.pose.is_restless(t);
         let lost = self.pose.shift_share(plane.lattice) > LOST_SHARE;
         let moved = if at_rest {
             self.pose.picture_from_background

@@ -54,13 +54,35 @@ pub struct Tracker {
     #[serde(skip)]
     association: Association,
     rhythm: Rhythm,
+    blind: Option<Blind>,
+}
+
+/// The motion of the camera is unknown since a frame.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct Blind {
+    /// The last frame before, which tracks that were not seen since are carried on from.
+    since: Micros,
+    /// How far all tracks were moved since by what their boxes have in common, in pixels.
+    shift: (f32, f32),
+}
+
+impl Blind {
+    /// Whether a track is still where the camera was last known.
+    fn holds(&self, track: &Track) -> bool {
+        track.last_seen <= self.since
+    }
+
+    /// For such a track: what `map`, which is told from there on, leaves to be done.
+    fn rest_of(&self, map: &Affine) -> Affine {
+        map.after(&Affine::translation(-self.shift.0, -self.shift.1))
+    }
 }
 
 impl Tracker {
     /// A tracker that has seen nothing.
     pub fn new(config: TrackConfig) -> Self {
         let (association, rhythm) = (Association::default(), Rhythm::default());
-        Self { config, tracks: Vec::new(), numbered: 0, association, rhythm }
+        Self { config, tracks: Vec::new(), numbered: 0, association, rhythm, blind: None }
     }
 
     /// Goes on where another tracker with the same configuration was.
@@ -89,8 +111,8 @@ impl Tracker {
         if frame.t - previous > patience.lost_us {
             tracked.ended = self.drop_tracks(|_| true);
         }
-        self.advance(&frame.camera);
-        self.associate(previous, frame);
+        let found = self.advance(&frame.camera, previous);
+        self.associate(previous, frame, found);
         self.continue_tracks(frame, previous, &mut tracked);
         self.begin_tracks(frame, previous == frame.t);
         self.look_for_hidden(frame.t, patience);
@@ -116,27 +138,48 @@ impl Tracker {
         Hints { predictions: in_sight.map(predict).collect() }
     }
 
-    fn advance(&mut self, camera: &CameraMotion) {
-        let map = match camera {
-            CameraMotion::Moved(map) => Some(map),
-            CameraMotion::Still | CameraMotion::Unknown => None,
+    /// Lets the camera move and the time of a step pass. Where the camera is found again, tracks that were seen meanwhile have
+    /// followed it for a part of the way that nobody knows: only the others are carried. Answers who these are.
+    fn advance(&mut self, camera: &CameraMotion, previous: Micros) -> Option<Blind> {
+        let blind = match camera {
+            CameraMotion::Unknown => {
+                self.blind.get_or_insert(Blind { since: previous, shift: (0.0, 0.0) });
+                None
+            }
+            CameraMotion::Still | CameraMotion::Moved(_) => {
+                self.blind = None;
+                None
+            }
+            CameraMotion::Found(_) => self.blind.take(),
         };
         let secs = secs_from_micros(self.rhythm.step()) as f32;
         for track in &mut self.tracks {
-            track.advance(map, secs);
+            let map = match (camera, &blind) {
+                (CameraMotion::Moved(map), _) | (CameraMotion::Found(map), None) => Some(*map),
+                (CameraMotion::Found(map), Some(blind)) => blind.holds(track).then(|| blind.rest_of(map)),
+                (CameraMotion::Still | CameraMotion::Unknown, _) => None,
+            };
+            track.advance(map.as_ref(), secs);
         }
+        blind
     }
 
-    /// Gives segments to tracks: `association` then knows which.
-    fn associate(&mut self, previous: Micros, frame: &SegmentedFrame) {
+    /// Gives segments to tracks: `association` then knows which. `found` tells which tracks were carried to where the camera was
+    /// found again.
+    fn associate(&mut self, previous: Micros, frame: &SegmentedFrame, found: Option<Blind>) {
         let (config, association) = (&self.config, &mut self.association);
         let least_iou = config.min_iou.min(config.min_iou_low).min(config.min_iou_hidden);
         association.begin(frame, config);
-        if frame.camera == CameraMotion::Unknown && config.common_tracks > 0 {
+        let unknown = frame.camera == CameraMotion::Unknown || found.is_some();
+        if unknown && config.common_tracks > 0 {
             association.expect(&self.tracks, least_iou.min(config.common_min_iou));
             if let Some((x, y)) = association.common_shift(&self.tracks, previous, frame, config) {
                 let map = Affine::translation(x, y);
-                self.tracks.iter_mut().for_each(|track| track.follow_camera(&map));
+                let carried = |track: &Track| found.is_some_and(|blind| blind.holds(track));
+                self.tracks.iter_mut().filter(|track| !carried(track)).for_each(|track| track.follow_camera(&map));
+                if let Some(Blind { shift, .. }) = &mut self.blind {
+                    *shift = (shift.0 + x, shift.1 + y);
+                }
                 association.expect(&self.tracks, least_iou);
             }
         } else {

@@ -57,10 +57,12 @@ struct Key {
     rest_since: Option<Micros>,
     /// Blocks that agreed when the key was first found again.
     agreed_at_first: Option<usize>,
+    /// It was not found again in the last picture.
+    lost: bool,
 }
 
 impl CameraMeter {
-    /// The motion since the picture before, in pixels of the full frame.
+    /// The motion of the camera, in pixels of the full frame.
     pub fn measure(&mut self, t: Micros, lattice: Lattice, texture: &Texture) -> CameraMotion {
         let comparable = |key: &&mut Key| (key.texture.width, key.texture.height) == (texture.width, texture.height);
         let Some(key) = self.key.as_mut().filter(comparable) else {
@@ -68,22 +70,24 @@ impl CameraMeter {
             return CameraMotion::Unknown;
         };
         let Some(agreement) = key.find(texture) else {
+            key.lost = true;
             if t.saturating_sub(key.taken) >= KEY_US {
                 self.key = Some(Key::taken(t, texture.clone(), None));
             }
             return CameraMotion::Unknown;
         };
+        let lost = std::mem::take(&mut key.lost);
         let motion = key.tell(t, &agreement);
         if key.is_worn(t, &agreement) {
             let rest_since = key.rest_since;
             self.key = Some(Key::taken(t, texture.clone(), rest_since));
         }
-        match motion {
+        let (sx, sy) = lattice.pixels_per_cell();
+        match motion.map(|map| stretched(&map, 2.0 * sx, 2.0 * sy)) {
+            Some(map) if lost => CameraMotion::Found(map),
+            Some(map) => CameraMotion::Moved(map),
+            None if lost => CameraMotion::Found(Affine::IDENTITY),
             None => CameraMotion::Still,
-            Some(map) => {
-                let (sx, sy) = lattice.pixels_per_cell();
-                CameraMotion::Moved(stretched(&map, 2.0 * sx, 2.0 * sy))
-            }
         }
     }
 }
@@ -100,6 +104,7 @@ impl Key {
             rest: Affine::IDENTITY,
             rest_since,
             agreed_at_first: None,
+            lost: false,
         }
     }
 
@@ -205,7 +210,7 @@ mod tests {
         for frame in 0..frames {
             let secs = frame as f32 / 25.0;
             match measure(&mut meter, frame, &seen(path(secs), frame)) {
-                CameraMotion::Moved(map) => total = map.after(&total),
+                CameraMotion::Moved(map) | CameraMotion::Found(map) => total = map.after(&total),
                 CameraMotion::Still => {}
                 CameraMotion::Unknown => unknown += 1,
             }
@@ -239,6 +244,34 @@ mod tests {
             let ((x, y), unknown) = followed(shake, 151);
             assert!(x.abs() < 0.6 && y.abs() < 0.6, "{share}: {x} {y}");
             assert_eq!(unknown, 1);
+        }
+    }
+
+    #[test]
+    fn what_was_missed_while_nothing_could_be_seen_is_told_as_found() {
+        let blind = |frame: usize| (30..36).contains(&frame);
+        for (speed, still) in [(0.02 * 384.0, false), (0.0, true)] {
+            let mut meter = CameraMeter::default();
+            for frame in 0..60 {
+                let mut plane = seen((speed * frame as f32 / 25.0, 0.0), frame);
+                if blind(frame) {
+                    plane.y.fill(90);
+                }
+                let motion = measure(&mut meter, frame, &plane);
+                match motion {
+                    CameraMotion::Unknown => assert!(frame == 0 || blind(frame), "{frame}"),
+                    CameraMotion::Found(map) => {
+                        let cells = map.apply(576.0, 324.0).0 / 3.0 - 192.0;
+                        assert!(frame == 36 && (cells + 7.0 * speed / 25.0).abs() < 0.6, "{frame}: {cells}");
+                        assert_eq!((motion.is_still(), motion.since_known().is_none()), (still, still));
+                    }
+                    CameraMotion::Moved(map) => {
+                        assert!(!still && (map.apply(0.0, 0.0).0 / 3.0).abs() < 0.8, "{frame}: {map:?}");
+                    }
+                    CameraMotion::Still => assert!(still || frame < 30, "{frame}"),
+                }
+                assert_eq!(matches!(motion, CameraMotion::Found(_)), frame == 36, "{frame}: {motion:?}");
+            }
         }
     }
 

@@ -314,6 +314,38 @@ fn a_camera_of_which_nothing_is_known_is_followed_by_what_all_boxes_do() {
     assert!(missed(0) > 20, "boxes that jump by three quarters of their width are lost without: {}", missed(0));
 }
 
+/// Three who stand, where the camera swings by 5 pixels a frame from the 25th frame to the 30th, or by then is back. Its motion
+/// is unknown meanwhile; the third is not seen then.
+fn swung(back: bool, found: CameraMotion) -> Vec<TrackedFrame> {
+    let mut tracker = Tracker::new(TrackConfig { confirm_moved_sizes: 0.0, ..TrackConfig::default() });
+    let frames = (0..45u64).map(|n| {
+        let way = n.clamp(24, 30) - 24;
+        let swing = 5.0 * if back { way.min(6 - way) } else { way } as f32;
+        let camera = match n {
+            25..30 => CameraMotion::Unknown,
+            30 => found,
+            _ => CameraMotion::Still,
+        };
+        let places = [40.0, 160.0, 280.0].map(|x| Rect::new(x + swing, 100.0, 30.0, 60.0));
+        let seen = if (25..30).contains(&n) { &places[..2] } else { &places };
+        tracker.on_frame(&SegmentedFrame { camera, ..frame(n * 40_000, seen) })
+    });
+    frames.collect()
+}
+
+#[test]
+fn who_was_seen_while_the_camera_was_unknown_is_not_carried_a_second_time_and_who_was_not_is_once() {
+    let all = BTreeSet::from([1, 2, 3]);
+    let found = CameraMotion::Found(Affine::translation(30.0, 0.0));
+    for told in [swung(false, found), swung(true, CameraMotion::Found(Affine::IDENTITY))] {
+        assert_eq!(told.iter().map(|frame| frame.seen.len()).max(), Some(3));
+        let at_first: Vec<_> = told[20].seen.iter().map(|seen| seen.track.0).collect();
+        let found_in = |n: usize| told[n].seen.iter().map(|seen| seen.track.0).collect::<Vec<_>>();
+        assert_eq!((at_first.len(), found_in(44)), (3, at_first), "{:?}", tracks_seen(&told));
+        assert_eq!(tracks_seen(&told), all);
+    }
+}
+
 /// Someone stops behind a thing that stands there and walks on when `away_secs` have passed.
 fn hidden_for(away_secs: f64, config: TrackConfig) -> Vec<TrackedFrame> {
     let mut tracker = Tracker::new(config);
