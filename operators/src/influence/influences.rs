@@ -46,7 +46,8 @@ pub struct Influence {
     pub p_ppm: u32,
     /// How far back the part of the leader's past lies that alone helps most, in milliseconds.
     pub lag_ms: u32,
-    /// The follower's past foretells the leader too: no direction is told.
+    /// The follower's past foretells the leader too, which is an influence of its own over the same time: which of the two leads
+    /// is not told.
     pub mutual: bool,
 }
 
@@ -203,7 +204,7 @@ impl Window {
         let believed: BTreeMap<Edge, &(Question, Answer)> =
             believed.map(|both| ((both.0.leader, both.0.follower), both)).collect();
         let gains: BTreeMap<Edge, f64> = believed.iter().map(|(edge, (_, answer))| (*edge, answer.gain)).collect();
-        let stated = believed.iter().filter(|(edge, _)| !is_second_hand(**edge, &gains));
+        let stated = believed.iter().filter(|(edge, _)| is_stated(**edge, &gains));
         let track = |place: &usize| self.products.series()[*place].track;
         let stated = stated.map(|((leader, follower), (question, answer))| {
             let first = question.rows.first().map_or(0, |rows| rows.start - LAGS - 1) as u64;
@@ -225,6 +226,13 @@ impl Window {
 
 /// Leader and follower, by place in the window's list.
 type Edge = (usize, usize);
+
+/// Whether an edge is no remainder of others. Two that foretell each other are stated both or not at all: one half alone would
+/// tell a direction that was not found.
+fn is_stated(edge @ (leader, follower): Edge, gains: &BTreeMap<Edge, f64>) -> bool {
+    let back = (follower, leader);
+    !is_second_hand(edge, gains) || gains.contains_key(&back) && !is_second_hand(back, gains)
+}
 
 /// Whether a third is found to lead the follower with more gain, and one of third and leader to lead the other.
 ///
@@ -374,6 +382,20 @@ mod tests {
         let gains = BTreeMap::from([((1, 2), 0.5), ((1, 3), 0.6), ((2, 3), 0.1), ((4, 3), 0.05)]);
         let kept: Vec<_> = gains.keys().filter(|edge| !is_second_hand(**edge, &gains)).collect();
         assert_eq!(kept, [&(1, 2), &(1, 3), &(4, 3)]);
+    }
+
+    #[test]
+    fn of_two_who_lead_each_other_both_halves_are_stated_or_none() {
+        let stated = |gains: &[(Edge, f64)]| {
+            let gains = BTreeMap::from_iter(gains.iter().copied());
+            gains.keys().filter(|edge| is_stated(**edge, &gains)).copied().collect::<Vec<_>>()
+        };
+        // A third leads one of the two with more gain, and one of the two leads the third.
+        let half = [((1, 2), 0.5), ((2, 1), 0.2), ((3, 1), 0.4), ((2, 3), 0.3)];
+        assert_eq!(stated(&half), [(1, 2), (2, 1), (2, 3), (3, 1)]);
+        // A third leads both.
+        let both = [((1, 2), 0.1), ((2, 1), 0.1), ((3, 1), 0.4), ((3, 2), 0.4)];
+        assert_eq!(stated(&both), [(3, 1), (3, 2)]);
     }
 
     #[test]
