@@ -6,7 +6,7 @@
 
 use super::config::{Hold, MeasureConfig};
 use super::pair::{End, Pair};
-use super::relation::{Judgement, Reach, Relation};
+use super::relation::{Judgement, MEMORY_US, Reach, Relation};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use vokg_engine::evidence::{IntervalRule, RelationKind};
@@ -58,6 +58,10 @@ impl Relation for Abandoned {
 
     fn reach(&self) -> Reach {
         Reach::After(RelationKind::PUT_DOWN)
+    }
+
+    fn memory_us(&self) -> Micros {
+        MEMORY_US.max(self.put_down_within_us)
     }
 
     fn judge(&self, pair: &Pair<'_>, was_on: bool) -> Judgement {

@@ -3,7 +3,7 @@
 use super::carries::CarriesConfig;
 use super::config::MeasureConfig;
 use super::pair::{End, Pair};
-use super::relation::{Judgement, Reach, Relation};
+use super::relation::{Judgement, MEMORY_US, Reach, Relation};
 use vokg_engine::evidence::{IntervalRule, RelationKind};
 use vokg_engine::time::{Micros, micros_from_secs};
 
@@ -85,6 +85,10 @@ impl Relation for PutDown {
 
     fn reach(&self) -> Reach {
         Reach::Gap(self.bounds.beside_gap)
+    }
+
+    fn memory_us(&self) -> Micros {
+        MEMORY_US.max(2 * self.handling_us)
     }
 
     fn judge(&self, pair: &Pair<'_>, was_on: bool) -> Judgement {

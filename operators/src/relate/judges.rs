@@ -54,6 +54,8 @@ pub(super) struct Judges {
     /// By place in [`Judges::all`], which come after that relation.
     followers: Vec<Vec<usize>>,
     left: Vec<usize>,
+    /// The longest memory any relation asks for.
+    pub(super) memory_us: Micros,
 }
 
 /// Relations that reach as far as a gap, with the gap of each.
@@ -128,7 +130,8 @@ impl Judges {
                 Reach::Left => left.push(index),
             }
         }
-        Self { all, gap, moving, behind, towards, followers, left }
+        let memory_us = all.iter().map(|judged| judged.relation.memory_us()).max().unwrap_or(0);
+        Self { all, gap, moving, behind, towards, followers, left, memory_us }
     }
 
     /// The most generous bounds of all, for what was not left.

@@ -3,7 +3,7 @@
 use super::approaches::{CERTAIN_SPEED, HeadingConfig, is_steady};
 use super::config::MeasureConfig;
 use super::pair::{End, Pair};
-use super::relation::{Judgement, Reach, Relation, confidence};
+use super::relation::{Judgement, MEMORY_US, Reach, Relation, confidence};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use vokg_engine::evidence::{IntervalRule, RelationKind};
@@ -40,6 +40,10 @@ impl Relation for Leaves {
 
     fn reach(&self) -> Reach {
         Reach::After(RelationKind::NEAR)
+    }
+
+    fn memory_us(&self) -> Micros {
+        MEMORY_US.max(self.near_within_us)
     }
 
     fn judge(&self, pair: &Pair<'_>, was_on: bool) -> Judgement {
@@ -85,7 +89,7 @@ impl Default for LeavesConfig {
 mod tests {
     use super::super::config::RelateConfig;
     use super::super::near::Near;
-    use super::super::testing::{clip, held_by, seen};
+    use super::super::testing::{clip, held_by, held_of, seen};
     use super::*;
 
     /// Spans of LEAVES for a square that stands at a gap of `gap` sizes for a second and then goes.
@@ -105,6 +109,26 @@ mod tests {
         let spans = spans(0.4);
         let [(2, 1, from, Some(3960))] = spans[..] else { panic!("{spans:?}") };
         assert!((900..1250).contains(&from), "{from}");
+    }
+
+    #[test]
+    fn what_is_near_long_before_is_remembered_for_as_long_as_that_may_be() {
+        // It drifts off in 4 s, slower than anything leaves, waits for 6 s and goes.
+        let frames = clip(16.0, |s| {
+            let (drift, way) = ((s as f32 - 2.0).clamp(0.0, 4.0), (s as f32 - 12.0).max(0.0));
+            vec![seen(0, 1, 0.0, 0.0, 20.0, 20.0), seen(0, 2, 28.0 + 2.0 * drift + 20.0 * way, 0.0, 20.0, 20.0)]
+        });
+        let leaves = |near_within_secs: f64| {
+            let config = RelateConfig::default();
+            let bounds = LeavesConfig { near_within_secs, ..config.leaves };
+            let relations: Vec<Box<dyn Relation>> =
+                vec![Box::new(Near::new(&config.near)), Box::new(Leaves::new(&bounds))];
+            held_of(RelationKind::LEAVES, relations, &frames)
+        };
+        assert_eq!(leaves(2.0), []);
+        assert_eq!(leaves(4.9), []);
+        let [(2, 1, from, Some(_))] = leaves(30.0)[..] else { panic!("{:?}", leaves(30.0)) };
+        assert!((11_500..12_500).contains(&from), "{from}");
     }
 
     #[test]

@@ -58,8 +58,7 @@ pub use moves_with::MovesWithConfig;
 pub use near::NearConfig;
 pub use occludes::OccludesConfig;
 pub use pair::{End, Pair};
-pub use pairs::MEMORY_US;
-pub use relation::{Judgement, Reach, Registry, Relation, confidence};
+pub use relation::{Judgement, MEMORY_US, Reach, Registry, Relation, confidence};
 pub use relations::Relations;
 pub use zone_config::{Direction, LineConfig, ZoneConfig, ZoneHold};
 

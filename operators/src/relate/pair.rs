@@ -404,8 +404,8 @@ impl<'a> Pair<'a> {
         self.shared.held.iter().any(|held| self.is_mine(held, kind) && held.on_us + us >= self.shared.t)
     }
 
-    /// Whether the relation `kind` held between the two, in either direction, at most `us` ago. Remembered for
-    /// [`MEMORY_US`](super::MEMORY_US).
+    /// Whether the relation `kind` held between the two, in either direction, at most `us` ago. Remembered for as
+    /// long as [`Relation::memory_us`](super::Relation::memory_us) of any relation says.
     pub fn held_within(&self, kind: RelationKind, us: Micros) -> bool {
         self.shared.held.iter().any(|held| held.kind == kind && held.on_us + us >= self.shared.t)
     }

@@ -15,10 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use vokg_engine::evidence::{EvidenceSpan, RelationKind};
 use vokg_engine::geometry::Size;
 use vokg_engine::id::TrackId;
-use vokg_engine::time::{Micros, SECOND_US};
-
-/// How long after its end evidence is remembered for [`Pair::held_within`].
-pub const MEMORY_US: Micros = 5 * SECOND_US;
+use vokg_engine::time::Micros;
 
 /// Smaller track first.
 type Key = (TrackId, TrackId);
@@ -185,6 +182,7 @@ impl Pairs {
         let glances: Vec<Glance> = moment.poses.iter().map(Glance::from).collect();
         let (sieve, bounds) = (Sieve::new(&glances), self.relations.bounds());
         let some_left = moment.poses.iter().any(|pose| pose.left);
+        let memory_us = self.relations.memory_us;
         for (i, a) in moment.poses.iter().enumerate() {
             row.clear();
             candidates(i, &mut row);
@@ -219,7 +217,7 @@ impl Pairs {
                         held.extend(slots.iter().map(Slot::held));
                         judge_pair(&self.relations, &asked, slots, &held, (a, b), moment, changes);
                     }
-                    forget_old(slots, moment.t);
+                    forget_old(slots, moment.t, memory_us);
                     if slots.is_empty() {
                         emptied.push(key);
                     }
@@ -237,7 +235,7 @@ impl Pairs {
                 }
                 let mut slots = Vec::new();
                 judge_pair(&self.relations, &asked, &mut slots, &[], (a, b), moment, changes);
-                forget_old(&mut slots, moment.t);
+                forget_old(&mut slots, moment.t, memory_us);
                 if !slots.is_empty() {
                     begun.push((key, slots));
                 }
@@ -464,9 +462,9 @@ fn judge_pair(
     }
 }
 
-/// Forgets what was over [`MEMORY_US`] ago.
-fn forget_old(slots: &mut Vec<Slot>, t: Micros) {
-    let stays = |slot: &Slot| !slot.evidence.is_over() || slot.evidence.on_us() + MEMORY_US >= t;
+/// Forgets what was over `memory_us` ago.
+fn forget_old(slots: &mut Vec<Slot>, t: Micros, memory_us: Micros) {
+    let stays = |slot: &Slot| !slot.evidence.is_over() || slot.evidence.on_us() + memory_us >= t;
     if !slots.iter().all(stays) {
         slots.retain(stays);
     }

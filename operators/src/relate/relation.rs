@@ -19,7 +19,7 @@ use super::occludes::Occludes;
 use super::pair::Pair;
 use std::collections::BTreeMap;
 use vokg_engine::evidence::{IntervalRule, RelationKind};
-use vokg_engine::time::Micros;
+use vokg_engine::time::{Micros, SECOND_US};
 
 /// What a frame says about a relation.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -55,11 +55,14 @@ pub enum Reach {
     Moving(f64),
     /// Pairs so far apart whose first track moves towards the second, and the second away from the first.
     Behind(f64),
-    /// Pairs between which this relation held in the last [`MEMORY_US`](super::MEMORY_US), in either direction.
+    /// Pairs between which this relation held lately, in either direction: for as long as [`Relation::memory_us`] says.
     After(RelationKind),
     /// Pairs whose second track lies where another left it.
     Left,
 }
+
+/// How long after its end evidence is remembered, at the least.
+pub const MEMORY_US: Micros = 5 * SECOND_US;
 
 /// A relation between two tracks.
 pub trait Relation: Send {
@@ -78,6 +81,12 @@ pub trait Relation: Send {
     ///
     /// A symmetric relation is asked once, with the smaller track first; a directed one is asked both ways.
     fn judge(&self, pair: &Pair<'_>, was_on: bool) -> Judgement;
+
+    /// How far back it asks whether another relation held between the two. As long after its end all evidence of a pair is
+    /// remembered that is seen.
+    fn memory_us(&self) -> Micros {
+        MEMORY_US
+    }
 
     /// Whether it goes on while the first track is out of sight, given the speed of the second in its own sizes per second.
     /// `None`, as by default: it is paused like anything that is not seen.
