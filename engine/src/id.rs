@@ -99,6 +99,11 @@ impl From<StreamName> for String {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct TrackId(pub u32);
 
+impl TrackId {
+    /// The greatest number a track can have; those above it are zones.
+    pub const MAX: u32 = ZoneId::BASE - 1;
+}
+
 /// An object within a stream: what the graph shows. It carries the number of its oldest track.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ObjectId(pub u32);

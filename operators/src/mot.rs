@@ -137,6 +137,40 @@ fn parse_box(row: &Row<'_>) -> Result<MotRow, MotError> {
     })
 }
 
+impl MotRow {
+    /// Its id as the number of a track.
+    ///
+    /// # Errors
+    /// Where it is below 0 or above `most`.
+    pub fn id_up_to(&self, most: u32) -> Result<u32, MotError> {
+        let id = u32::try_from(self.id).ok().filter(|id| *id <= most);
+        id.ok_or_else(|| MotError::Value {
+            line: self.line,
+            column: 2,
+            name: "id",
+            value: self.id.to_string(),
+            wanted: format!("a whole number from 0 to {most}"),
+        })
+    }
+}
+
+/// Gives rows whose score is −1, which is unknown, the greatest of the others; 1 where there is none.
+///
+/// ```
+/// # use vokg_operators::mot::{fill_unknown_scores, parse_boxes};
+/// let mut rows = parse_boxes("1,-1,0,0,9,9,-1\n2,-1,0,0,9,9,70\n3,-1,0,0,9,9,40\n").unwrap();
+/// fill_unknown_scores(&mut rows);
+/// assert_eq!(rows.iter().map(|row| row.score).collect::<Vec<_>>(), [70.0, 70.0, 40.0]);
+/// ```
+pub fn fill_unknown_scores(rows: &mut [MotRow]) {
+    let known = rows.iter().map(|row| row.score).filter(|score| *score != SCORE_UNKNOWN);
+    let greatest = known.reduce(f32::max).unwrap_or(1.0);
+    rows.iter_mut().filter(|row| row.score == SCORE_UNKNOWN).for_each(|row| row.score = greatest);
+}
+
+/// Stands for a score nobody gave.
+pub const SCORE_UNKNOWN: f32 = -1.0;
+
 /// Reads rows of camera motion, by frame number from 1.
 ///
 /// # Errors

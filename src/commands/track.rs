@@ -8,17 +8,20 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::time::{Duration, Instant};
 use vokg_engine::geometry::{Rect, Size};
-use vokg_operators::mot::{FrameRate, MotResult, MotRow, parse_boxes, parse_motion, segmented_frames};
+use vokg_operators::mot::{
+    FrameRate, MotResult, MotRow, fill_unknown_scores, parse_boxes, parse_motion, segmented_frames,
+};
 use vokg_operators::track::{TrackConfig, Tracker};
 
 /// Runs the command.
 pub fn run(args: cli::Track) -> Result<Exit, Failure> {
     let rate = FrameRate::new(args.fps).map_err(Failure::usage)?;
-    let rows = parse_boxes(&read_text(&args.detections)?).context(args.detections.display())?;
+    let mut rows = parse_boxes(&read_text(&args.detections)?).context(args.detections.display())?;
     let motion = match &args.motion {
         Some(path) => parse_motion(&read_text(path)?).context(path.display())?,
         None => BTreeMap::new(),
     };
+    fill_unknown_scores(&mut rows);
     let scores: Vec<f32> = rows.iter().map(|row| row.score).collect();
     let mut tracker = Tracker::new(TrackConfig::detections(&scores));
     let mut result = MotResult::new(rate);

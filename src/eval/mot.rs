@@ -1,6 +1,6 @@
 //! MOTChallenge texts as boxes to compare: results of any tracker, and the truth of its sequence.
 
-use super::identity::Sighting;
+use super::identity::{ID_MAX, Sighting};
 use std::collections::BTreeSet;
 use vokg_operators::mot::{MotError, MotRow, parse_boxes};
 
@@ -26,13 +26,7 @@ fn sightings(rows: &[MotRow]) -> Result<Vec<Sighting>, MotError> {
     let mut seen = BTreeSet::new();
     let sighting = |row: &MotRow| {
         let (line, frame) = (row.line, row.frame);
-        let id = u32::try_from(row.id).map_err(|_| MotError::Value {
-            line,
-            column: 2,
-            name: "id",
-            value: row.id.to_string(),
-            wanted: format!("a whole number from 0 to {}", u32::MAX),
-        })?;
+        let id = row.id_up_to(ID_MAX)?;
         if !seen.insert((frame, id)) {
             return Err(MotError::Twice { line, id, frame });
         }
@@ -56,6 +50,8 @@ mod tests {
     fn a_row_without_a_track_and_a_track_twice_in_a_frame_are_refused() {
         let message = |text| read_result(text).map_err(|error| error.to_string()).expect_err("it is refused");
         assert!(message("1,-1,0,0,10,10").starts_with("line 1, column 2 (id)"));
+        assert!(message("1,2147483648,0,0,10,10").ends_with("is not a whole number from 0 to 2147483647"));
+        assert!(read_result("1,2147483647,0,0,10,10").is_ok());
         assert_eq!(message("3,5,0,0,9,9,1\n3,5,0,0,9,9,1"), "line 2: track 5 is in frame 3 already");
     }
 }

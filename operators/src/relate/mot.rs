@@ -16,13 +16,7 @@ pub fn sightings(rows: &str, rate: FrameRate) -> Result<Frames, MotError> {
     let mut frames = Frames::new();
     for row in parse_boxes(rows)? {
         let (line, frame) = (row.line, row.frame);
-        let id = u32::try_from(row.id).map_err(|_| MotError::Value {
-            line,
-            column: 2,
-            name: "id",
-            value: row.id.to_string(),
-            wanted: format!("a whole number from 0 to {}", u32::MAX),
-        })?;
+        let id = row.id_up_to(TrackId::MAX)?;
         let score = if row.score < 0.0 { 1.0 } else { row.score.min(1.0) };
         let (t, track, rect, visible) = (rate.time_of(frame), TrackId(id), row.rect, row.visible);
         let sighting = Observation { t, track, rect, score, mask: None, visible, merged: false, look: None };
@@ -57,8 +51,11 @@ mod tests {
         let message = |rows| read(rows).expect_err("it is refused");
         assert_eq!(
             message("1,-1,0,0,10,10"),
-            "line 1, column 2 (id): \"-1\" is not a whole number from 0 to 4294967295"
+            "line 1, column 2 (id): \"-1\" is not a whole number from 0 to 4278190079"
         );
+        // Greater ones are zones.
+        assert!(message("1,4278190080,0,0,10,10").contains("from 0 to 4278190079"));
+        assert!(read("1,4278190079,0,0,10,10").is_ok());
         assert_eq!(message("3,5,0,0,10,10\n3,5,0,0,10,10"), "line 2: track 5 is in frame 3 already");
     }
 }

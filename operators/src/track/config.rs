@@ -1,8 +1,15 @@
 //! The settings of the tracker, in seconds, sizes and shares: none depends on the frame rate or the resolution.
 
 use super::contest::Weights;
+use crate::mot::SCORE_UNKNOWN;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+/// Share of the scores of a detector at either end that may be mishaps ...
+const END_SHARE: f64 = 0.01;
+/// ... and are, where they are farther from the others than this share of the range of those.
+const FAR_SHARE: f32 = 0.5;
+
 /// When a track begins, is believed, is given up, and which segments may continue it.
 ///
 /// A *size* is the square root of the area of a track's box. The defaults suit the segmenter `motion`, whose segments
@@ -140,15 +147,23 @@ impl TrackConfig {
 
     /// Settings for the boxes of a detector, of whose scores these are a sample.
     ///
-    /// Detectors differ in the range of their scores, so the bounds are set between the least and the greatest of the
-    /// sample: from a little above the middle a box continues any track, from a tenth on it continues one that was just seen
-    /// (the two rounds of ByteTrack: Zhang et al., ECCV 2022, section 3), and from three fifths on it begins one. A
+    /// Detectors differ in the range of their scores, so the bounds are set between the least and the greatest of the sample:
+    /// from a little above the middle a box continues any track, from a tenth on it continues one that was just seen (the two
+    /// rounds of ByteTrack: Zhang et al., ECCV 2022, section 3), and from three fifths on it begins one. Of the hundredth at
+    /// either end what lies far from all others is left out, as a mishap; a score of −1 is unknown and tells nothing. A
     /// detector has seen the thing itself, not its motion, so tracks are believed sooner and kept for longer; its boxes tremble,
     /// so the direction of a few of them decides nothing.
     pub fn detections(scores: &[f32]) -> Self {
-        let least = scores.iter().copied().fold(f32::INFINITY, f32::min);
-        let greatest = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        let at = |share: f32| if least < greatest { least + share * (greatest - least) } else { f32::NEG_INFINITY };
+        let mut known: Vec<f32> = scores.iter().copied().filter(|score| *score != SCORE_UNKNOWN).collect();
+        known.sort_unstable_by(f32::total_cmp);
+        let end = (known.len().saturating_sub(1) as f64 * END_SHARE).round() as usize;
+        let most = known.get(end).copied().zip(known.iter().nth_back(end).copied());
+        let range = most.and_then(|(low, high)| {
+            let far = FAR_SHARE * (high - low);
+            let near = || known.iter().filter(|score| (low - far..=high + far).contains(*score));
+            near().next().zip(near().next_back()).filter(|(least, greatest)| least < greatest)
+        });
+        let at = |share: f32| range.map_or(f32::NEG_INFINITY, |(least, greatest)| least + share * (greatest - least));
         Self {
             confirm_secs: 0.06,
             confirm_moved_sizes: 0.0,
@@ -173,6 +188,19 @@ mod tests {
     fn bounds_follow_the_range_of_the_scores() {
         let config = TrackConfig::detections(&[4.0, 0.0, 10.0]);
         assert_eq!((config.low_score, config.high_score, config.birth_score), (1.0, 5.5, 6.0));
+    }
+
+    #[test]
+    fn single_scores_far_off_and_unknown_ones_move_no_bound() {
+        let plain: Vec<f32> = (0..200).map(|n| n as f32 / 200.0).collect();
+        let bounds = |scores: &[f32]| {
+            let TrackConfig { low_score, high_score, birth_score, .. } = TrackConfig::detections(scores);
+            [low_score, high_score, birth_score]
+        };
+        for odd in [&[-1.0; 50][..], &[100.0], &[-40.0], &[-1.0, -1.0, 9.0, -7.0]] {
+            assert_eq!(bounds(&[&plain, odd].concat()), bounds(&plain), "{odd:?}");
+        }
+        assert_eq!(bounds(&[-1.0; 9]), [f32::NEG_INFINITY; 3]);
     }
 
     #[test]

@@ -25,8 +25,11 @@ pub fn without_ignored(stated: &[Sighting], counted: &[Sighting], ignored: &[Sig
     stated.iter().filter(|sighting| !left_out.contains(&(sighting.frame, sighting.id))).copied().collect()
 }
 
-/// Marks the id of an ignored box. Ids of true things stay below.
+/// Marks the id of an ignored box. Ids of true things stay below: [`ID_MAX`].
 const IGNORED: u32 = 1 << 31;
+
+/// The greatest id a thing can have.
+pub const ID_MAX: u32 = IGNORED - 1;
 
 #[cfg(test)]
 mod tests {

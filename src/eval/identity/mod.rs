@@ -12,7 +12,7 @@ mod sequence;
 
 use clear::Clear;
 use hota::Hota;
-pub use ignored::without_ignored;
+pub use ignored::{ID_MAX, without_ignored};
 use sequence::Sequence;
 pub use sequence::Sighting;
 use serde::Serialize;
