@@ -6,75 +6,29 @@
 //! the colours alone are known. Votes are smoothed over a neighbourhood, so that borders run along edges and not cell by
 //! cell.
 
-use super::colours::{COLOUR_CELLS, Colours, colour_cell};
-use super::components::{Piece, Run};
-use super::depth::{Depth, Shared};
-use super::expected::{Expected, rect_of};
-use super::newcomers::{by_row, is_at_side};
-use super::plane::{Lattice, Plane};
-use super::sprite::{Anchor, COVERED, Sprite};
-use vokg_engine::geometry::{Rect, length};
+mod cost;
+mod covered;
+mod field;
+mod laid;
+mod part;
 
-/// A blob covers a box when its own box covers more than this share of it ...
-const COVERED_SHARE: f32 = 0.5;
-/// ... and its cells fill more than this share.
-const FILLED_SHARE: f32 = 0.15;
+use super::colours::Colours;
+use super::components::{Piece, Run};
+use super::plane::Plane;
+use super::sprite::Sprite;
+use field::Field;
+use laid::Laid;
+use vokg_engine::geometry::Rect;
+
+pub(super) use covered::covered;
+pub(super) use part::{Part, trimmed_rect};
+
 /// What is not believed yet counts where at most this share of its box lies in those that are.
 const APART_SHARE: f32 = 0.25;
-/// Cost of a cell's distance to a box, for each cell.
-const DISTANCE_COST: f32 = 0.4;
-/// Cost of lying at the rim of a box and not at its centre.
-const RIM_COST: f32 = 0.5;
-/// Cost of an unlikely colour, for each factor of e.
-const COLOUR_COST: f32 = 0.5;
-/// Cost of a cell that does not look as the sprite there.
-const MISFIT_COST: f32 = 2.0;
-/// Cost of a cell for the sprite behind where two cover each other.
-const BEHIND_COST: f32 = 0.8;
-/// How far from the expected place a sprite is looked for, in columns and rows.
-const SEARCH: (i32, i32) = (5, 2);
-/// What a step away from the expected place adds to the mean misfit, for its square, in columns and rows.
-const STRAY_COST: (f32, f32) = (0.004, 0.012);
-/// Misfit of a cell of a sprite where the picture shows the background.
-const BARE_MISFIT: f32 = 1.5;
-/// A claimant of which this share can be seen is measured by its own cells.
-const WHOLE_SHARE: f32 = 0.85;
-/// A thing does not grow: rows farther above or below its look than this share of its height are not its own.
-const TALLER_SHARE: f32 = 0.2;
-/// A claimant of which less can be seen is not measured.
-const MEASURED_SHARE: f32 = 0.3;
-/// Rows and columns around a cell that vote with it.
-const REACH: usize = 3;
 /// A part smaller than this share of its box explains nothing.
 const EXPLAINED_SHARE: f32 = 0.15;
-/// Share of cells that may lie outside a part's box at either end of each axis.
-const TRIMMED_SHARE: f32 = 0.01;
 /// Stands for the owner of a cell that is not in the blob.
 const NOBODY: usize = usize::MAX;
-
-/// Indices of the expected boxes a blob covers, those seen lately only. What has just come in through a side of the frame
-/// and is not believed yet counts beside one that is.
-pub(super) fn covered(piece: &Piece, expected: &[Expected], patience_us: u64, lattice: Lattice) -> Vec<usize> {
-    let around = rect_of(piece);
-    let fills = |e: &Expected| {
-        let area = e.rect.area().max(1.0);
-        let filled = piece.count_inside(e.rect.left, e.rect.top, e.rect.right(), e.rect.bottom()) as f32 / area;
-        around.overlap(&e.rect) / area > COVERED_SHARE && filled > FILLED_SHARE
-    };
-    let covers = |e: &Expected| e.track.is_some() && e.unseen_us <= patience_us && fills(e);
-    let mut covered: Vec<usize> = (0..expected.len()).filter(|i| covers(&expected[*i])).collect();
-    if !covered.is_empty() {
-        let apart =
-            |e: &Expected| covered.iter().all(|i| expected[*i].rect.overlap(&e.rect) <= APART_SHARE * e.rect.area());
-        let is_new = |e: &Expected| {
-            e.track.is_none() && e.unseen_us == 0 && is_at_side(&e.rect, lattice) && fills(e) && apart(e)
-        };
-        let new: Vec<usize> = (0..expected.len()).filter(|i| is_new(&expected[*i])).collect();
-        covered.extend(new);
-        covered.sort_unstable();
-    }
-    covered
-}
 
 /// One claimant of a blob's cells.
 pub(super) struct Claim<'a> {
@@ -86,22 +40,6 @@ pub(super) struct Claim<'a> {
     pub sprite: Option<&'a Sprite>,
     /// Cells it had while it was alone, where known: fewer where the border cut it.
     pub area: Option<f32>,
-}
-
-/// A claimant's part of a blob.
-pub(super) struct Part {
-    /// Its cells.
-    pub piece: Piece,
-    /// Its box, what is hidden included.
-    pub rect: Rect,
-    /// Where it stands, if that is known.
-    pub anchor: Option<Anchor>,
-    /// The box is a measurement of it: enough of what it looks like can be seen, or it was expected apart from all others.
-    pub measured: bool,
-    /// Share of it that none of the others hides, where that is known.
-    pub visible: Option<f32>,
-    /// Cells that came with its own, but far above or below it.
-    pub beyond: Option<Piece>,
 }
 
 /// The part of each claimant; `None` for one whose part is too small to be it.
@@ -157,268 +95,10 @@ pub(super) fn found_at(piece: &Piece, expected: &Rect, sprite: &Sprite, plane: &
     Some((sprite.rect_at(laid.anchor), field.mean_misfit(sprite, laid.anchor, plane)?))
 }
 
-impl Part {
-    /// The part of a claimant whose sprite was laid, of which this share can be seen.
-    fn of_laid(piece: Piece, laid: &Laid<'_>, visible: f32) -> Self {
-        let looks = laid.sprite.rect_at(laid.anchor);
-        let spare = TALLER_SHARE * looks.height;
-        let is_beyond = |y: usize| (y as f32) < looks.top - spare || y as f32 >= looks.bottom() + spare;
-        let (beyond, piece) = by_row(&piece, is_beyond);
-        let filled = piece.area as f32 / laid.sprite.area(COVERED).max(1) as f32;
-        let seen = visible.min(filled);
-        let rect = if seen >= WHOLE_SHARE { trimmed_rect(&piece) } else { looks };
-        Self {
-            piece,
-            rect,
-            anchor: Some(laid.anchor),
-            measured: seen >= MEASURED_SHARE,
-            visible: Some(visible),
-            beyond: Some(beyond).filter(|beyond| beyond.area > 0),
-        }
-    }
-
-    /// The part of a claimant that has no sprite: it is measured where its cells are all of it. `area`: those it had while
-    /// it was alone; `foremost`: it hides others, and none of them hides it.
-    fn of_unknown(piece: Piece, area: Option<f32>, foremost: bool) -> Self {
-        let visible = match foremost {
-            true => Some(1.0),
-            false => area.map(|area| (piece.area as f32 / area.max(1.0)).min(1.0)),
-        };
-        let measured = visible.is_some_and(|visible| visible >= WHOLE_SHARE);
-        Self { rect: trimmed_rect(&piece), piece, anchor: None, measured, visible, beyond: None }
-    }
-}
-
-/// A sprite laid on the picture.
-struct Laid<'a> {
-    sprite: &'a Sprite,
-    anchor: Anchor,
-}
-
-impl Laid<'_> {
-    fn misfit(&self, x: usize, y: usize, plane: &Plane) -> f32 {
-        self.sprite.misfit(x as i32 - self.anchor.x, y as i32 - self.anchor.y, plane.colour(x, y))
-    }
-
-    fn share(&self, x: i32, y: i32) -> f32 {
-        self.sprite.at(x - self.anchor.x, y - self.anchor.y).map_or(0.0, |cell| cell.share)
-    }
-
-    fn covers(&self, x: usize, y: usize) -> bool {
-        self.share(x as i32, y as i32) >= COVERED
-    }
-
-    /// Share of it that is not hidden, of what lies on the plane.
-    fn visible(&self, lattice: Lattice, hidden: impl Fn(i32, i32) -> bool) -> f32 {
-        let (mut all, mut covered) = (0.0, 0.0);
-        for dy in self.sprite.rows() {
-            for dx in self.sprite.columns() {
-                let (x, y) = (self.anchor.x + dx, self.anchor.y + dy);
-                let share = self.sprite.at(dx, dy).map_or(0.0, |cell| cell.share);
-                let inside = x >= 0 && y >= 0 && x < lattice.width as i32 && y < lattice.height as i32;
-                if share > 0.0 && inside {
-                    all += share;
-                    covered += if hidden(x, y) { share } else { 0.0 };
-                }
-            }
-        }
-        1.0 - covered / f32::max(all, 1.0)
-    }
-}
-
-/// The box around all but the outermost cells of each axis: parts of a split have frayed rims.
-pub(super) fn trimmed_rect(piece: &Piece) -> Rect {
-    let (left, right) = trimmed(piece.columns.start, piece.columns.len(), piece, |counts, run, start| {
-        counts[run.from - start..run.to - start].iter_mut().for_each(|c| *c += 1);
-    });
-    let (top, bottom) = trimmed(piece.rows.start, piece.rows.len(), piece, |counts, run, start| {
-        counts[run.y - start] += run.to - run.from;
-    });
-    Rect::new(left as f32, top as f32, (right - left) as f32, (bottom - top) as f32)
-}
-
-fn trimmed(start: usize, len: usize, piece: &Piece, add: impl Fn(&mut [usize], &Run, usize)) -> (usize, usize) {
-    let mut counts = vec![0; len];
-    piece.runs.iter().for_each(|run| add(&mut counts, run, start));
-    let spare = (piece.area as f32 * TRIMMED_SHARE) as usize;
-    let beyond = |counts: &mut dyn Iterator<Item = &usize>| {
-        let mut passed = 0;
-        counts
-            .take_while(|count| {
-                passed += **count;
-                passed <= spare
-            })
-            .count()
-    };
-    let (before, after) = (beyond(&mut counts.iter()), beyond(&mut counts.iter().rev()));
-    (start + before, (start + len - after).max(start + before + 1))
-}
-
-/// The cells around a piece, row by row.
-struct Field<'a> {
-    piece: &'a Piece,
-    width: usize,
-}
-
-impl<'a> Field<'a> {
-    fn of(piece: &'a Piece) -> Self {
-        Self { piece, width: piece.columns.len() }
-    }
-
-    fn index(&self, x: usize, y: usize) -> usize {
-        (y - self.piece.rows.start) * self.width + x - self.piece.columns.start
-    }
-
-    fn holds(&self, x: i32, y: i32) -> bool {
-        let row = self.piece.runs.partition_point(|run| (run.y as i32, run.to as i32) <= (y, x));
-        self.piece.runs.get(row).is_some_and(|run| run.y as i32 == y && run.from as i32 <= x)
-    }
-
-    /// Lays a claimant's sprite where it fits best.
-    fn laid<'s>(&self, claim: &Claim<'s>, plane: &Plane) -> Option<Laid<'s>> {
-        let sprite = claim.sprite?;
-        let from_top = sprite.anchor_in_view(&claim.rect, plane.lattice);
-        // Of a box that is much too short nothing but the picture tells which end of the thing it is.
-        let from_foot = Anchor { y: sprite.anchor_on(&claim.rect).y, ..from_top };
-        let is_short = from_top.y - from_foot.y > 2 * SEARCH.1;
-        let mut best: Option<(f32, Anchor)> = None;
-        for expected in [from_top].into_iter().chain(is_short.then_some(from_foot)) {
-            for dy in -SEARCH.1..=SEARCH.1 {
-                for dx in -SEARCH.0..=SEARCH.0 {
-                    let anchor = Anchor { x: expected.x + dx, y: expected.y + dy };
-                    let stray = STRAY_COST.0 * (dx * dx) as f32 + STRAY_COST.1 * (dy * dy) as f32;
-                    let Some(mean) = self.mean_misfit(sprite, anchor, plane) else { continue };
-                    let misfit = stray + mean;
-                    if best.is_none_or(|(least, _)| misfit < least) {
-                        best = Some((misfit, anchor));
-                    }
-                }
-            }
-        }
-        best.map(|(_, anchor)| Laid { sprite, anchor })
-    }
-
-    /// Mean misfit of every second cell both ways; `None` where the picture shows none of them.
-    fn mean_misfit(&self, sprite: &Sprite, anchor: Anchor, plane: &Plane) -> Option<f32> {
-        let (width, height) = (plane.lattice.width as i32, plane.lattice.height as i32);
-        let (mut sum, mut n) = (0.0, 0);
-        for dy in sprite.rows().step_by(2) {
-            for dx in sprite.columns().step_by(2) {
-                let (x, y) = (anchor.x + dx, anchor.y + dy);
-                let covered = sprite.at(dx, dy).is_some_and(|cell| cell.share >= COVERED);
-                if !covered || x < 0 || y < 0 || x >= width || y >= height {
-                    continue;
-                }
-                n += 1;
-                sum += match self.holds(x, y) {
-                    true => sprite.misfit(dx, dy, plane.colour(x as usize, y as usize)),
-                    false => BARE_MISFIT,
-                };
-            }
-        }
-        (n > 0).then(|| sum / n as f32)
-    }
-
-    /// Finds out who is in front; makes the cells that two share dearer for the one behind.
-    fn put_in_order(
-        &self,
-        claims: &[Claim<'_>],
-        laid: &[Option<Laid<'_>>],
-        costs: &mut [Vec<f32>],
-        plane: &Plane,
-    ) -> Depth {
-        let mut depth = Depth::unknown(claims.len());
-        let covers = |i: usize, x: usize, y: usize| match &laid[i] {
-            Some(laid) => laid.covers(x, y),
-            None => contains(&claims[i].rect, x, y),
-        };
-        let bottom = |i: usize| match &laid[i] {
-            Some(laid) => laid.sprite.rect_at(laid.anchor).bottom(),
-            None => claims[i].rect.bottom(),
-        };
-        for a in 0..laid.len() {
-            for b in (a + 1..laid.len()).filter(|b| laid[a].is_some() || laid[*b].is_some()) {
-                let cells = self.piece.runs.iter().flat_map(|run| (run.from..run.to).map(|x| (x, run.y)));
-                let shared: Vec<(usize, usize)> =
-                    cells.filter(|(x, y)| covers(a, *x, *y) && covers(b, *x, *y)).collect();
-                let mean = |laid: &Laid<'_>| {
-                    shared.iter().map(|(x, y)| laid.misfit(*x, *y, plane)).sum::<f32>() / shared.len().max(1) as f32
-                };
-                let misfits = [a, b].map(|i| laid[i].as_ref().map(mean));
-                let told = Shared { cells: shared.len(), misfits, lower: bottom(a) - bottom(b) };
-                let Some(behind) = told.behind() else { continue };
-                let (behind, front) = if behind == 0 { (a, b) } else { (b, a) };
-                depth.put_behind(behind, front);
-                shared.iter().for_each(|(x, y)| costs[behind][self.index(*x, *y)] += BEHIND_COST);
-            }
-        }
-        depth
-    }
-
-    fn costs(&self, claim: &Claim<'_>, laid: Option<&Laid<'_>>, plane: &Plane) -> Vec<f32> {
-        let colour = colour_costs(claim.colours);
-        let rect = laid.map_or(claim.rect, |laid| laid.sprite.rect_at(laid.anchor));
-        let (cx, cy) = rect.centre();
-        let (half_width, half_height) = (rect.width.max(2.0) / 2.0, rect.height.max(2.0) / 2.0);
-        let mut costs = vec![0.0; self.width * self.piece.rows.len()];
-        for run in &self.piece.runs {
-            for x in run.from..run.to {
-                let (dx, dy) = ((x as f32 + 0.5 - cx).abs(), (run.y as f32 + 0.5 - cy).abs());
-                let outside = length((dx - half_width).max(0.0), (dy - half_height).max(0.0));
-                let rim = (dx / half_width).powi(2).min(1.0) + (dy / half_height).powi(2).min(1.0);
-                let look = match laid {
-                    Some(laid) => MISFIT_COST * laid.misfit(x, run.y, plane),
-                    None => {
-                        let [luma, u, v] = plane.colour(x, run.y);
-                        colour[colour_cell(luma, u, v)]
-                    }
-                };
-                costs[self.index(x, run.y)] = DISTANCE_COST * outside + RIM_COST * rim + look;
-            }
-        }
-        costs
-    }
-
-    /// Sums over the neighbourhood within the piece.
-    fn smoothed(&self, costs: &[f32]) -> Vec<f32> {
-        let height = self.piece.rows.len();
-        let mut wide = vec![0.0; costs.len()];
-        for (row, out) in costs.chunks(self.width).zip(wide.chunks_mut(self.width)) {
-            for (x, sum) in out.iter_mut().enumerate() {
-                *sum = row[x.saturating_sub(REACH)..(x + REACH + 1).min(self.width)].iter().sum();
-            }
-        }
-        let mut smooth = vec![0.0; costs.len()];
-        for y in 0..height {
-            for near in y.saturating_sub(REACH)..(y + REACH + 1).min(height) {
-                let (out, row) =
-                    (&mut smooth[y * self.width..][..self.width], &wide[near * self.width..][..self.width]);
-                out.iter_mut().zip(row).for_each(|(sum, cost)| *sum += cost);
-            }
-        }
-        smooth
-    }
-}
-
-/// Whether the middle of a cell is in a box.
-fn contains(rect: &Rect, x: usize, y: usize) -> bool {
-    let (x, y) = (x as f32 + 0.5, y as f32 + 0.5);
-    x >= rect.left && x < rect.right() && y >= rect.top && y < rect.bottom()
-}
-
-/// Cost of each colour for a claimant; the same for all where its colours are unknown.
-fn colour_costs(colours: Option<&Colours>) -> [f32; COLOUR_CELLS] {
-    let Some(Colours(counts)) = colours else {
-        return [COLOUR_COST * (COLOUR_CELLS as f32).ln(); COLOUR_CELLS];
-    };
-    let total: f32 = counts.iter().map(|c| *c as f32).sum();
-    // One count in a hundred is spread over all colours: nothing is impossible.
-    let spread = 0.01 * total.max(1.0) / COLOUR_CELLS as f32;
-    counts.map(|count| -COLOUR_COST * ((count as f32 + spread) / (total.max(1.0) * 1.01)).ln())
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::expected::Expected;
+    use super::super::plane::Lattice;
     use super::*;
     use crate::motion::sprite::tests::{scene, sprite};
     use vokg_engine::geometry::Size;

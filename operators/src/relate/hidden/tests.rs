@@ -1,8 +1,11 @@
 use super::super::testing::{apply, clip, end, run, seen};
 use super::super::{RelateConfig, Relations};
+use super::appear::APPEARED_MAX;
+use super::rules::REAPPEARS;
 use super::*;
 use crate::resolve::intervals::Now;
 use crate::resolve::scratch::interactions;
+use vokg_engine::evidence::RelationKind;
 use vokg_engine::geometry::Size;
 use vokg_engine::id::ObjectId;
 use vokg_engine::observation::TrackedFrame;
