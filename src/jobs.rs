@@ -49,7 +49,7 @@ pub struct Disturbance {
     pub offload_jitter: Option<u64>,
     /// Seed of the random grouping of batches into transactions.
     pub commit_grouping: Option<u64>,
-    /// Batches that may wait for their transaction.
+    /// Batches that may wait for their transaction; nothing is committed before there was one too many.
     pub commit_queue: Option<usize>,
     /// Stands in for the segmenter of the configuration.
     pub segmenter: Option<Arc<dyn Backend>>,
@@ -137,6 +137,7 @@ pub fn run(
     let mut committing = CommitterConfig { grouping, ..CommitterConfig::default() };
     if let Some(batches) = disturbance.commit_queue {
         committing.queue.batches = batches;
+        committing.hold_until_refused = true;
     }
     let wake = Wake::default();
     let committer = {

@@ -46,7 +46,7 @@ fn digests(
 fn timing_workers_credits_and_company_cannot_be_seen_in_the_log() {
     let dir = tempfile::tempdir().unwrap();
     let clips: Vec<_> = SCENES.iter().map(|name| clip(dir.path(), name, Some(11.0)).0).collect();
-    let (expected, mut refused) = digests(&clips, 1, 8, None);
+    let (expected, _) = digests(&clips, 1, 8, None);
     assert_eq!(expected.len(), SCENES.len());
     let mut runs = vec![(1, 8, None), (1, 1, Some(1)), (2, 2, Some(2)), (4, 8, Some(3))];
     if std::env::var_os("VOKG_LONG").is_some() {
@@ -54,15 +54,13 @@ fn timing_workers_credits_and_company_cannot_be_seen_in_the_log() {
         runs.extend(all);
     }
     for (workers, frames_in_flight, seed) in runs {
-        let (got, full) = digests(&clips, workers, frames_in_flight, seed);
-        refused += full;
+        let (got, refused) = digests(&clips, workers, frames_in_flight, seed);
+        assert!(refused > 0, "the committer was held until the queue was full");
         assert_eq!(got, expected, "{workers} workers, K = {frames_in_flight}, seed {seed:?}");
     }
     for clip in &clips {
-        let (alone, full) = digests(std::slice::from_ref(clip), 2, 2, Some(4));
-        refused += full;
+        let (alone, refused) = digests(std::slice::from_ref(clip), 2, 2, Some(4));
+        assert!(refused > 0, "the committer was held until the queue was full");
         assert!(alone.iter().all(|(stream, digest)| expected[stream] == *digest), "{alone:?} differs when alone");
     }
-    println!("the queue was full {refused} times");
-    assert!(refused > 0, "nothing was shown of a full queue");
 }

@@ -43,12 +43,14 @@ pub struct CommitterConfig {
     pub transaction_bytes: usize,
     /// How batches become transactions.
     pub grouping: Grouping,
+    /// Nothing is committed before a batch was refused, or the committer stops: for tests that show what a full queue does.
+    pub hold_until_refused: bool,
 }
 
 impl Default for CommitterConfig {
     fn default() -> Self {
         let queue = QueueLimits { batches: 256, bytes: 64 << 20 };
-        Self { queue, transaction_bytes: 16 << 20, grouping: Grouping::default() }
+        Self { queue, transaction_bytes: 16 << 20, grouping: Grouping::default(), hold_until_refused: false }
     }
 }
 
@@ -212,6 +214,9 @@ fn commit_all(
     (wake, grown): (&dyn Fn(), &dyn Fn()),
 ) {
     let _guard = PanicGuard(queue);
+    if config.hold_until_refused {
+        queue.wait_for_refusal();
+    }
     let mut rng = match config.grouping {
         Grouping::AllThatWaits => None,
         Grouping::Random(seed) => Some(ChaCha8Rng::seed_from_u64(seed)),

@@ -97,6 +97,7 @@ impl Queue {
         if too_many || too_large {
             state.refused += 1;
             state.refused_since_room = true;
+            self.arrived.notify_one();
             return Err(SubmitError::Full(Box::new(batch)));
         }
         state.waiting.push_back((batch, bytes));
@@ -104,6 +105,14 @@ impl Queue {
         state.taken += 1;
         self.arrived.notify_one();
         Ok(())
+    }
+
+    /// Waits until somebody was refused, or the queue is stopped.
+    pub fn wait_for_refusal(&self) {
+        let mut state = self.lock();
+        while state.refused == 0 && !state.stopping {
+            state = self.arrived.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
     }
 
     /// Waits for batches and takes as many as `choose` says, given the bytes of those that wait; at least one. Where none

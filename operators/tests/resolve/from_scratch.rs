@@ -25,11 +25,12 @@ pub fn check(history: &History, log: &[Closed]) {
         let t = frame.t();
         let now = if frame.tracked.end { Now::End(t) } else { Now::Frame(t) };
         let decided = deltas.remove(&t).unwrap_or_default();
+        let moved = moved_alone(&oracle, frame, now);
         oracle.take(frame);
         let after = oracle.edges(now);
         check_no_value_is_restated(&graph, &decided);
         check_successors(&graph, &decided, &before, &after);
-        check_causes(frame, &decided);
+        check_causes(frame, &decided, &moved);
         for delta in &decided {
             graph.apply(delta).unwrap_or_else(|error| panic!("{error}"));
         }
@@ -77,13 +78,31 @@ fn check_successors(graph: &Graph, decided: &[&Delta], before: &Expected, after:
     }
 }
 
-/// What names a correction has one, and what a correction took back names it.
-fn check_causes(frame: &Frame, decided: &[&Delta]) {
+/// The interactions that are there, or when, for the moves of a frame alone: whatever its evidence says.
+fn moved_alone(before: &Oracle, frame: &Frame, now: Now) -> BTreeSet<InteractionId> {
+    let mut after = before.clone();
+    let moves = frame.changes.iter().filter(|change| before.object_of.contains_key(&change.track));
+    after.object_of.extend(moves.map(|change| (change.track, change.to)));
+    if after.object_of == before.object_of {
+        return BTreeSet::new();
+    }
+    let lasting = |oracle: &Oracle| -> BTreeSet<_> {
+        let edges = oracle.edges(now).into_values().map(|(edge, _)| edge);
+        edges.map(|edge| (edge.id, edge.valid_from_us, edge.valid_to_us)).collect()
+    };
+    lasting(before).symmetric_difference(&lasting(&after)).map(|(id, ..)| *id).collect()
+}
+
+/// What names a correction has one, and what a correction made or took back names it.
+fn check_causes(frame: &Frame, decided: &[&Delta], moved: &BTreeSet<InteractionId>) {
     let moves = frame.changes.iter().any(|change| change.from.is_some());
     let stated = decided.iter().find(|delta| delta.element.key() == correction(frame.t()));
     for delta in decided {
         match delta.caused_by {
-            None => assert!(delta.diff == Diff::Assert || matches!(delta.element, Element::Edge(_))),
+            None => match &delta.element {
+                Element::Edge(edge) => assert!(!moved.contains(&edge.id), "{delta:?} names no correction"),
+                Element::Vertex(..) => assert_eq!(delta.diff, Diff::Assert, "{delta:?} names no correction"),
+            },
             Some(t) => assert!(t == frame.t() && moves && stated.is_some(), "no correction behind {delta:?}"),
         }
     }
