@@ -4,16 +4,15 @@
 //! judges it, beside all relations that ship with vokg, in a few frames made here.
 
 use vokg_engine::evidence::{IntervalRule, RelationKind};
-use vokg_engine::time::SECOND_US;
 use vokg_operators::mot::{FrameRate, MotError};
-use vokg_operators::relate::facts::facts_by;
+use vokg_operators::relate::facts::{Fact, facts_by};
 use vokg_operators::relate::mot::sightings;
 use vokg_operators::relate::{
-    End, Judgement, MeasureConfig, Pair, Reach, Registry, RelateConfig, Relation, confidence,
+    End, Hold, Judgement, MeasureConfig, Pair, Reach, Registry, RelateConfig, Relation, confidence,
 };
 
-/// The first track's bottom edge is at the top of the second. Directed.
-struct Overtops;
+/// The first track's bottom edge touches the top of the second. Directed.
+pub struct Overtops;
 
 impl Relation for Overtops {
     fn kind(&self) -> RelationKind {
@@ -21,7 +20,7 @@ impl Relation for Overtops {
     }
 
     fn rule(&self, _measure: &MeasureConfig) -> IntervalRule {
-        IntervalRule { hold_on_us: 2 * SECOND_US / 5, hold_off_us: 2 * SECOND_US / 5, ..IntervalRule::PLAIN }
+        Hold::new(0.4, 0.4).rule(false)
     }
 
     fn reach(&self) -> Reach {
@@ -34,8 +33,7 @@ impl Relation for Overtops {
         }
         let top = f64::from(pair.rect_px(End::B).top);
         let off_by = (pair.bottom_px(End::A) - top).abs() / pair.size_px();
-        let beside = pair.gap() > 0.3;
-        if beside || off_by > if was_on { 0.3 } else { 0.15 } {
+        if pair.gap() > 0.3 || off_by > if was_on { 0.3 } else { 0.15 } {
             return Judgement::Off;
         }
         Judgement::On(confidence(off_by, 0.15, 0.0))
@@ -52,12 +50,20 @@ fn rows() -> String {
     (1..=60).map(row).collect()
 }
 
-fn main() -> Result<(), MotError> {
+/// What all relations, and this one, say of these boxes.
+///
+/// # Errors
+/// Never: the rows are whole.
+pub fn found() -> Result<Vec<Fact>, MotError> {
     let config = RelateConfig::default();
     let mut registry = Registry::builtin(&config);
     registry.add(Box::new(Overtops));
     let rate = FrameRate::new(10.0)?;
-    for fact in facts_by(registry, &sightings(&rows(), rate)?, rate, None, &config) {
+    Ok(facts_by(registry, &sightings(&rows(), rate)?, rate, None, &config))
+}
+
+fn main() -> Result<(), MotError> {
+    for fact in found()? {
         println!("{:10} {} - {}  {:.1} - {:.1} s", fact.kind, fact.a.0, fact.b.0, secs(fact.from_us), secs(fact.to_us));
     }
     Ok(())
