@@ -1,7 +1,7 @@
 //! What a target refuses for good, kept on disk for people to look at.
 
 use crate::export::delta_json::DeltaJson;
-use crate::store::Position;
+use crate::store::{Position, is_lack_of_room};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, OpenOptions};
@@ -135,8 +135,7 @@ impl DeadLetters {
 impl LettersError {
     /// Whether it works once there is room on the disk.
     pub fn is_for_want_of_room(&self) -> bool {
-        matches!(self, Self::Io { source, .. } if
-            matches!(source.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded))
+        matches!(self, Self::Io { source, .. } if is_lack_of_room(source))
     }
 }
 

@@ -113,6 +113,7 @@ pub use queue::{FlushError, QueueLimits, SubmitError};
 pub use retain::{OldestEntry, Retention};
 pub use schema::{DATABASE_FILE, FORMAT_VERSION, RECORD_BYTES_MAX};
 pub use space::DiskSpace;
+pub(crate) use space::is_lack_of_room;
 pub use stream::{Ending, Outcome, Stream, StreamDescriptor, StreamId, StreamRequest};
 pub use thumbnails::{THUMBNAIL_BYTES_MAX, Thumbnail};
 pub use view::KnownAt;

@@ -174,7 +174,7 @@ impl Drop for Waiting<'_> {
 }
 
 /// Whether the disk, or what of it this user may have, is full.
-pub(super) fn is_lack_of_room(error: &io::Error) -> bool {
+pub(crate) fn is_lack_of_room(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
 }
 
