@@ -516,7 +516,7 @@ mod tests {
         assert_eq!(zones("loiter_secs = 30\ncrowd = 3\nhold = { off_secs = 2 }"), Ok(()));
         for (setting, words) in [
             ("loiter_secs = -5", "relate.zones[2].loiter_secs is -5.0, it takes 0.0 to 86400.0"),
-            ("loiter_secs = 1e18", "relate.zones[2].loiter_secs is 1e18, it takes 0.0 to 86400.0"),
+            ("loiter_secs = 1e18", "relate.zones[2].loiter_secs is 1e+18, it takes 0.0 to 86400.0"),
             ("loiter_secs = nan", "relate.zones[2].loiter_secs is not a finite number"),
             ("loiter_secs = inf", "relate.zones[2].loiter_secs is not a finite number"),
             ("hold = { on_secs = -1 }", "relate.zones[2].hold.on_secs is -1.0, it takes 0.0 to 600.0"),

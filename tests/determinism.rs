@@ -55,7 +55,7 @@ fn timing_workers_credits_and_company_cannot_be_seen_in_the_log() {
     }
     for (workers, frames_in_flight, seed) in runs {
         let (got, refused) = digests(&clips, workers, frames_in_flight, seed);
-        assert!(refused > 0, "the committer was held until the queue was full");
+        assert!(seed.is_none() || refused > 0, "the committer was held until the queue was full");
         assert_eq!(got, expected, "{workers} workers, K = {frames_in_flight}, seed {seed:?}");
     }
     for clip in &clips {
