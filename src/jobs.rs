@@ -21,8 +21,8 @@ use std::time::{Duration, Instant};
 use vokg_connectors::source::file::{FileConfig, StopHandle};
 use vokg_connectors::source::{EndReport, EndStatus};
 use vokg_connectors::store::{
-    CRASH_NOTE, CommitCounters, CommitHandle, Committer, CommitterConfig, Ending, Grouping, Outcome, Store, Stream,
-    StreamBatch, SubmitError, Writer,
+    CRASH_NOTE, CommitCounters, CommitHandle, Committer, CommitterConfig, Ending, FlushError, Grouping, Outcome, Store,
+    Stream, StreamBatch, SubmitError, Writer,
 };
 use vokg_engine::crash;
 use vokg_engine::runtime::control::StreamControl;
@@ -35,8 +35,6 @@ use vokg_operators::resolve::ResolveConfig;
 
 /// Time between two looks at the streams.
 const TICK: Duration = Duration::from_millis(100);
-/// Time between two offers to a full queue.
-const RETRY: Duration = Duration::from_millis(1);
 /// How long a stream that was given up may stay in the dataflow.
 const REMOVAL_DEADLINE: Duration = Duration::from_secs(30);
 /// How long the last transactions of a stream may take.
@@ -151,6 +149,7 @@ pub fn run(
     let watch = Watch::new(display, seconds(config.run.stall_warning_secs), seconds(config.run.stall_limit_secs));
     let jobs = inputs.into_iter().map(|input| Job { input, control: Arc::default(), stage: Stage::Waiting });
     let mut runner = Runner {
+        interrupt,
         jobs: jobs.collect(),
         file,
         config,
@@ -164,7 +163,7 @@ pub fn run(
         disturbance,
         first_begin: None,
     };
-    let ran = runner.run_all(&inbox, interrupt);
+    let ran = runner.run_all(&inbox);
     let seconds = runner.first_begin.map_or(0.0, |first| first.elapsed().as_secs_f64());
     let Runner { jobs, engine, .. } = runner;
     let interrupted = *ran.as_ref().unwrap_or(&false);
@@ -176,19 +175,52 @@ pub fn run(
         }
     };
     let commits = committer.handle();
+    // Its error is that of the last commit.
+    let _ = flush(&commits, interrupt);
     let committed = committer.stop(Instant::now() + FLUSH_DEADLINE).context("the last commit failed");
     let reports = jobs.into_iter().map(|job| match job.stage {
         Stage::Ended(report) => report,
         _ => StreamReport::not_run(&job.input, "not finished"),
     });
     let failure = engine_ended.err().or(committed.err());
+    // The user knows that there was no room.
+    let has_given_up = commits.space().is_given_up();
     let sinks = sinks.finish(interrupt);
     let interrupted = interrupted || interrupt.load(Ordering::Acquire);
     let commits = commits.counters();
+    let failure = failure.filter(|failure| {
+        if has_given_up {
+            tracing::warn!(%failure, "for want of room on the disk");
+        }
+        !has_given_up
+    });
     Ok(Finished { reports: reports.collect(), seconds, interrupted, commits, sinks, failure })
 }
 
+/// Waits until all that was submitted is on disk; for room there as long as nobody asks to stop.
+fn flush(queue: &CommitHandle, interrupt: &AtomicBool) -> Result<(), FlushError> {
+    let mut deadline = Instant::now() + FLUSH_DEADLINE;
+    loop {
+        give_up_waiting(queue, interrupt);
+        if queue.space().is_waited_for() {
+            deadline = Instant::now() + FLUSH_DEADLINE;
+        }
+        match queue.flush(deadline.min(Instant::now() + TICK)) {
+            Err(FlushError::Deadline(_)) if Instant::now() < deadline => {}
+            flushed => return flushed,
+        }
+    }
+}
+
+/// What waits for room on the disk cannot be finished once the user asks to stop.
+fn give_up_waiting(queue: &CommitHandle, interrupt: &AtomicBool) {
+    if interrupt.load(Ordering::Acquire) && queue.space().is_waited_for() {
+        queue.space().give_up();
+    }
+}
+
 struct Runner<'a> {
+    interrupt: &'a AtomicBool,
     jobs: Vec<Job>,
     file: FileConfig,
     config: &'a Config,
@@ -205,7 +237,7 @@ struct Runner<'a> {
 
 impl Runner<'_> {
     /// Whether the user asked to stop.
-    fn run_all(&mut self, inbox: &Receiver<(usize, Event)>, interrupt: &AtomicBool) -> Result<bool, Failure> {
+    fn run_all(&mut self, inbox: &Receiver<(usize, Event)>) -> Result<bool, Failure> {
         let at_once = match self.config.run.streams_at_once {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
             n => n,
@@ -214,17 +246,14 @@ impl Runner<'_> {
         let mut waiting: VecDeque<usize> = others.into_iter().chain(suspects.iter().copied()).collect();
         let mut interrupted = false;
         loop {
-            if interrupt.load(Ordering::Acquire) && !interrupted {
+            if self.interrupt.load(Ordering::Acquire) && !interrupted {
                 interrupted = true;
                 self.stop_all();
                 for index in waiting.drain(..) {
                     self.end(index, StreamReport::not_run(&self.jobs[index].input, "interrupted before it began"));
                 }
             }
-            if interrupted && self.queue.space().is_waited_for() {
-                // What waits for room on the disk cannot be finished.
-                self.queue.space().give_up();
-            }
+            give_up_waiting(&self.queue, self.interrupt);
             let busy = self.jobs.iter().filter(|job| matches!(job.stage, Stage::Opening | Stage::Running(_))).count();
             if busy == 0 && waiting.is_empty() {
                 return Ok(interrupted);
@@ -406,7 +435,7 @@ impl Runner<'_> {
                 SubmitError::Full(back) if Instant::now() < deadline => batch = *back,
                 other => return Err(Failure::failed(other)),
             }
-            std::thread::sleep(RETRY);
+            self.flush()?;
         }
         self.flush()?;
         let stream = self.writer.store().stream(stream.id).context("the stream cannot be read back")?;
@@ -414,7 +443,7 @@ impl Runner<'_> {
     }
 
     fn flush(&self) -> Result<(), Failure> {
-        self.queue.flush(Instant::now() + FLUSH_DEADLINE).context("the store did not take the last of the stream")
+        flush(&self.queue, self.interrupt).context("the store did not take the last of the stream")
     }
 
     fn report(&mut self, index: usize, stream: &Stream, ran: bool) -> Result<(), Failure> {

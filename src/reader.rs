@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::SyncSender;
 use std::time::{SystemTime, UNIX_EPOCH};
 use vokg_connectors::source::file::{Bookmark, FileConfig, FileSource, Probe, StopHandle};
-use vokg_connectors::source::{EndReport, EndStatus, GapReason, SourceEvent, SourceGap};
+use vokg_connectors::source::{EndReport, EndStatus, GapReason, SourceError, SourceEvent, SourceGap};
 use vokg_connectors::store::{Begun, Stream, StreamRequest, Writer};
 use vokg_engine::crash;
 use vokg_engine::delta::GapVertex;
@@ -113,24 +113,33 @@ impl Reader {
         let (stream, source, resume) = match begun {
             Begun::Done(stream) => return Ok(Begin::Done(Box::new(stream))),
             Begun::Fresh(stream) | Begun::Resumed(stream, None) => (stream, source, None),
-            Begun::Resumed(stream, Some(checkpoint)) => match self.go_on(&checkpoint) {
-                Ok(there) => (stream, there, Some(*checkpoint)),
-                Err(reason) => {
-                    tracing::warn!(stream = %stream.name, %reason, "it is processed again from its beginning");
-                    (self.writer.start_over(&stream).map_err(|error| error.to_string())?, source, None)
+            Begun::Resumed(stream, Some(checkpoint)) => {
+                drop(source);
+                match self.go_on(&checkpoint) {
+                    Ok(there) => (stream, there, Some(*checkpoint)),
+                    Err(Astray::Hindered(error)) => return Err(error.to_string()),
+                    Err(Astray::Misled(reason)) => {
+                        tracing::warn!(stream = %stream.name, %reason, "it is processed again from its beginning");
+                        let stream = self.writer.start_over(&stream).map_err(|error| error.to_string())?;
+                        let source = FileSource::open(&self.input.path, &self.file);
+                        (stream, source.map_err(|error| error.to_string())?, None)
+                    }
                 }
-            },
+            }
         };
         Ok(Begin::Work(Box::new(Work { stream, source, stamp: stamp?, resume, begun_before })))
     }
 
     /// The file, at the frame after the checkpoint.
-    fn go_on(&self, checkpoint: &Checkpoint) -> Result<FileSource, String> {
+    fn go_on(&self, checkpoint: &Checkpoint) -> Result<FileSource, Astray> {
         let bookmark = checkpoint.parts.get(SOURCE).map(|bytes| Bookmark::decode(bytes));
-        let bookmark = bookmark.unwrap_or_else(|| Err("it has no place in the file".to_owned()));
-        let bookmark = bookmark.map_err(|reason| format!("the checkpoint cannot be used: {reason}"))?;
+        let bookmark = bookmark.unwrap_or_else(|| Err("the checkpoint has no place in the file".to_owned()));
+        let bookmark = bookmark.map_err(Astray::Misled)?;
         let tell = || _ = self.control.activity.fetch_add(1, Ordering::Relaxed);
-        FileSource::resume(&self.input.path, &self.file, bookmark, tell).map_err(|error| error.to_string())
+        FileSource::resume(&self.input.path, &self.file, bookmark, tell).map_err(|error| match error {
+            SourceError::Damaged { reason, .. } => Astray::Misled(reason),
+            error => Astray::Hindered(error),
+        })
     }
 
     /// Refuses a file that is no longer the one that was hashed.
@@ -190,6 +199,14 @@ impl Reader {
             }
         }
     }
+}
+
+/// Why a file does not go on at a checkpoint.
+enum Astray {
+    /// The checkpoint leads nowhere.
+    Misled(String),
+    /// It could not be seen whether it does.
+    Hindered(SourceError),
 }
 
 enum Begin {

@@ -17,6 +17,8 @@ use vokg_engine::time::{Micros, SECOND_US};
 pub const FRAME_MAX: u32 = 10_000_000;
 /// The greatest coordinate or extent, in pixels.
 pub const PIXELS_MAX: f32 = 1e6;
+/// The lowest frame rate: the time of every frame that has a number is one.
+pub const RATE_MIN: f64 = 0.001;
 /// The greatest frame rate, in frames per second.
 pub const RATE_MAX: f64 = 1000.0;
 
@@ -69,7 +71,7 @@ pub enum MotError {
         line: usize,
     },
     /// A frame rate that cannot be.
-    #[error("{0} frames per second, it takes more than 0 and at most {RATE_MAX}")]
+    #[error("{0} frames per second, it takes {RATE_MIN} to {RATE_MAX}")]
     Rate(f64),
 }
 
@@ -228,12 +230,15 @@ impl<'a> Row<'a> {
 pub struct FrameRate(f64);
 
 impl FrameRate {
-    /// A frame rate above 0 and at most [`RATE_MAX`].
+    /// A frame rate from [`RATE_MIN`] to [`RATE_MAX`].
     ///
     /// # Errors
     /// Where it is outside.
     pub fn new(per_second: f64) -> Result<Self, MotError> {
-        if per_second > 0.0 && per_second <= RATE_MAX { Ok(Self(per_second)) } else { Err(MotError::Rate(per_second)) }
+        match per_second {
+            RATE_MIN..=RATE_MAX => Ok(Self(per_second)),
+            _ => Err(MotError::Rate(per_second)),
+        }
     }
 
     /// When a frame, numbered from 1, is shown.

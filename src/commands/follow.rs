@@ -92,7 +92,8 @@ enum Standing {
 
 impl Standing {
     fn of(report: &SinkReport, patience: &mut Patience, now: Instant) -> Self {
-        let has_run_out = patience.has_run_out(&report.sink, report.status.moves, now);
+        let waits = matches!(report.status.state, SinkState::Waiting);
+        let has_run_out = patience.has_run_out(&report.sink, waits, report.status.moves, now);
         match report.status.state {
             SinkState::Failed(_) => Self::Failed,
             SinkState::CaughtUp => Self::HoldsAll,

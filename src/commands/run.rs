@@ -27,10 +27,7 @@ pub fn run(args: cli::Run, common: &Common) -> Result<Exit, Failure> {
         say(report.to_text())?;
     }
     if let Some(failure) = finished.failure {
-        if !finished.interrupted {
-            return Err(failure);
-        }
-        note(format!("vokg: {failure}"));
+        return Err(failure);
     }
     let told = !report.sinks.iter().any(SinkReport::has_failed);
     Ok(match (finished.interrupted, report.all_complete() && told) {

@@ -187,7 +187,8 @@ impl TransactionLog for Cluster {
         let mut producer = self.connect()?;
         let found = see_to_topics(&self.config, &self.client, &producer, !self.is_checked);
         let found = found.map_err(|error| self.explain(error, producer.context()))?;
-        self.is_checked = true;
+        // What was made just now, or by somebody else at the same time, is looked at the next time.
+        self.is_checked = !found.are_new;
         if found.are_new {
             producer = self.connect()?;
         }

@@ -149,6 +149,8 @@ impl KafkaConfig {
         }
         let mut client = rdkafka::ClientConfig::new();
         client.set("bootstrap.servers", &self.brokers).set("client.id", "vokg");
+        // To ask for a topic is not to make it, with whatever settings a broker makes topics by itself.
+        client.set("allow.auto.create.topics", "false");
         let Security { tls, ca_file, certificate_file, key_file, sasl, username, .. } = &self.security;
         let protocol = match (sasl.is_some(), *tls) {
             (false, false) => "plaintext",

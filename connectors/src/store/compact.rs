@@ -2,7 +2,7 @@
 
 use super::error::{CommitError, OpenError, ReadError};
 use super::observations::orphans;
-use super::open::{StoreConfig, Writer, builder, take_lock};
+use super::open::{LOCK_PATIENCE, StoreConfig, Writer, builder, take_lock};
 use super::schema::DATABASE_FILE;
 use serde::Serialize;
 use std::path::Path;
@@ -45,7 +45,7 @@ pub fn compact(dir: &Path, config: StoreConfig) -> Result<Compacted, OpenError> 
         compacted.orphans += 1;
     }
     drop(writer);
-    let _lock = take_lock(dir)?;
+    let _lock = take_lock(dir, LOCK_PATIENCE)?;
     let mut database = builder(config).open(&file)?;
     loop {
         match database.compact() {

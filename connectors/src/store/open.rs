@@ -20,8 +20,10 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 pub(super) const LOCK_FILE: &str = "writer.lock";
-/// How long a writer waits for another: a reader that repairs after a crash is one for a moment.
-const LOCK_PATIENCE: Duration = Duration::from_millis(300);
+/// How long a writer waits for another: one that was killed dies at its own pace, and a reader that repairs is one too.
+pub(super) const LOCK_PATIENCE: Duration = Duration::from_secs(5);
+/// How long a reader that repairs waits for one: it looks again by itself.
+const REPAIR_PATIENCE: Duration = Duration::from_millis(300);
 /// How long a reader waits for a writer that is just opening or closing.
 const OPEN_PATIENCE: Duration = Duration::from_secs(2);
 
@@ -68,7 +70,7 @@ impl Store {
             match builder(config).open_read_only(&file) {
                 Ok(database) => break database,
                 Err(DatabaseError::RepairAborted | DatabaseError::DatabaseAlreadyOpen) if Instant::now() < patience => {
-                    match Writer::open(dir, config) {
+                    match Writer::open_within(dir, config, REPAIR_PATIENCE) {
                         Ok(repaired) => drop(repaired),
                         Err(OpenError::InUse { .. }) => std::thread::sleep(Duration::from_millis(20)),
                         Err(error) if error.is_unwritable() => return Self::open_unwritten(dir, config),
@@ -153,6 +155,13 @@ pub struct Writer {
     _lock: File,
 }
 
+impl Drop for Writer {
+    /// Closing tidies up what the next opening could as well: no disk is waited for.
+    fn drop(&mut self) {
+        self.space.give_up();
+    }
+}
+
 impl Writer {
     /// Opens a data directory for writing; makes it where it is absent. Finishes what a crash interrupted: removes
     /// half-dropped streams and files that no transaction refers to.
@@ -161,8 +170,12 @@ impl Writer {
     /// [`OpenError::InUse`] where another writer has it, otherwise where it cannot be made, repaired or read. A disk that
     /// has no room for that is not waited for.
     pub fn open(dir: &Path, config: StoreConfig) -> Result<Self, OpenError> {
+        Self::open_within(dir, config, LOCK_PATIENCE)
+    }
+
+    fn open_within(dir: &Path, config: StoreConfig, patience: Duration) -> Result<Self, OpenError> {
         fs::create_dir_all(dir).map_err(OpenError::io("cannot make the data directory", dir))?;
-        let lock = take_lock(dir)?;
+        let lock = take_lock(dir, patience)?;
         let path = dir.join(DATABASE_FILE);
         let space = DiskSpace::new(dir, config.least_free_bytes);
         // Nothing is under way that a wait could save, and nobody yet who could end it.
@@ -265,14 +278,14 @@ pub(super) fn builder(config: StoreConfig) -> redb::Builder {
 }
 
 /// Takes the writer's lock and leaves this process's number in it.
-pub(super) fn take_lock(dir: &Path) -> Result<File, OpenError> {
+pub(super) fn take_lock(dir: &Path, patience: Duration) -> Result<File, OpenError> {
     let path: PathBuf = dir.join(LOCK_FILE);
     let failed = || OpenError::io("cannot take the writer's lock", &path);
     let mut file = File::options().read(true).write(true).create(true).truncate(false).open(&path).map_err(failed())?;
-    let patience = Instant::now() + LOCK_PATIENCE;
+    let give_up = Instant::now() + patience;
     let locked = loop {
         match file.try_lock() {
-            Err(TryLockError::WouldBlock) if Instant::now() < patience => std::thread::sleep(Duration::from_millis(20)),
+            Err(TryLockError::WouldBlock) if Instant::now() < give_up => std::thread::sleep(Duration::from_millis(20)),
             locked => break locked,
         }
     };

@@ -73,8 +73,9 @@ impl Housekeeping {
 
     /// Does one transaction's worth of it; whether there may be more to do.
     pub fn step(&mut self, writer: &Writer) -> Result<bool, CommitError> {
-        if !std::mem::replace(&mut self.has_begun, true) {
+        if !self.has_begun {
             self.streams.extend(writer.store().streams()?.iter().map(|stream| stream.id));
+            self.has_begun = true;
         }
         let Some(&stream) = self.streams.first() else { return Ok(false) };
         let may_be_more = self.step_of(writer, stream);

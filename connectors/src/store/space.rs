@@ -78,6 +78,11 @@ impl DiskSpace {
         self.0.changed.notify_all();
     }
 
+    /// Whether nobody waits any longer.
+    pub fn is_given_up(&self) -> bool {
+        self.lock().is_given_up
+    }
+
     /// From now on whoever finds no room waits for it.
     pub(super) fn be_patient(&self) {
         self.lock().is_given_up = false;

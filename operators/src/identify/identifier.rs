@@ -175,8 +175,9 @@ impl Identifier {
             |a: &Pair, b: &Pair| rivals(a, b) && b.score_milli.saturating_add(returns.margin_milli) > a.score_milli;
         let undoubted =
             |pair: &&Pair| pair.score_milli >= needed(pair) && !pairs.iter().any(|other| doubts(pair, other));
-        let new: Vec<Pair> =
-            pairs.iter().filter(|pair| !pair.stands && pair.known).filter(undoubted).copied().collect();
+        let new =
+            pairs.iter().filter(|pair| !pair.stands && pair.known && self.links.has_room(pair.earlier, pair.later));
+        let new: Vec<Pair> = new.filter(undoubted).copied().collect();
         let in_the_way = |pair: &Pair| new.iter().any(|better| rivals(better, pair));
         let parted = pairs.iter().filter(|pair| pair.stands && (pair.score_milli < needed(pair) || in_the_way(pair)));
         for pair in parted {

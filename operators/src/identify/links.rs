@@ -59,8 +59,7 @@ impl Links {
             return;
         }
         let (object, place) = (before.object, before.place + 1);
-        let following = self.following(later).count();
-        if place as usize + following > OBJECT_TRACKS_MAX as usize {
+        if !self.has_room(earlier, later) {
             return;
         }
         if let Some(before) = self.tracks.get_mut(&earlier) {
@@ -70,6 +69,12 @@ impl Links {
             after.before = Some(Link { track: earlier, reason });
         }
         self.relabel(later, (object, place), score_milli, reason, changes);
+    }
+
+    /// Whether an object would have at most [`OBJECT_TRACKS_MAX`] tracks if `later` and those behind it followed `earlier`.
+    pub(super) fn has_room(&self, earlier: TrackId, later: TrackId) -> bool {
+        let place = self.tracks.get(&earlier).map_or(0, |before| before.place);
+        place as usize + 1 + self.following(later).count() <= OBJECT_TRACKS_MAX as usize
     }
 
     /// The tracks that follow one.

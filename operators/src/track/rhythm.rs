@@ -48,11 +48,11 @@ impl Rhythm {
     pub(super) fn patience(&self, t: Micros, config: &TrackConfig) -> Patience {
         let period = self.period().or(self.last.map(|last| t.saturating_sub(last))).unwrap_or(0);
         let (lost_us, forget_us) = (micros_from_secs(config.lost_secs), micros_from_secs(config.forget_secs));
-        let sparse_us = LOST_HALF_PERIODS * period / 2;
+        let sparse_us = LOST_HALF_PERIODS.saturating_mul(period) / 2;
         if sparse_us <= lost_us {
             return Patience { lost_us, forget_us };
         }
-        Patience { lost_us: sparse_us, forget_us: forget_us.max(FORGET_HALF_PERIODS * period / 2) }
+        Patience { lost_us: sparse_us, forget_us: forget_us.max(FORGET_HALF_PERIODS.saturating_mul(period) / 2) }
     }
 
     /// A frame comes at `t`.

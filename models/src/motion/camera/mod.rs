@@ -59,6 +59,9 @@ struct Key {
     agreed_at_first: Option<usize>,
     /// It was not found again in the last picture.
     lost: bool,
+    /// It was taken while the one before was lost and has not been found again since: how it lies to what was told before
+    /// is not known.
+    is_adrift: bool,
 }
 
 impl CameraMeter {
@@ -72,10 +75,16 @@ impl CameraMeter {
         let Some(agreement) = key.find(texture) else {
             key.lost = true;
             if t.saturating_sub(key.taken) >= KEY_US {
-                self.key = Some(Key::taken(t, texture.clone(), None));
+                self.key = Some(Key { is_adrift: true, ..Key::taken(t, texture.clone(), None) });
             }
             return CameraMotion::Unknown;
         };
+        if key.lost && key.is_adrift {
+            // What moved since is not all that moved since something was told.
+            self.key = Some(Key { is_adrift: true, ..Key::taken(t, texture.clone(), None) });
+            return CameraMotion::Unknown;
+        }
+        key.is_adrift = false;
         let lost = std::mem::take(&mut key.lost);
         let motion = key.tell(t, &agreement);
         if key.is_worn(t, &agreement) {
@@ -105,6 +114,7 @@ impl Key {
             rest_since,
             agreed_at_first: None,
             lost: false,
+            is_adrift: false,
         }
     }
 
@@ -244,6 +254,24 @@ mod tests {
             let ((x, y), unknown) = followed(shake, 151);
             assert!(x.abs() < 0.6 && y.abs() < 0.6, "{share}: {x} {y}");
             assert_eq!(unknown, 1);
+        }
+    }
+
+    #[test]
+    fn what_is_found_behind_a_key_taken_in_the_dark_is_not_all_that_was_missed() {
+        let mut meter = CameraMeter::default();
+        // In picture 50 the ground is another and the key of picture 0 is given up for it; in 51 nothing can be seen.
+        let blind = |frame: usize| (30..50).contains(&frame) || frame == 51;
+        for frame in 0..60 {
+            let x = 0.4 * frame as f32 + if frame < 50 { 0.0 } else { 900.0 };
+            let mut plane = seen((x, 0.0), frame);
+            if blind(frame) {
+                plane.y.fill(90);
+            }
+            let motion = measure(&mut meter, frame, &plane);
+            let is_unknown = frame == 0 || (30..=52).contains(&frame);
+            assert_eq!(motion == CameraMotion::Unknown, is_unknown, "{frame}: {motion:?}");
+            assert!(!matches!(motion, CameraMotion::Found(_)), "{frame}: {motion:?}");
         }
     }
 
