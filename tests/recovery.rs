@@ -8,6 +8,7 @@ mod support;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 use std::collections::BTreeSet;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -171,6 +172,23 @@ fn ctrl_c_keeps_what_was_done() {
     assert_eq!(output.status.code(), Some(130), "{}", String::from_utf8_lossy(&output.stderr));
     run(&clip, &data, 2);
     assert_eq!(fingerprint(&data), expected);
+}
+
+/// The first seconds are segmented once the background of all of them is known.
+#[test]
+fn ctrl_c_in_the_first_seconds_leaves_nothing_that_would_come_out_otherwise() {
+    let Undisturbed { dir, clip, fingerprint: expected, took } = undisturbed();
+    for turn in 1..=8u32 {
+        let data = dir.path().join(format!("early-{turn}"));
+        let child = command(&clip, &data, 1).spawn().unwrap();
+        std::thread::sleep(took.mul_f64(0.04 * f64::from(turn)));
+        let id = nix::unistd::Pid::from_raw(i32::try_from(child.id()).unwrap());
+        nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGINT).unwrap();
+        let status = child.wait_with_output().unwrap().status;
+        assert!(status.code() == Some(130) || status.signal().is_some(), "{status}");
+        run(&clip, &data, 2);
+        assert_eq!(fingerprint(&data), expected, "turn {turn}");
+    }
 }
 
 /// What is to come out for a picture instead of what is seen; pictures are counted from where the run begins.

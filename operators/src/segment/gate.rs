@@ -35,7 +35,8 @@ type LaneAnswer = Result<Result<Answer, SegmentError>, OffloadError>;
 ///
 /// `hints` must be the tracker's output fed back with a step of +1 µs. A stream that goes on has the hints of its last
 /// frame told again. The frames of the lead ([`Lead`]) wait until the
-/// segmenter has seen them all.
+/// segmenter has seen them all; of a stream that is cut short before, without an end, none is segmented, since each would
+/// come out otherwise when the stream is read again.
 pub fn segment<'s>(
     encoded: StreamVec<'s, Micros, EncodedFrame>,
     hints: StreamVec<'s, Micros, Hints>,
@@ -153,10 +154,12 @@ impl Gate {
             Phase::Lead => {
                 let first = self.queue.front()?.1.t;
                 let (last_capability, last) = self.queue.back()?;
-                let complete = encoded_frontier.is_empty()
-                    || last.encoded.is_none()
+                let complete = last.encoded.is_none()
                     || self.queue.len() >= LEAD_FRAMES_MAX
                     || *last_capability.time() >= first.saturating_add(self.lead_us);
+                if !complete && encoded_frontier.is_empty() {
+                    self.queue.clear();
+                }
                 complete.then(|| self.prepare())
             }
             Phase::Running => {
@@ -266,8 +269,12 @@ mod tests {
         }
     }
 
-    /// Runs 60 frames through source, encoder, segmenter and a tracker that predicts what it saw.
     fn lefts(workers: usize, credits_frames: usize, jitter: Option<u64>) -> Vec<(Micros, f32)> {
+        lefts_of(61, workers, credits_frames, jitter)
+    }
+
+    /// Runs so many of 60 frames and an end through source, encoder, segmenter and a tracker that predicts what it saw.
+    fn lefts_of(sent: u64, workers: usize, credits_frames: usize, jitter: Option<u64>) -> Vec<(Micros, f32)> {
         let mut engine = Engine::start(workers).expect("a few workers can be had");
         let (sender, receiver) = feed(2);
         let (seen_sender, seen) = channel();
@@ -307,7 +314,7 @@ mod tests {
             });
         };
         engine.add(Arc::new(build)).expect("workers are there");
-        for n in 0..=60u64 {
+        for n in 0..sent {
             let size = Size { width: 2, height: 2 };
             let frame = (n < 60).then(|| Frame::from_i420(n * 40_000, size, vec![0; 4], vec![0], vec![0]));
             let t = if n < 60 { n * 40_000 } else { 59 * 40_000 + 1 };
@@ -325,6 +332,15 @@ mod tests {
         assert_eq!(expected.last().map(|(t, left)| (*t, *left)), Some((59 * 40_000 + 1, -1.0)));
         for (workers, credits, jitter) in [(1, 8, None), (1, 2, Some(7)), (2, 8, Some(9)), (4, 3, Some(3))] {
             assert_eq!(lefts(workers, credits, jitter), expected, "{workers} workers, K = {credits}, {jitter:?}");
+        }
+    }
+
+    #[test]
+    fn a_stream_that_is_cut_short_tells_what_the_whole_tells_or_nothing() {
+        let whole = lefts(1, 8, None);
+        // The lead is half a second, of 13 frames.
+        for (sent, told) in [(1, 0), (12, 0), (20, 20)] {
+            assert_eq!(lefts_of(sent, 1, 8, Some(sent)), whole[..told], "{sent} frames");
         }
     }
 }
