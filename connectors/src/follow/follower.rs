@@ -178,6 +178,7 @@ impl<T: Target> Follower<T> {
         if !matches!(turn, Step::CaughtUp) {
             return Ok(turn);
         }
+        self.measure();
         if !is_new {
             // Only a list of now can say that there is no more.
             self.listing = None;
@@ -301,7 +302,7 @@ impl<T: Target> Follower<T> {
         self.streams.keys().chain(self.cursors.keys()).collect::<BTreeSet<_>>().len()
     }
 
-    fn measure(&self) {
+    pub(super) fn measure(&self) {
         let told = |stream: &Stream| self.cursors.get(&stream.id).and_then(|cursor| cursor.0);
         let behind = self.listed.iter().map(|stream| match told(stream) {
             Some(at) if at.epoch == stream.head.epoch => stream.head.next_seq.saturating_sub(at.seq + 1),

@@ -21,6 +21,11 @@ pub(super) const LIST_EVERY: Duration = Duration::from_millis(200);
 impl<T: Target> Follower<T> {
     pub(super) fn list(&mut self, asked: u64) -> Result<(), Trouble> {
         let all = self.store.streams()?;
+        if self.listed.is_empty() {
+            // As long as the target has said nothing, all of it is to be told.
+            self.listed.clone_from(&all);
+            self.measure();
+        }
         self.listed = match self.held()? {
             None => all.clone(),
             Some(_) => self.present(&all)?,

@@ -431,6 +431,46 @@ fn a_file_in_the_data_directory_pauses_a_sink_until_it_is_taken_away() {
     await_state(SinkState::Paused);
 }
 
+/// A target that takes a graph, once it is there.
+struct Distant {
+    is_there: bool,
+}
+
+impl Target for Distant {
+    fn position(&mut self, _stream: &Followed) -> Result<Option<Position>, TargetError> {
+        Ok(None)
+    }
+
+    fn apply(&mut self, _portion: &Portion<'_>) -> Result<(), TargetError> {
+        panic!("its graph is all that there is to tell")
+    }
+
+    fn held(&mut self) -> Result<Option<super::target::Held>, TargetError> {
+        if self.is_there { Ok(None) } else { Err(away()) }
+    }
+
+    fn snapshot(&mut self, _snapshot: &super::target::Snapshot<'_>) -> Result<(), TargetError> {
+        Ok(())
+    }
+}
+
+#[test]
+fn how_far_behind_a_sink_is_counts_what_was_never_told_and_not_what_a_snapshot_tells() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let writer = open(dir.path());
+    let stream = begin(&writer, "clip");
+    let log = random_log(3, 40);
+    commit(&writer, stream, log.clone());
+    for is_there in [false, true] {
+        let (config, control) = (FollowerConfig { from: StartFrom::Snapshot, ..quick(7) }, SinkControl::default());
+        let store = writer.store().clone();
+        let mut follower = Follower::new(store, Distant { is_there }, "distant", dir.path(), config, control.clone())
+            .expect("there are no dead letters yet");
+        while follower.step() == Step::Moved {}
+        assert_eq!(control.status().behind, if is_there { 0 } else { log.len() as u64 });
+    }
+}
+
 #[test]
 fn a_target_that_was_away_longer_than_the_log_is_kept_is_told_so() {
     use crate::store::history::settling_log;
