@@ -3,8 +3,8 @@
 
 pip install confluent-kafka
 python3 examples/consumer.py 127.0.0.1:9092 vokg.deltas graph.state
-reads on from where the state file ends, up to the end of the topic, and prints for each stream the line that
-`vokg export --format json` prints. examples/consumer.rs is the same in Rust.
+reads on from where the state file ends, up to the end of the topic, and prints for each stream what
+`vokg export --format json` prints, with JSON's freedom of spaces. examples/consumer.rs is the same in Rust.
 
 - It reads committed records only.
 - It collects deltas and applies them at the progress record, so that it never shows half a moment.
@@ -17,7 +17,7 @@ import json
 import os
 import sys
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 
 
 class Stream:
@@ -134,7 +134,13 @@ def main(brokers, topic, path):
             "enable.partition.eof": True,
         }
     )
-    partitions = consumer.list_topics(topic, 30).topics[topic].partitions
+    try:
+        found = consumer.list_topics(topic, 30).topics[topic]
+    except KafkaException as error:
+        sys.exit(f"{brokers} does not answer: {error.args[0].str()}")
+    partitions = found.partitions
+    if found.error or not partitions:
+        sys.exit(f"{brokers} has no topic {topic}")
     consumer.assign([TopicPartition(topic, p, offsets.get(p, OFFSET_BEGINNING)) for p in partitions])
     ended = set()
     while len(ended) < len(partitions):
@@ -160,4 +166,6 @@ def main(brokers, topic, path):
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 4:
+        sys.exit("usage: consumer.py BROKERS TOPIC STATE-FILE")
     main(*sys.argv[1:])
