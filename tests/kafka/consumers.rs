@@ -94,7 +94,7 @@ fn consumers_rebuild_the_graph_and_go_on_where_they_ended() {
 /// The Python consumer takes the records of one stream from its standard input, with no client at hand.
 const TAKE_ALL: &str = "
 import json, sys, types
-names = 'OFFSET_BEGINNING Consumer KafkaError TopicPartition'.split()
+names = 'OFFSET_BEGINNING Consumer KafkaError KafkaException TopicPartition'.split()
 sys.modules['confluent_kafka'] = types.SimpleNamespace(**dict.fromkeys(names))
 import consumer
 stream = consumer.Stream()
