@@ -42,8 +42,7 @@ pub enum ReplayError {
     /// What was derived is not what was committed.
     #[error(
         "{stream} cannot go on: entry {at} of its log is {committed}, derived again it is {derived}. Nothing was \
-         added to it. \
-         Has vokg, a codec or the machine been replaced since? --name processes the input as another stream"
+         added to it. Has vokg, a codec or the machine been replaced since? --name processes the input as another stream"
     )]
     Differs {
         /// Which stream.

@@ -3,20 +3,17 @@
 //! Each section is the configuration type of the part it configures, so defaults and meanings stand in one place. Keys
 //! that do not exist are refused with the line and the nearest key that does. docs/config.schema.json is the schema.
 
+mod ranges;
+mod sections;
+
+pub use sections::{LimitsConfig, ResolveConfig, RunConfig, SinksConfig, StoreLimits};
+
 use crate::exit::Failure;
+use ranges::{refuse_not_finite, refuse_out_of_range};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value as Json;
-use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::Duration;
 use toml::{Table, Value};
-use vokg_connectors::kafka::KafkaConfig;
-use vokg_connectors::neo4j::Neo4jConfig;
-use vokg_connectors::source::file::Limits;
-use vokg_connectors::store::{Retention, StoreConfig};
-use vokg_engine::geometry::Size;
-use vokg_engine::time::micros_from_secs;
 
 /// All settings.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -40,200 +37,6 @@ pub struct Config {
     pub store: StoreLimits,
     /// Where the log is told.
     pub sinks: SinksConfig,
-}
-
-/// How streams are run. Nothing here changes a log, save for the segmenter, the sampling and the number of frames.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct RunConfig {
-    /// How objects are found.
-    pub segmenter: String,
-    /// Which frames are looked at: `all`, `keyframes`, or a rate such as `5fps`.
-    pub sample: String,
-    /// Stop each stream after this many frames.
-    #[schemars(range(min = 1))]
-    pub max_frames: Option<u64>,
-    /// Worker threads of the dataflow.
-    #[schemars(range(min = 1, max = 256))]
-    pub workers: usize,
-    /// Streams processed at once; 0 for one per processor core.
-    #[schemars(range(min = 0, max = 256))]
-    pub streams_at_once: usize,
-    /// Frames of a stream in flight.
-    #[schemars(range(min = 1, max = 64))]
-    pub frames_in_flight: usize,
-    /// A frame whose segmentation takes longer than this fails its stream, in seconds.
-    #[schemars(range(min = 0.0001, max = 86_400.0))]
-    pub segment_deadline_secs: f64,
-    /// A stream whose frontier stands still for this long is reported, in seconds.
-    #[schemars(range(min = 0.0001, max = 86_400.0))]
-    pub stall_warning_secs: f64,
-    /// A stream whose frontier stands still for this long has failed, in seconds.
-    #[schemars(range(min = 0.0001, max = 86_400.0))]
-    pub stall_limit_secs: f64,
-    /// Try again also those inputs that were set aside because the process died over them.
-    pub retry: bool,
-}
-
-impl Default for RunConfig {
-    fn default() -> Self {
-        Self {
-            segmenter: "motion".to_owned(),
-            sample: "all".to_owned(),
-            max_frames: None,
-            workers: 1,
-            streams_at_once: 0,
-            frames_in_flight: 8,
-            segment_deadline_secs: 60.0,
-            stall_warning_secs: 15.0,
-            stall_limit_secs: 120.0,
-            retry: false,
-        }
-    }
-}
-
-/// Which inputs are accepted.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct LimitsConfig {
-    /// Bytes of a file.
-    #[schemars(range(min = 1))]
-    pub file_bytes: u64,
-    /// Greatest width and height of a picture.
-    #[schemars(range(min = 16, max = 65_536))]
-    pub picture_side_px: u32,
-    /// Greatest number of pixels of a picture.
-    #[schemars(range(min = 256, max = 4_294_967_296u64))]
-    pub picture_px: u64,
-    /// Time to the first picture, in seconds.
-    #[schemars(range(min = 0.0001, max = 86_400.0))]
-    pub open_deadline_secs: f64,
-    /// Time between two pictures while somebody waits, in seconds.
-    #[schemars(range(min = 0.0001, max = 86_400.0))]
-    pub stall_deadline_secs: f64,
-}
-
-impl Default for LimitsConfig {
-    fn default() -> Self {
-        let limits = Limits::default();
-        Self {
-            file_bytes: limits.file_bytes,
-            picture_side_px: limits.picture_px.width,
-            picture_px: limits.pixels,
-            open_deadline_secs: limits.open_deadline.as_secs_f64(),
-            stall_deadline_secs: limits.stall_deadline.as_secs_f64(),
-        }
-    }
-}
-
-impl LimitsConfig {
-    /// As the source takes them.
-    pub fn to_limits(&self) -> Limits {
-        let side = self.picture_side_px;
-        Limits {
-            file_bytes: self.file_bytes,
-            picture_px: Size { width: side, height: side },
-            pixels: self.picture_px,
-            open_deadline: Duration::from_secs_f64(self.open_deadline_secs),
-            stall_deadline: Duration::from_secs_f64(self.stall_deadline_secs),
-            ..Limits::default()
-        }
-    }
-}
-
-/// Corrections of what was said before.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct ResolveConfig {
-    /// How far back automatic corrections reach, in seconds.
-    #[schemars(range(min = 0.0, max = 31_536_000.0))]
-    pub correction_horizon_secs: f64,
-}
-
-impl Default for ResolveConfig {
-    fn default() -> Self {
-        Self { correction_horizon_secs: 3600.0 }
-    }
-}
-
-/// What the store on disk may take. Nothing here changes what is logged, but old entries are dropped where it says so.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct StoreLimits {
-    /// How much of each stream is kept, in seconds of its media time; everything where this is absent.
-    #[schemars(range(min = 1.0, max = 3_153_600_000.0))]
-    pub keep_secs: Option<f64>,
-    /// How many bytes of each stream's sealed log are kept; everything where this is absent.
-    #[schemars(range(min = 1_000_000))]
-    pub keep_bytes: Option<u64>,
-    /// Bytes to be left free on the disk: while there are fewer, a run waits.
-    pub least_free_bytes: u64,
-}
-
-impl Default for StoreLimits {
-    fn default() -> Self {
-        Self { keep_secs: None, keep_bytes: None, least_free_bytes: StoreConfig::default().least_free_bytes }
-    }
-}
-
-impl StoreLimits {
-    /// As the store takes them.
-    pub fn to_config(&self) -> StoreConfig {
-        let retention = Retention { keep_us: self.keep_secs.map(micros_from_secs), keep_bytes: self.keep_bytes };
-        StoreConfig { retention, least_free_bytes: self.least_free_bytes, ..StoreConfig::default() }
-    }
-}
-
-/// Where the log is told. Nothing here changes a log.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct SinksConfig {
-    /// How long a run waits at its end for its sinks to hold the whole log, and how long `vokg follow --once` waits for
-    /// one that stands still, though never less than 5; in seconds.
-    #[schemars(range(min = 0.0, max = 86_400.0))]
-    pub drain_secs: f64,
-    /// Kafka clusters, each under the name of its sink.
-    pub kafka: BTreeMap<String, KafkaConfig>,
-    /// Neo4j databases, each under the name of its sink.
-    pub neo4j: BTreeMap<String, Neo4jConfig>,
-}
-
-impl Default for SinksConfig {
-    fn default() -> Self {
-        Self { drain_secs: 30.0, kafka: BTreeMap::new(), neo4j: BTreeMap::new() }
-    }
-}
-
-impl SinksConfig {
-    /// The names of all sinks.
-    pub fn names(&self) -> impl Iterator<Item = &String> {
-        self.kafka.keys().chain(self.neo4j.keys())
-    }
-
-    /// Says which of these names no sink has.
-    ///
-    /// # Errors
-    /// The first of them, with the names that there are.
-    pub fn refuse_unknown(&self, wanted: &[String]) -> Result<(), String> {
-        let Some(unknown) = wanted.iter().find(|wanted| !self.names().any(|name| name == *wanted)) else {
-            return Ok(());
-        };
-        let known = self.names().map(String::as_str).collect::<Vec<_>>().join(", ");
-        let known = if known.is_empty() { "none" } else { &known };
-        Err(format!("there is no sink {unknown:?} in the configuration, there is: {known}"))
-    }
-
-    /// A name becomes part of file names and of ids in the target.
-    fn refuse_names(&self) -> Result<(), String> {
-        let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-        if let Some(name) = self.names().find(|name| name.is_empty() || name.len() > 40 || !name.chars().all(fits)) {
-            return Err(format!("a sink is called {name:?}, it takes 1 to 40 of a-z, 0-9 and -"));
-        }
-        match self.neo4j.keys().find(|name| self.kafka.contains_key(*name)) {
-            Some(name) => Err(format!("two sinks are called {name:?}, each takes a name of its own")),
-            None => Ok(()),
-        }
-    }
 }
 
 impl Config {
@@ -344,57 +147,6 @@ fn override_with(table: &mut Table, key: &str, text: &str, origin: &str) -> Resu
 
 fn settings_table(config: &Config) -> Table {
     Table::try_from(config).expect("settings are numbers, texts and tables of them")
-}
-
-fn refuse_not_finite(path: &str, setting: &Value) -> Result<(), String> {
-    match setting {
-        Value::Float(number) if !number.is_finite() => Err(format!("{path} is not a finite number")),
-        Value::Table(settings) => {
-            settings.iter().try_for_each(|(key, inner)| refuse_not_finite(&key_in(path, key), inner))
-        }
-        Value::Array(entries) => {
-            entries.iter().enumerate().try_for_each(|(index, entry)| refuse_not_finite(&entry_in(path, index), entry))
-        }
-        _ => Ok(()),
-    }
-}
-
-fn key_in(path: &str, key: &str) -> String {
-    if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
-}
-
-/// An entry of a list by its place, counted from 1.
-fn entry_in(path: &str, index: usize) -> String {
-    format!("{path}[{}]", index + 1)
-}
-
-/// Looks up the range of each number in its schema.
-fn refuse_out_of_range(path: &str, setting: &Json, schema: &Json, root: &Json) -> Result<(), String> {
-    // What may be absent has its schema beside that of nothing.
-    let some = schema["anyOf"].as_array().and_then(|any| any.iter().find(|one| one["type"] != "null"));
-    let schema = some.unwrap_or(schema);
-    let reference = schema["$ref"].as_str().and_then(|reference| reference.strip_prefix('#'));
-    let schema = reference.and_then(|pointer| root.pointer(pointer)).unwrap_or(schema);
-    if let Json::Object(settings) = setting {
-        return settings.iter().try_for_each(|(key, inner)| {
-            let path = key_in(path, key);
-            let known = &schema["properties"][key];
-            // A table whose keys the user chooses has one schema for all of them.
-            let schema = if known.is_null() { &schema["additionalProperties"] } else { known };
-            refuse_out_of_range(&path, inner, schema, root)
-        });
-    }
-    if let Json::Array(entries) = setting {
-        let inner = |(index, entry)| refuse_out_of_range(&entry_in(path, index), entry, &schema["items"], root);
-        return entries.iter().enumerate().try_for_each(inner);
-    }
-    let (least, most) = (&schema["minimum"], &schema["maximum"]);
-    let below = |low: &Json, high: &Json| low.as_f64().zip(high.as_f64()).is_some_and(|(low, high)| low < high);
-    if below(setting, least) || below(most, setting) {
-        let most = if most.is_null() { String::from("or more") } else { format!("to {most}") };
-        return Err(format!("{path} is {setting}, it takes {least} {most}"));
-    }
-    Ok(())
 }
 
 /// The default settings with those of `table` in their place.

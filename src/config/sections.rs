@@ -1,0 +1,206 @@
+//! The sections of the configuration that are the command's own.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::time::Duration;
+use vokg_connectors::kafka::KafkaConfig;
+use vokg_connectors::neo4j::Neo4jConfig;
+use vokg_connectors::source::file::Limits;
+use vokg_connectors::store::{Retention, StoreConfig};
+use vokg_engine::geometry::Size;
+use vokg_engine::time::micros_from_secs;
+
+/// How streams are run. Nothing here changes a log, save for the segmenter, the sampling and the number of frames.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RunConfig {
+    /// How objects are found.
+    pub segmenter: String,
+    /// Which frames are looked at: `all`, `keyframes`, or a rate such as `5fps`.
+    pub sample: String,
+    /// Stop each stream after this many frames.
+    #[schemars(range(min = 1))]
+    pub max_frames: Option<u64>,
+    /// Worker threads of the dataflow.
+    #[schemars(range(min = 1, max = 256))]
+    pub workers: usize,
+    /// Streams processed at once; 0 for one per processor core.
+    #[schemars(range(min = 0, max = 256))]
+    pub streams_at_once: usize,
+    /// Frames of a stream in flight.
+    #[schemars(range(min = 1, max = 64))]
+    pub frames_in_flight: usize,
+    /// A frame whose segmentation takes longer than this fails its stream, in seconds.
+    #[schemars(range(min = 0.0001, max = 86_400.0))]
+    pub segment_deadline_secs: f64,
+    /// A stream whose frontier stands still for this long is reported, in seconds.
+    #[schemars(range(min = 0.0001, max = 86_400.0))]
+    pub stall_warning_secs: f64,
+    /// A stream whose frontier stands still for this long has failed, in seconds.
+    #[schemars(range(min = 0.0001, max = 86_400.0))]
+    pub stall_limit_secs: f64,
+    /// Try again also those inputs that were set aside because the process died over them.
+    pub retry: bool,
+}
+
+impl Default for RunConfig {
+    fn default() -> Self {
+        Self {
+            segmenter: "motion".to_owned(),
+            sample: "all".to_owned(),
+            max_frames: None,
+            workers: 1,
+            streams_at_once: 0,
+            frames_in_flight: 8,
+            segment_deadline_secs: 60.0,
+            stall_warning_secs: 15.0,
+            stall_limit_secs: 120.0,
+            retry: false,
+        }
+    }
+}
+
+/// Which inputs are accepted.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct LimitsConfig {
+    /// Bytes of a file.
+    #[schemars(range(min = 1))]
+    pub file_bytes: u64,
+    /// Greatest width and height of a picture.
+    #[schemars(range(min = 16, max = 65_536))]
+    pub picture_side_px: u32,
+    /// Greatest number of pixels of a picture.
+    #[schemars(range(min = 256, max = 4_294_967_296u64))]
+    pub picture_px: u64,
+    /// Time to the first picture, in seconds.
+    #[schemars(range(min = 0.0001, max = 86_400.0))]
+    pub open_deadline_secs: f64,
+    /// Time between two pictures while somebody waits, in seconds.
+    #[schemars(range(min = 0.0001, max = 86_400.0))]
+    pub stall_deadline_secs: f64,
+}
+
+impl Default for LimitsConfig {
+    fn default() -> Self {
+        let limits = Limits::default();
+        Self {
+            file_bytes: limits.file_bytes,
+            picture_side_px: limits.picture_px.width,
+            picture_px: limits.pixels,
+            open_deadline_secs: limits.open_deadline.as_secs_f64(),
+            stall_deadline_secs: limits.stall_deadline.as_secs_f64(),
+        }
+    }
+}
+
+impl LimitsConfig {
+    /// As the source takes them.
+    pub fn to_limits(&self) -> Limits {
+        let side = self.picture_side_px;
+        Limits {
+            file_bytes: self.file_bytes,
+            picture_px: Size { width: side, height: side },
+            pixels: self.picture_px,
+            open_deadline: Duration::from_secs_f64(self.open_deadline_secs),
+            stall_deadline: Duration::from_secs_f64(self.stall_deadline_secs),
+            ..Limits::default()
+        }
+    }
+}
+
+/// Corrections of what was said before.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ResolveConfig {
+    /// How far back automatic corrections reach, in seconds.
+    #[schemars(range(min = 0.0, max = 31_536_000.0))]
+    pub correction_horizon_secs: f64,
+}
+
+impl Default for ResolveConfig {
+    fn default() -> Self {
+        Self { correction_horizon_secs: 3600.0 }
+    }
+}
+
+/// What the store on disk may take. Nothing here changes what is logged, but old entries are dropped where it says so.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct StoreLimits {
+    /// How much of each stream is kept, in seconds of its media time; everything where this is absent.
+    #[schemars(range(min = 1.0, max = 3_153_600_000.0))]
+    pub keep_secs: Option<f64>,
+    /// How many bytes of each stream's sealed log are kept; everything where this is absent.
+    #[schemars(range(min = 1_000_000))]
+    pub keep_bytes: Option<u64>,
+    /// Bytes to be left free on the disk: while there are fewer, a run waits.
+    pub least_free_bytes: u64,
+}
+
+impl Default for StoreLimits {
+    fn default() -> Self {
+        Self { keep_secs: None, keep_bytes: None, least_free_bytes: StoreConfig::default().least_free_bytes }
+    }
+}
+
+impl StoreLimits {
+    /// As the store takes them.
+    pub fn to_config(&self) -> StoreConfig {
+        let retention = Retention { keep_us: self.keep_secs.map(micros_from_secs), keep_bytes: self.keep_bytes };
+        StoreConfig { retention, least_free_bytes: self.least_free_bytes, ..StoreConfig::default() }
+    }
+}
+
+/// Where the log is told. Nothing here changes a log.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct SinksConfig {
+    /// How long a run waits at its end for its sinks to hold the whole log, and how long `vokg follow --once` waits for
+    /// one that stands still, though never less than 5; in seconds.
+    #[schemars(range(min = 0.0, max = 86_400.0))]
+    pub drain_secs: f64,
+    /// Kafka clusters, each under the name of its sink.
+    pub kafka: BTreeMap<String, KafkaConfig>,
+    /// Neo4j databases, each under the name of its sink.
+    pub neo4j: BTreeMap<String, Neo4jConfig>,
+}
+
+impl Default for SinksConfig {
+    fn default() -> Self {
+        Self { drain_secs: 30.0, kafka: BTreeMap::new(), neo4j: BTreeMap::new() }
+    }
+}
+
+impl SinksConfig {
+    /// The names of all sinks.
+    pub fn names(&self) -> impl Iterator<Item = &String> {
+        self.kafka.keys().chain(self.neo4j.keys())
+    }
+
+    /// Says which of these names no sink has.
+    ///
+    /// # Errors
+    /// The first of them, with the names that there are.
+    pub fn refuse_unknown(&self, wanted: &[String]) -> Result<(), String> {
+        let Some(unknown) = wanted.iter().find(|wanted| !self.names().any(|name| name == *wanted)) else {
+            return Ok(());
+        };
+        let known = self.names().map(String::as_str).collect::<Vec<_>>().join(", ");
+        let known = if known.is_empty() { "none" } else { &known };
+        Err(format!("there is no sink {unknown:?} in the configuration, there is: {known}"))
+    }
+
+    /// A name becomes part of file names and of ids in the target.
+    pub(super) fn refuse_names(&self) -> Result<(), String> {
+        let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        if let Some(name) = self.names().find(|name| name.is_empty() || name.len() > 40 || !name.chars().all(fits)) {
+            return Err(format!("a sink is called {name:?}, it takes 1 to 40 of a-z, 0-9 and -"));
+        }
+        match self.neo4j.keys().find(|name| self.kafka.contains_key(*name)) {
+            Some(name) => Err(format!("two sinks are called {name:?}, each takes a name of its own")),
+            None => Ok(()),
+        }
+    }
+}
