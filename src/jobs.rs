@@ -22,7 +22,7 @@ use vokg_connectors::source::file::{FileConfig, StopHandle};
 use vokg_connectors::source::{EndReport, EndStatus};
 use vokg_connectors::store::{
     CRASH_NOTE, CommitCounters, CommitHandle, Committer, CommitterConfig, Ending, FlushError, Grouping, Outcome, Store,
-    Stream, StreamBatch, SubmitError, Writer,
+    Stream, StreamBatch, Writer,
 };
 use vokg_engine::crash;
 use vokg_engine::runtime::control::StreamControl;
@@ -184,7 +184,7 @@ pub fn run(
     });
     let failure = engine_ended.err().or(committed.err());
     // The user knows that there was no room.
-    let has_given_up = commits.space().is_given_up();
+    let has_given_up = commits.space().has_refused();
     let sinks = sinks.finish(interrupt);
     let interrupted = interrupted || interrupt.load(Ordering::Acquire);
     let commits = commits.counters();
@@ -199,22 +199,24 @@ pub fn run(
 
 /// Waits until all that was submitted is on disk; for room there as long as nobody asks to stop.
 fn flush(queue: &CommitHandle, interrupt: &AtomicBool) -> Result<(), FlushError> {
+    // What others submit meanwhile is not waited for.
+    let submitted = queue.submitted();
     let mut deadline = Instant::now() + FLUSH_DEADLINE;
     loop {
         give_up_waiting(queue, interrupt);
         if queue.space().is_waited_for() {
             deadline = Instant::now() + FLUSH_DEADLINE;
         }
-        match queue.flush(deadline.min(Instant::now() + TICK)) {
+        match queue.flush_until(submitted, deadline.min(Instant::now() + TICK)) {
             Err(FlushError::Deadline(_)) if Instant::now() < deadline => {}
             flushed => return flushed,
         }
     }
 }
 
-/// What waits for room on the disk cannot be finished once the user asks to stop.
+/// What waits for room on the disk, or will, cannot be finished once the user asks to stop.
 fn give_up_waiting(queue: &CommitHandle, interrupt: &AtomicBool) {
-    if interrupt.load(Ordering::Acquire) && queue.space().is_waited_for() {
+    if interrupt.load(Ordering::Acquire) {
         queue.space().give_up();
     }
 }
@@ -429,14 +431,7 @@ impl Runner<'_> {
         };
         let mut batch = StreamBatch::of_entries(stream.id, Vec::new());
         batch.outcome = Some(outcome);
-        let deadline = Instant::now() + FLUSH_DEADLINE;
-        while let Err(refused) = self.queue.try_submit(batch) {
-            match refused {
-                SubmitError::Full(back) if Instant::now() < deadline => batch = *back,
-                other => return Err(Failure::failed(other)),
-            }
-            self.flush()?;
-        }
+        self.queue.try_submit(batch).map_err(Failure::failed)?;
         self.flush()?;
         let stream = self.writer.store().stream(stream.id).context("the stream cannot be read back")?;
         self.report(index, &stream, true)

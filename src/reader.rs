@@ -135,8 +135,11 @@ impl Reader {
         let bookmark = checkpoint.parts.get(SOURCE).map(|bytes| Bookmark::decode(bytes));
         let bookmark = bookmark.unwrap_or_else(|| Err("the checkpoint has no place in the file".to_owned()));
         let bookmark = bookmark.map_err(Astray::Misled)?;
-        let tell = || _ = self.control.activity.fetch_add(1, Ordering::Relaxed);
-        FileSource::resume(&self.input.path, &self.file, bookmark, tell).map_err(|error| match error {
+        let goes_on = || {
+            self.control.activity.fetch_add(1, Ordering::Relaxed);
+            !self.control.is_stopping()
+        };
+        FileSource::resume(&self.input.path, &self.file, bookmark, goes_on).map_err(|error| match error {
             SourceError::Damaged { reason, .. } => Astray::Misled(reason),
             error => Astray::Hindered(error),
         })

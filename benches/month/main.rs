@@ -108,11 +108,11 @@ fn run(worker: &mut Worker, days: u64, dir: &Path) -> Vec<Day> {
             let evidence = EvidenceChange::net(facts.spans.iter().copied());
             log.put(evidence, feed.frame(worker, facts));
         }
-        log.flush();
+        log.pause();
         worker.log_register().unwrap().flush();
         let restarts = restart::measure(&log.writer, log.stream);
         let sample = Day {
-            deltas: log.committer.handle().counters().deltas,
+            deltas: log.deltas,
             rss_mb: resident_mb(),
             updates: *standing.borrow() as f64,
             store_mb: restarts.store_mb,
@@ -245,8 +245,11 @@ fn zone(zone: ZoneId) -> Delta {
 /// The store of the stream.
 struct Log {
     writer: Arc<Writer>,
-    committer: Committer,
+    /// Until it pauses.
+    committer: Option<Committer>,
     stream: StreamId,
+    /// Committed before the last pause.
+    deltas: u64,
 }
 
 impl Log {
@@ -264,21 +267,25 @@ impl Log {
         let Begun::Fresh(stream) = writer.begin_stream(request, ProgramId([0; 32])).unwrap() else {
             panic!("the directory is new")
         };
-        let committer = Committer::start(Arc::clone(&writer), CommitterConfig::default(), || {}, || {}).unwrap();
-        Self { writer, committer, stream: stream.id }
+        Self { writer, committer: None, stream: stream.id, deltas: 0 }
+    }
+
+    /// Nothing is written from now on until something is put, no sealing of old entries either.
+    fn pause(&mut self) {
+        if let Some(committer) = self.committer.take() {
+            self.deltas += committer.stop(Instant::now() + PATIENCE).unwrap().deltas;
+        }
     }
 
     fn put(&mut self, evidence: Vec<EvidenceChange>, closed: Vec<Closed>) {
         let entries = closed.into_iter().flat_map(|closed| closed.entries).collect();
         let mut batch = StreamBatch { evidence, ..StreamBatch::of_entries(self.stream, entries) };
-        while let Err(error) = self.committer.handle().try_submit(batch) {
+        let start = || Committer::start(Arc::clone(&self.writer), CommitterConfig::default(), || {}, || {}).unwrap();
+        let handle = self.committer.get_or_insert_with(start).handle();
+        while let Err(error) = handle.try_submit(batch) {
             let SubmitError::Full(back) = error else { panic!("{error}") };
             batch = *back;
             std::thread::sleep(Duration::from_micros(200));
         }
-    }
-
-    fn flush(&self) {
-        self.committer.handle().flush(Instant::now() + PATIENCE).unwrap();
     }
 }

@@ -18,7 +18,7 @@ pub struct Restarts {
     pub open_elements: u64,
 }
 
-/// Copies the database as it is, which is what a crash leaves while nothing is being committed, and opens the copy.
+/// Copies the database as it is, which is what a crash leaves while nothing is written, and opens the copy.
 pub fn measure(writer: &Writer, stream: StreamId) -> Restarts {
     assert!(writer.store().stream(stream).unwrap().head.entries > 0);
     let from = writer.store().dir();
@@ -40,6 +40,7 @@ fn child(dir: &Path) -> (f64, u64) {
     let dropped = Command::new("dd").args([&file, "iflag=nocache", "count=0", "status=none"]).status();
     assert!(dropped.unwrap().success());
     let output = Command::new(std::env::current_exe().unwrap()).arg(WORD).arg(dir).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout).unwrap();
     let (ms, elements) = text.trim().split_once(' ').unwrap();
     (ms.parse().unwrap(), elements.parse().unwrap())

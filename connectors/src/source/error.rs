@@ -5,6 +5,9 @@ use std::path::PathBuf;
 /// Why a source gives no, or no more, frames.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SourceError {
+    /// It was told to stop before it was where it was to go on.
+    #[error("interrupted on the way to where it was left: {0}")]
+    Interrupted(PathBuf),
     /// There is nothing by that name.
     #[error("no such file: {0}")]
     NotFound(PathBuf),

@@ -139,7 +139,7 @@ impl Committer {
     /// Where a commit failed, or the deadline came first.
     pub fn stop(mut self, deadline: Instant) -> Result<CommitCounters, FlushError> {
         self.handle.queue.stop();
-        let flushed = self.handle.queue.flush(deadline);
+        let flushed = self.handle.flush(deadline);
         let thread = self.thread.take();
         if let (Some(thread), false) = (thread, matches!(flushed, Err(FlushError::Deadline(_)))) {
             join(thread);
@@ -151,7 +151,7 @@ impl Committer {
 impl Drop for Committer {
     fn drop(&mut self) {
         self.handle.queue.stop();
-        let flushed = self.handle.queue.flush(Instant::now() + DROP_PATIENCE);
+        let flushed = self.handle.flush(Instant::now() + DROP_PATIENCE);
         if let (Some(thread), false) = (self.thread.take(), matches!(flushed, Err(FlushError::Deadline(_)))) {
             join(thread);
         }
@@ -178,7 +178,20 @@ impl CommitHandle {
     /// # Errors
     /// Where a commit failed, or the deadline came first.
     pub fn flush(&self, deadline: Instant) -> Result<(), FlushError> {
-        self.queue.flush(deadline)
+        self.flush_until(self.submitted(), deadline)
+    }
+
+    /// How many batches were taken so far.
+    pub fn submitted(&self) -> u64 {
+        self.queue.taken()
+    }
+
+    /// Waits until the first so many of the batches are on disk, whatever was submitted since.
+    ///
+    /// # Errors
+    /// As [`CommitHandle::flush`].
+    pub fn flush_until(&self, submitted: u64, deadline: Instant) -> Result<(), FlushError> {
+        self.queue.flush(submitted, deadline)
     }
 
     /// What was done so far.
@@ -244,7 +257,6 @@ fn commit_all(
             wake();
         }
         batches.iter().for_each(|batch| house.note(batch.stream));
-        let count = batches.len() as u64;
         let room = writer.space().wait_for_room().map_err(|source| CommitError::no_room(source, writer.store().dir()));
         let mut result = room.and_then(|()| writer.commit(&batches)).map(|committed| totals.add(committed));
         let broken = result.as_ref().is_err_and(CommitError::is_of_one_stream);
@@ -255,7 +267,7 @@ fn commit_all(
             tracing::error!(%error, "nothing is committed any more");
         }
         let failed = result.is_err();
-        queue.finish(count, result);
+        queue.finish(result);
         grown();
         if failed || broken {
             wake();
@@ -304,7 +316,7 @@ struct PanicGuard<'a>(&'a Queue);
 impl Drop for PanicGuard<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            self.0.finish(0, Err(CommitError::Panicked));
+            self.0.finish(Err(CommitError::Panicked));
         }
     }
 }

@@ -20,6 +20,9 @@ pub enum OpenError {
         /// The directory.
         dir: PathBuf,
     },
+    /// `vokg store check` reads all of it, and nothing may change meanwhile.
+    #[error("data directory is being checked, wait for that to end or choose another directory: {}", .0.display())]
+    BeingChecked(PathBuf),
     /// There is no store, and reading does not make one.
     #[error("no vokg data here, vokg run puts it there: {}", .0.display())]
     Absent(PathBuf),

@@ -72,7 +72,9 @@ impl Store {
                 Err(DatabaseError::RepairAborted | DatabaseError::DatabaseAlreadyOpen) if Instant::now() < patience => {
                     match Writer::open_within(dir, config, REPAIR_PATIENCE) {
                         Ok(repaired) => drop(repaired),
-                        Err(OpenError::InUse { .. }) => std::thread::sleep(Duration::from_millis(20)),
+                        Err(OpenError::InUse { .. } | OpenError::BeingChecked(_)) => {
+                            std::thread::sleep(Duration::from_millis(20));
+                        }
                         Err(error) if error.is_unwritable() => return Self::open_unwritten(dir, config),
                         Err(other) => return Err(other),
                     }
@@ -167,7 +169,7 @@ impl Writer {
     /// half-dropped streams and files that no transaction refers to.
     ///
     /// # Errors
-    /// [`OpenError::InUse`] where another writer has it, otherwise where it cannot be made, repaired or read. A disk that
+    /// [`OpenError::InUse`] where another writer has it, [`OpenError::BeingChecked`] where it is, otherwise where it cannot be made, repaired or read. A disk that
     /// has no room for that is not waited for.
     pub fn open(dir: &Path, config: StoreConfig) -> Result<Self, OpenError> {
         Self::open_within(dir, config, LOCK_PATIENCE)
@@ -292,6 +294,10 @@ pub(super) fn take_lock(dir: &Path, patience: Duration) -> Result<File, OpenErro
     match locked {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
+            // Writers exclude each other and whoever checks; checks do not.
+            if file.try_lock_shared().is_ok() {
+                return Err(OpenError::BeingChecked(dir.to_owned()));
+            }
             let mut holder = String::new();
             let read = file.take(16).read_to_string(&mut holder);
             let pid = read.ok().and_then(|_| holder.trim().parse().ok());
@@ -339,6 +345,18 @@ mod tests {
         let reader = Store::open(dir.path(), StoreConfig::default()).expect("readers are let in");
         assert_eq!(reader.instance().ok(), writer.store().instance().ok());
         drop(writer);
+        drop(open(dir.path()).expect("the directory is free again"));
+    }
+
+    #[test]
+    fn a_writer_is_told_of_a_check_and_not_of_a_writer_that_is_gone() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        drop(open(dir.path()).expect("the directory is new"));
+        let checking = File::open(dir.path().join(LOCK_FILE)).expect("a writer made it");
+        checking.try_lock_shared().expect("nobody writes");
+        let error = Writer::open_within(dir.path(), StoreConfig::default(), REPAIR_PATIENCE).err();
+        assert!(matches!(error, Some(OpenError::BeingChecked(_))), "{error:?}");
+        drop(checking);
         drop(open(dir.path()).expect("the directory is free again"));
     }
 

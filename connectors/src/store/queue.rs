@@ -41,19 +41,40 @@ pub enum FlushError {
     Failed(Arc<CommitError>),
 }
 
+/// A batch that waits.
+struct Waiting {
+    number: u64,
+    batch: StreamBatch,
+    bytes: usize,
+}
+
 /// What waits, and how far the thread is. Batches have numbers from 1 in the order in which they were taken.
 #[derive(Default)]
 struct State {
-    waiting: VecDeque<(StreamBatch, usize)>,
+    waiting: VecDeque<Waiting>,
     waiting_bytes: usize,
+    /// Number of the first batch that is being committed, and how many are.
+    committing: Option<(u64, usize)>,
     taken: u64,
-    done: u64,
     refused: u64,
     refused_since_room: bool,
     stopping: bool,
     failure: Option<Arc<CommitError>>,
     /// Streams that broke a promise of their log. Nothing of them is taken but how they ended.
     cast_out: BTreeMap<StreamId, Arc<CommitError>>,
+}
+
+impl State {
+    /// Whether all batches up to this number have left the queue for good.
+    fn is_done(&self, number: u64) -> bool {
+        let committing = self.committing.map(|(first, _)| first);
+        committing.or(self.waiting.front().map(|next| next.number)).is_none_or(|oldest| oldest > number)
+    }
+
+    /// Batches that wait or are being committed.
+    fn outstanding(&self) -> u64 {
+        (self.waiting.len() + self.committing.map_or(0, |(_, count)| count)) as u64
+    }
 }
 
 /// What comes out of a queue.
@@ -79,14 +100,16 @@ impl Queue {
         Self { limits, state: Mutex::default(), arrived: Condvar::new(), finished: Condvar::new() }
     }
 
+    /// Takes a batch. How a stream ended needs no room: there is one such batch a stream, and it is small.
     pub fn try_push(&self, batch: StreamBatch) -> Result<(), SubmitError> {
         let bytes = batch.bytes();
         let mut state = self.lock();
         if let Some(failure) = &state.failure {
             return Err(SubmitError::Failed(Box::new(batch), failure.clone()));
         }
-        let only_ends = batch.entries.is_empty() && batch.outcome.as_ref().is_some_and(|ended| !ended.is_complete());
-        if let Some(broken) = state.cast_out.get(&batch.stream).filter(|_| !only_ends) {
+        let only_ends = batch.entries.is_empty() && batch.outcome.is_some();
+        let only_fails = only_ends && batch.outcome.as_ref().is_some_and(|ended| !ended.is_complete());
+        if let Some(broken) = state.cast_out.get(&batch.stream).filter(|_| !only_fails) {
             return Err(SubmitError::Failed(Box::new(batch), broken.clone()));
         }
         if state.stopping {
@@ -94,15 +117,16 @@ impl Queue {
         }
         let too_many = state.waiting.len() >= self.limits.batches.max(1);
         let too_large = !state.waiting.is_empty() && state.waiting_bytes + bytes > self.limits.bytes;
-        if too_many || too_large {
+        if (too_many || too_large) && !only_ends {
             state.refused += 1;
             state.refused_since_room = true;
             self.arrived.notify_one();
             return Err(SubmitError::Full(Box::new(batch)));
         }
-        state.waiting.push_back((batch, bytes));
-        state.waiting_bytes += bytes;
         state.taken += 1;
+        let number = state.taken;
+        state.waiting.push_back(Waiting { number, batch, bytes });
+        state.waiting_bytes += bytes;
         self.arrived.notify_one();
         Ok(())
     }
@@ -128,18 +152,19 @@ impl Queue {
         if state.waiting.is_empty() || state.failure.is_some() {
             return Popped::End;
         }
-        let sizes: Vec<usize> = state.waiting.iter().map(|(_, bytes)| *bytes).collect();
+        let sizes: Vec<usize> = state.waiting.iter().map(|next| next.bytes).collect();
         let count = choose(&sizes).clamp(1, sizes.len());
         state.waiting_bytes -= sizes[..count].iter().sum::<usize>();
-        let batches = state.waiting.drain(..count).map(|(batch, _)| batch).collect();
+        state.committing = state.waiting.front().map(|first| (first.number, count));
+        let batches = state.waiting.drain(..count).map(|next| next.batch).collect();
         Popped::Batches(batches, std::mem::take(&mut state.refused_since_room))
     }
 
-    /// Says that the next `count` batches are on disk, or why they and all that follow never will be.
-    pub fn finish(&self, count: u64, result: Result<(), CommitError>) {
+    /// Says that the batches that came out last are on disk, or why they and all that follow never will be.
+    pub fn finish(&self, result: Result<(), CommitError>) {
         let mut state = self.lock();
         match result {
-            Ok(()) => state.done += count,
+            Ok(()) => state.committing = None,
             Err(error) => {
                 state.failure = Some(Arc::new(error));
                 state.waiting.clear();
@@ -152,27 +177,29 @@ impl Queue {
     /// Takes nothing more of a stream but how it ended, and drops what waits of it.
     pub fn cast_out(&self, stream: StreamId, reason: CommitError) {
         let mut state = self.lock();
-        let before = state.waiting.len();
-        state.waiting.retain(|(batch, _)| batch.stream != stream);
-        state.waiting_bytes = state.waiting.iter().map(|(_, bytes)| bytes).sum();
-        state.done += (before - state.waiting.len()) as u64;
+        state.waiting.retain(|next| next.batch.stream != stream);
+        state.waiting_bytes = state.waiting.iter().map(|next| next.bytes).sum();
         state.cast_out.insert(stream, Arc::new(reason));
     }
 
-    /// Waits until everything taken so far is on disk.
-    pub fn flush(&self, deadline: Instant) -> Result<(), FlushError> {
+    /// The number of the batch that was taken last.
+    pub fn taken(&self) -> u64 {
+        self.lock().taken
+    }
+
+    /// Waits until all batches up to a number are on disk.
+    pub fn flush(&self, number: u64, deadline: Instant) -> Result<(), FlushError> {
         let mut state = self.lock();
-        let taken = state.taken;
         loop {
             if let Some(failure) = &state.failure {
                 return Err(FlushError::Failed(failure.clone()));
             }
-            if state.done >= taken {
+            if state.is_done(number) {
                 return Ok(());
             }
             let patience = deadline.saturating_duration_since(Instant::now());
             if patience.is_zero() {
-                return Err(FlushError::Deadline(taken - state.done));
+                return Err(FlushError::Deadline(state.outstanding()));
             }
             state = self.finished.wait_timeout(state, patience).unwrap_or_else(PoisonError::into_inner).0;
         }
@@ -187,11 +214,59 @@ impl Queue {
     /// Batches that wait, and how often one was refused.
     pub fn counts(&self) -> (u64, u64) {
         let state = self.lock();
-        (state.taken - state.done, state.refused)
+        (state.outstanding(), state.refused)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         // Every change below is made of steps that cannot panic, so a poisoned lock guards a whole state.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::history::complete;
+    use super::*;
+    use std::time::Duration;
+
+    fn batch(stream: u32) -> StreamBatch {
+        StreamBatch::of_entries(StreamId(stream), Vec::new())
+    }
+
+    fn is_done(queue: &Queue, number: u64) -> bool {
+        queue.flush(number, Instant::now()).is_ok()
+    }
+
+    fn queue_of(streams: &[u32]) -> Queue {
+        let queue = Queue::new(QueueLimits { batches: streams.len(), bytes: usize::MAX });
+        streams.iter().for_each(|stream| queue.try_push(batch(*stream)).expect("there is room"));
+        queue
+    }
+
+    #[test]
+    fn what_comes_after_is_not_waited_for() {
+        let queue = queue_of(&[1, 1]);
+        let asked = queue.taken();
+        let Popped::Batches(batches, _) = queue.pop(|sizes| sizes.len(), true) else { panic!("some wait") };
+        batches.iter().for_each(|_| queue.try_push(batch(2)).expect("there is room"));
+        assert!(!is_done(&queue, asked), "they are not on disk yet");
+        queue.finish(Ok(()));
+        assert!(is_done(&queue, asked) && !is_done(&queue, queue.taken()));
+    }
+
+    #[test]
+    fn what_is_cast_out_later_says_nothing_of_what_came_before() {
+        let queue = queue_of(&[1, 2, 2, 2]);
+        queue.cast_out(StreamId(2), CommitError::Panicked);
+        assert!(!is_done(&queue, 1));
+        assert_eq!(queue.counts().0, 1);
+    }
+
+    #[test]
+    fn how_a_stream_ended_needs_no_room() {
+        let queue = queue_of(&[1]);
+        assert!(matches!(queue.try_push(batch(1)), Err(SubmitError::Full(_))));
+        queue.try_push(StreamBatch { outcome: Some(complete()), ..batch(1) }).expect("it is one a stream");
+        assert!(matches!(queue.flush(2, Instant::now() + Duration::from_millis(1)), Err(FlushError::Deadline(2))));
     }
 }

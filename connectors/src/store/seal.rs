@@ -74,8 +74,9 @@ impl Housekeeping {
     /// Does one transaction's worth of it; whether there may be more to do.
     pub fn step(&mut self, writer: &Writer) -> Result<bool, CommitError> {
         if !self.has_begun {
-            self.streams.extend(writer.store().streams()?.iter().map(|stream| stream.id));
+            // Also where they cannot be read, which the next look would not change.
             self.has_begun = true;
+            self.streams.extend(writer.store().streams()?.iter().map(|stream| stream.id));
         }
         let Some(&stream) = self.streams.first() else { return Ok(false) };
         let may_be_more = self.step_of(writer, stream);
@@ -284,6 +285,22 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use vokg_engine::graph::Graph;
+
+    #[test]
+    fn streams_that_cannot_be_read_are_looked_at_once() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let writer = open(dir.path());
+        let stream = begin(&writer, "clip");
+        let transaction = writer.begin_write().expect("nothing else writes");
+        let broken: &[u8] = &[0xff; 3];
+        let mut streams = transaction.open_table(STREAMS).expect("the table exists");
+        streams.insert(stream.0 + 1, broken).expect("the disk has room");
+        drop(streams);
+        transaction.commit().expect("the disk has room");
+        let mut house = Housekeeping::default();
+        house.step(&writer).expect_err("the row makes no sense");
+        assert!(!house.step(&writer).expect("there is nothing to do"));
+    }
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(16))]

@@ -43,6 +43,8 @@ struct State {
     waiting: u32,
     /// Whoever waits is to give up.
     is_given_up: bool,
+    /// Somebody did, or would have had to wait since.
+    has_refused: bool,
 }
 
 impl fmt::Debug for DiskSpace {
@@ -78,14 +80,15 @@ impl DiskSpace {
         self.0.changed.notify_all();
     }
 
-    /// Whether nobody waits any longer.
-    pub fn is_given_up(&self) -> bool {
-        self.lock().is_given_up
+    /// Whether something was refused that, had nobody given up, would have waited for room.
+    pub fn has_refused(&self) -> bool {
+        self.lock().has_refused
     }
 
     /// From now on whoever finds no room waits for it.
     pub(super) fn be_patient(&self) {
-        self.lock().is_given_up = false;
+        let mut state = self.lock();
+        (state.is_given_up, state.has_refused) = (false, false);
     }
 
     /// Waits until enough is free to begin something.
@@ -126,26 +129,30 @@ impl DiskSpace {
                     return done;
                 }
             };
-            if self.lock().is_given_up {
+            if self.is_refused() {
                 return Err(error);
             }
             let guard = match waits.take() {
                 Some(guard) => guard,
                 None => Waiting::begin(self, &error),
             };
-            if self.sleep(wait) {
-                return Err(error);
-            }
+            self.sleep(wait);
             wait = (wait * 2).min(WAITS.1);
             waits = Some(guard);
         }
     }
 
-    /// Whether somebody gave up meanwhile.
-    fn sleep(&self, wait: Duration) -> bool {
+    /// Whether what found no room is not to wait for it.
+    fn is_refused(&self) -> bool {
+        let mut state = self.lock();
+        state.has_refused |= state.is_given_up;
+        state.is_given_up
+    }
+
+    /// Until somebody gives up, at the longest.
+    fn sleep(&self, wait: Duration) {
         let state = self.lock();
-        let slept = self.0.changed.wait_timeout_while(state, wait, |state| !state.is_given_up);
-        slept.unwrap_or_else(PoisonError::into_inner).0.is_given_up
+        drop(self.0.changed.wait_timeout_while(state, wait, |state| !state.is_given_up));
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

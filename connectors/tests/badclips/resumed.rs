@@ -4,7 +4,7 @@ use crate::media::{BALL, Folder, luma};
 use std::cell::Cell;
 use std::path::Path;
 use vokg_connectors::source::file::{Bookmark, FileConfig, FileSource, Sample};
-use vokg_connectors::source::{EndReport, SourceEvent};
+use vokg_connectors::source::{EndReport, SourceError, SourceEvent};
 
 /// What is compared of an event: the frame's time and a hash of its luma, a gap, or the end.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,8 +41,11 @@ fn check(path: &Path, config: &FileConfig) -> usize {
     let on_the_way = Cell::new(0);
     for place in 0..9 {
         let (events, bookmark) = &bookmarks[(place * 29 + 7) % bookmarks.len()];
-        let tell = || on_the_way.set(on_the_way.get() + 1);
-        let resumed = FileSource::resume(path, config, bookmark.clone(), tell);
+        let goes_on = || {
+            on_the_way.set(on_the_way.get() + 1);
+            true
+        };
+        let resumed = FileSource::resume(path, config, bookmark.clone(), goes_on);
         let resumed = resumed.unwrap_or_else(|error| panic!("{} after {events}: {error}", path.display()));
         let (rest, _) = read_on(resumed);
         assert_eq!(rest, whole[*events..], "{} after {} us", path.display(), bookmark.t);
@@ -94,7 +97,23 @@ fn another_file_under_the_same_name_is_refused() {
     let path = folder.make("a.mp4", &format!("{BALL} ! mp4mux"));
     let (_, bookmarks) = read_on(FileSource::open(&path, &FileConfig::default()).expect("it opens"));
     let other = folder.make("b.mp4", &format!("{} ! mp4mux", BALL.replace("pattern=ball", "pattern=smpte")));
-    let error = FileSource::resume(&other, &FileConfig::default(), bookmarks[30].1.clone(), || {});
+    let error = FileSource::resume(&other, &FileConfig::default(), bookmarks[30].1.clone(), || true);
     let error = error.err().expect("it shows something else").to_string();
     assert!(error.contains("is not the one that was decoded before"), "{error}");
+}
+
+#[test]
+fn the_way_there_can_be_interrupted() {
+    let folder = Folder::new();
+    let path = folder.make("a.h264", &format!("{BALL} ! h264parse ! video/x-h264,stream-format=byte-stream"));
+    let (_, bookmarks) = read_on(FileSource::open(&path, &FileConfig::default()).expect("it opens"));
+    let pictures = Cell::new(0);
+    let goes_on = || {
+        pictures.set(pictures.get() + 1);
+        pictures.get() < 5
+    };
+    let (_, last) = bookmarks.last().expect("there are frames");
+    let error = FileSource::resume(&path, &FileConfig::default(), last.clone(), goes_on).err();
+    assert!(matches!(error, Some(SourceError::Interrupted(_))), "{error:?}");
+    assert_eq!(pictures.get(), 5);
 }

@@ -63,19 +63,20 @@ impl FileSource {
         }
     }
 
-    /// Opens a file where a source with the same configuration was left. `on_picture` is called for every picture that is
-    /// decoded on the way.
+    /// Opens a file where a source with the same configuration was left. `goes_on` is asked at every picture that is
+    /// decoded on the way, which may be all of them.
     ///
     /// # Errors
-    /// As for opening it, and where the picture at the bookmark is not there any more.
+    /// As for opening it, where the picture at the bookmark is not there any more, and [`SourceError::Interrupted`] where
+    /// `goes_on` says no.
     pub fn resume(
         path: &Path,
         config: &FileConfig,
         bookmark: Bookmark,
-        on_picture: impl Fn(),
+        goes_on: impl Fn() -> bool,
     ) -> Result<Self, SourceError> {
         let decoding = Self::decoding(config);
-        let way = Way { bookmark: &bookmark, path, limits: &config.limits, on_picture: &on_picture };
+        let way = Way { bookmark: &bookmark, path, limits: &config.limits, goes_on: &goes_on };
         let mut opened = open(path, decoding, &config.limits)?;
         let mut pictures = way.jump(&opened)?;
         if pictures.is_none() {
@@ -99,7 +100,7 @@ struct Way<'a> {
     bookmark: &'a Bookmark,
     path: &'a Path,
     limits: &'a Limits,
-    on_picture: &'a dyn Fn(),
+    goes_on: &'a dyn Fn() -> bool,
 }
 
 impl Way<'_> {
@@ -152,10 +153,8 @@ impl Way<'_> {
 
     fn pull(&self, opened: &Opened) -> Result<Option<gst::Sample>, SourceError> {
         match opened.pipeline.pull(self.limits.stall_deadline) {
-            Pulled::Picture(sample) => {
-                (self.on_picture)();
-                Ok(Some(sample))
-            }
+            Pulled::Picture(sample) if (self.goes_on)() => Ok(Some(sample)),
+            Pulled::Picture(_) => Err(SourceError::Interrupted(self.path.to_owned())),
             Pulled::End | Pulled::Broken(_) | Pulled::Stopped => Ok(None),
             Pulled::Refused(error) => Err(error),
             Pulled::Late => {
