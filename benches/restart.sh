@@ -4,12 +4,12 @@
 # 4 Mbit/s, and of one of 27, which no decoder thread reads faster than 65 frames a second.
 cd "$(dirname "$0")/.."
 . benches/lib.sh
-dir=$work/restart
+dir=$(realpath "$work")/restart
 rm -rf "$dir"
 mkdir -p "$dir"
 trap 'rm -rf "$dir"' EXIT
 machine
-cargo bench --quiet --locked -p vokg-connectors --bench log -- --fill "$PWD/$dir/filled"
+cargo bench --quiet --locked -p vokg-connectors --bench log -- --fill "$dir/filled"
 "$vokg" synth --scene street --seconds 40 --out "$dir/27-mbit.mp4" >/dev/null
 gst-launch-1.0 -q filesrc location="$dir/27-mbit.mp4" ! qtdemux ! h264parse ! avdec_h264 ! \
   x264enc bitrate=4000 speed-preset=veryfast ! h264parse ! mp4mux ! filesink location="$dir/4-mbit.mp4"

@@ -198,6 +198,13 @@ pub struct Edge {
     pub supersedes: Vec<InteractionId>,
 }
 
+impl Edge {
+    /// Both vertices it joins.
+    pub fn ends(&self) -> [VertexKey; 2] {
+        [self.from, self.to]
+    }
+}
+
 /// A vertex or an edge, with its key and its whole value.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Element {

@@ -3,7 +3,7 @@
 use crate::delta::{Delta, Diff, Edge, Element, Vertex, VertexKey};
 use crate::id::InteractionId;
 use crate::time::Micros;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The values of all keys after some prefix of a log: what was believed then about all times.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -46,9 +46,9 @@ pub enum FoldError {
 }
 
 impl Vertex {
-    /// The half-open stretch of media time in which the vertex is part of the graph; `None` as end: still. An object is
-    /// there in the frame that last shows it, as its edges are. A correction is there when it is decided and no longer:
-    /// otherwise what is open would grow with the stream.
+    /// The half-open stretch of media time in which the vertex is part of the graph on its own account; `None` as end:
+    /// still. An object is there up to the frame that last shows it. A correction is there when it is decided and no
+    /// longer: otherwise what is open would grow with the stream.
     pub fn valid(&self, key: VertexKey) -> (Micros, Option<Micros>) {
         match self {
             Self::Stream(_) => (0, None),
@@ -80,7 +80,7 @@ impl Graph {
                 self.vertices.insert(*key, vertex.clone());
             }
             (Element::Edge(edge), Diff::Assert) => {
-                if let Some(end) = [edge.from, edge.to].into_iter().find(|end| !self.vertices.contains_key(end)) {
+                if let Some(end) = edge.ends().into_iter().find(|end| !self.vertices.contains_key(end)) {
                     return Err(FoldError::MissingEnd { edge: edge.id.0, end, t });
                 }
                 self.edges.insert(edge.id, edge.clone());
@@ -104,14 +104,15 @@ impl Graph {
         Ok(())
     }
 
-    /// The part of the graph that was so at media time `at`.
+    /// The part of the graph that was so at media time `at`: the edges that held, the vertices they join, and those that
+    /// were there on their own account. An edge may outlast an end of it: what is hidden or was abandoned is not seen, and
+    /// an interaction goes on until a frame shows that it does not.
     pub fn at(&self, at: Micros) -> Self {
-        let vertices = self.vertices.iter().filter(|(k, v)| holds_at(at, v.valid(**k)));
         let edges = self.edges.iter().filter(|(_, e)| holds_at(at, (e.valid_from_us, e.valid_to_us)));
-        Self {
-            vertices: vertices.map(|(k, v)| (*k, v.clone())).collect(),
-            edges: edges.map(|(k, e)| (*k, e.clone())).collect(),
-        }
+        let edges: BTreeMap<_, _> = edges.map(|(k, e)| (*k, e.clone())).collect();
+        let ends: BTreeSet<VertexKey> = edges.values().flat_map(Edge::ends).collect();
+        let vertices = self.vertices.iter().filter(|(k, v)| ends.contains(k) || holds_at(at, v.valid(**k)));
+        Self { vertices: vertices.map(|(k, v)| (*k, v.clone())).collect(), edges }
     }
 }
 
@@ -176,5 +177,20 @@ mod tests {
         let sizes = |t| (graph.at(t).vertices.len(), graph.at(t).edges.len());
         let found = [sizes(9), sizes(10), sizes(12), sizes(15), sizes(20), sizes(21)];
         assert_eq!(found, [(0, 0), (2, 0), (2, 1), (2, 0), (2, 0), (0, 0)]);
+    }
+
+    #[test]
+    fn an_edge_that_outlasts_an_end_of_it_has_it_there() {
+        let mut graph = Graph::default();
+        let mut outlasting = near(Diff::Assert);
+        if let Element::Edge(edge) = &mut outlasting.element {
+            edge.valid_to_us = Some(40);
+        }
+        for delta in [object(1, Diff::Assert), object(2, Diff::Assert), object(3, Diff::Assert), outlasting] {
+            assert_eq!(graph.apply(&delta), Ok(()));
+        }
+        let there = graph.at(30);
+        let ends: Vec<VertexKey> = [1, 2].map(|n| VertexKey::Object(ObjectId(n))).into();
+        assert_eq!((there.vertices.into_keys().collect::<Vec<_>>(), there.edges.len()), (ends, 1));
     }
 }

@@ -77,7 +77,7 @@ pub fn write(out: &mut impl Write, view: &GraphView<'_>, epsilon_us: Micros) -> 
 fn by_object<'a>(edges: impl Iterator<Item = &'a Edge>) -> BTreeMap<VertexKey, Vec<&'a Edge>> {
     let mut of: BTreeMap<VertexKey, BTreeMap<InteractionId, &Edge>> = BTreeMap::new();
     for edge in edges {
-        for end in [edge.from, edge.to].into_iter().filter(|end| matches!(end, VertexKey::Object(_))) {
+        for end in edge.ends().into_iter().filter(|end| matches!(end, VertexKey::Object(_))) {
             of.entry(end).or_default().insert(edge.id, edge);
         }
     }

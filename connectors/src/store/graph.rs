@@ -7,6 +7,7 @@ use super::position::Position;
 use super::schema::{edge_code, vertex_code};
 use super::stream::StreamId;
 use super::view::{KnownAt, View};
+use std::collections::BTreeSet;
 use std::ops::{Bound, Range};
 use vokg_engine::delta::{Diff, Edge, Element, ElementKey, Vertex, VertexKey};
 use vokg_engine::graph::Graph;
@@ -54,6 +55,13 @@ impl Store {
         for element in open.chain(view.closed_at(at, until)?) {
             insert(&mut graph, element);
         }
+        let ends: BTreeSet<VertexKey> = graph.edges.values().flat_map(Edge::ends).collect();
+        for end in ends {
+            if !graph.vertices.contains_key(&end) {
+                let (kind, number) = vertex_code(end);
+                view.value((kind, number, 0), until)?.into_iter().for_each(|element| insert(&mut graph, element));
+            }
+        }
         Ok(graph)
     }
 
@@ -86,7 +94,7 @@ impl Store {
             Some((from, id)) => Bound::Excluded((from, id.0)),
             None => Bound::Included((0, 0)),
         };
-        let filed = |edge: &Edge, from| edge.valid_from_us == from && [edge.from, edge.to].contains(&query.vertex);
+        let filed = |edge: &Edge, from| edge.valid_from_us == from && edge.ends().contains(&query.vertex);
         let mut edges = Vec::new();
         loop {
             let ids = view.edges_after((kind, number), after, query.during.end)?;
@@ -257,7 +265,7 @@ mod tests {
                 from.max(during.start) < to.min(during.end)
             };
             for vertex in graph.vertices.keys() {
-                let touches = |edge: &&Edge| [edge.from, edge.to].contains(vertex);
+                let touches = |edge: &&Edge| edge.ends().contains(vertex);
                 let mut expected: Vec<Edge> = graph.edges.values().filter(touches).filter(holds).cloned().collect();
                 expected.sort_by_key(|edge| (edge.valid_from_us, edge.id));
                 let value = store.vertex(stream, *vertex, known_at_seq(seq)).expect("the store is whole");

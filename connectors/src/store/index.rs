@@ -81,7 +81,7 @@ impl Filed {
             [node, place, before, after, 0]
         });
         let incident = match (&delta.element, delta.diff) {
-            (Element::Edge(edge), Diff::Assert) => Some([edge.from, edge.to].map(|end| {
+            (Element::Edge(edge), Diff::Assert) => Some(edge.ends().map(|end| {
                 let (kind, number) = vertex_code(end);
                 [kind.into(), number, edge.valid_from_us, edge.id.0, 0]
             })),
@@ -181,7 +181,7 @@ impl<'txn> Indexes<'txn> {
     }
 
     fn file_edge(&mut self, stream: StreamId, edge: &Edge) -> Result<(), CommitError> {
-        for end in [edge.from, edge.to] {
+        for end in edge.ends() {
             let (kind, number) = vertex_code(end);
             self.incident.insert((stream.0, kind, number, edge.valid_from_us, edge.id.0), ())?;
         }

@@ -3,8 +3,8 @@
 //! Age is media time: the latest the log speaks of is now, so that what is kept of a stream follows from its log alone.
 //! Nothing is dropped that an automatic correction could still reach.
 //!
-//! What is open where the log then begins is kept: copies of the entries that say so, and a snapshot. So the graph can be
-//! asked for from there on, and only the digest and the number of entries before are remembered of the rest. With an
+//! What is open where the log then begins is kept, and what edges hang on that the log speaks of later: copies of the
+//! entries that say so, and a snapshot of what is open. So the graph can be asked for from there on, and only the digest and the number of entries before are remembered of the rest. With an
 //! object go its pictures and looks, and observations that end before.
 
 use super::commit::load;
@@ -23,8 +23,9 @@ use super::view::View;
 use redb::{ReadableTable, TableError, WriteTransaction};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 use std::path::PathBuf;
-use vokg_engine::delta::{Delta, Element, Vertex, VertexKey};
+use vokg_engine::delta::{Delta, Diff, Element, Vertex, VertexKey};
 use vokg_engine::record::{Digest, Record};
 use vokg_engine::time::Micros;
 
@@ -136,11 +137,12 @@ impl Writer {
         let mut keep: BTreeSet<u64> = open.values().map(|(place, _)| *place).collect();
         for (_, element) in open.values() {
             if let Element::Edge(own) = element {
-                for end in [own.from, own.to] {
+                for end in own.ends() {
                     keep.extend(view.asserted_place(end, edge)?);
                 }
             }
         }
+        keep.extend(view.ends_of_later_edges(edge, &keep)?);
         let gone = view.gone_with(edge, &keep)?;
         drop(view);
 
@@ -242,12 +244,12 @@ impl View {
         Ok(latest.filter(|(_, state)| *state != VersionState::Retracted as u8).map(|(place, _)| place))
     }
 
-    /// The deltas up to a place that are not to be kept.
-    fn gone_with(&self, edge: u64, keep: &BTreeSet<u64>) -> Result<Vec<Gone>, ReadError> {
-        let mut gone: BTreeMap<u64, Delta> = BTreeMap::new();
+    /// The deltas up to a place that are still there, but for some, in the order of the log.
+    fn deltas_but(&self, edge: u64, keep: &BTreeSet<u64>) -> Result<BTreeMap<u64, Delta>, ReadError> {
+        let mut deltas: BTreeMap<u64, Delta> = BTreeMap::new();
         let mut note = |place, record| {
             if let (Record::Delta(delta), false) = (record, keep.contains(&place)) {
-                gone.insert(place, delta);
+                deltas.insert(place, delta);
             }
         };
         for place in self.log.kept_places()? {
@@ -256,6 +258,42 @@ impl View {
             }
         }
         self.records(None, edge, note)?;
+        Ok(deltas)
+    }
+
+    /// The places up to one that give vertices their value on which something hangs that the log says later.
+    fn ends_of_later_edges(&self, edge: u64, keep: &BTreeSet<u64>) -> Result<Vec<u64>, ReadError> {
+        let mut ends = Vec::new();
+        for (place, delta) in self.deltas_but(edge, keep)? {
+            if let (Element::Vertex(key, _), Diff::Assert) = (&delta.element, delta.diff)
+                && self.asserted_place(*key, edge)? == Some(place)
+                && self.has_edge_said_after(*key, edge)?
+            {
+                ends.push(place);
+            }
+        }
+        Ok(ends)
+    }
+
+    /// Whether the log says something of an edge of this vertex after a place.
+    fn has_edge_said_after(&self, vertex: VertexKey, place: u64) -> Result<bool, ReadError> {
+        let (kind, number) = vertex_code(vertex);
+        let mut after = Bound::Included((0, 0));
+        loop {
+            let edges = self.edges_after((kind, number), after, Micros::MAX)?;
+            let Some(last) = edges.last() else { return Ok(false) };
+            after = Bound::Excluded(*last);
+            for (from, id) in edges {
+                if self.latest(edge_code(from, id), u64::MAX)?.is_some_and(|(latest, _)| latest > place) {
+                    return Ok(true);
+                }
+            }
+        }
+    }
+
+    /// The deltas up to a place that are not to be kept.
+    fn gone_with(&self, edge: u64, keep: &BTreeSet<u64>) -> Result<Vec<Gone>, ReadError> {
+        let gone = self.deltas_but(edge, keep)?;
         let mut told = Vec::with_capacity(gone.len());
         for (place, delta) in gone {
             let latest = self.latest(element_code(&delta.element), u64::MAX)?;

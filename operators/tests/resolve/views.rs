@@ -52,7 +52,7 @@ fn degree_updates(history: History) -> Vec<Update> {
 fn counted(oracle: &Oracle, now: Now) -> Degrees {
     let mut degrees = Degrees::new();
     for (edge, _) in oracle.edges(now).values() {
-        let ends: BTreeSet<VertexKey> = [edge.from, edge.to].into();
+        let ends: BTreeSet<VertexKey> = edge.ends().into();
         for end in ends {
             let object = match end {
                 VertexKey::Object(object) => object,
