@@ -2,6 +2,7 @@
 
 use crate::commit::{Sink, Wake};
 use crate::config::Config;
+use crate::corrections::correct_as_before;
 use crate::exit::{Context, Failure};
 use crate::inputs::Input;
 use crate::program::program_id;
@@ -22,7 +23,7 @@ use vokg_connectors::source::file::{FileConfig, StopHandle};
 use vokg_connectors::source::{EndReport, EndStatus};
 use vokg_connectors::store::{
     CRASH_NOTE, CommitCounters, CommitHandle, Committer, CommitterConfig, Ending, FlushError, Grouping, Outcome, Store,
-    Stream, StreamBatch, Writer,
+    Stream, StreamBatch, StreamId, Writer,
 };
 use vokg_engine::crash;
 use vokg_engine::runtime::control::StreamControl;
@@ -318,7 +319,8 @@ impl Runner<'_> {
                 self.end(index, StreamReport::not_run(&self.jobs[index].input, &reason));
             }
             Event::AlreadyDone(stream) => {
-                if let Err(failure) = self.report(index, &stream, false) {
+                let corrected = self.corrected(stream.id);
+                if let Err(failure) = corrected.and_then(|stream| self.report(index, &stream, false)) {
                     self.end(index, StreamReport::not_run(&self.jobs[index].input, &failure.to_string()));
                 }
             }
@@ -433,8 +435,18 @@ impl Runner<'_> {
         batch.outcome = Some(outcome);
         self.queue.try_submit(batch).map_err(Failure::failed)?;
         self.flush()?;
-        let stream = self.writer.store().stream(stream.id).context("the stream cannot be read back")?;
+        let stream = self.corrected(stream.id)?;
         self.report(index, &stream, true)
+    }
+
+    /// A stream that has ended, corrected as its generation before was by hand.
+    fn corrected(&self, stream: StreamId) -> Result<Stream, Failure> {
+        let read = || self.writer.store().stream(stream).context("the stream cannot be read back");
+        let ended = read()?;
+        if ended.head.outcome.as_ref().is_some_and(Outcome::is_complete) {
+            correct_as_before(&self.writer, &ended, &self.config.relate.rules())?;
+        }
+        read()
     }
 
     fn flush(&self) -> Result<(), Failure> {

@@ -1,4 +1,5 @@
-//! Corrections by hand that reach further back than automatic ones: what they touch was sealed long before.
+//! Corrections by hand: they reach further back than automatic ones, to what was sealed long before, and are made again where
+//! the input is processed with other settings.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -107,4 +108,41 @@ fn what_was_sealed_is_corrected_from_the_store_as_if_it_had_not_been() {
         }
     }
     assert!(pairs.len() >= MERGES && touched > 0, "{} pairs, {touched} interactions", pairs.len());
+}
+
+#[test]
+fn a_new_generation_is_corrected_as_the_one_before() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, _) = clip(dir.path(), "street", Some(26.0));
+    let data = dir.path().join("data");
+    let with = |on_gap: &str| Stream { data: &data, settings: vec![format!("relate.near.on_gap={on_gap}")] };
+    let run = |stream: &Stream<'_>| {
+        let report = stream.vokg(&["run", path.to_str().unwrap(), "--json"]);
+        report["streams"][0]["digest"].as_str().unwrap().to_owned()
+    };
+    let ids =
+        |stream: &Stream<'_>| -> Vec<String> { objects(&stream.graph()).into_iter().map(|(.., id)| id).collect() };
+    let by_hand = |stream: &Stream<'_>| {
+        let reasons = |vertex: &Value| vertex["properties"]["reason"] == "merged by hand";
+        list(&stream.graph(), "vertices").filter(|vertex| reasons(vertex)).count()
+    };
+    let (first, second) = (with("0.5"), with("0.45"));
+    run(&first);
+    let before = objects(&first.graph());
+    let apart = before.iter().flat_map(|a| before.iter().map(move |b| (a, b))).find(|(a, b)| a.1 < b.0);
+    let ((.., kept), (.., gone)) = apart.expect("somebody leaves before somebody comes");
+    first.vokg(&["merge", kept, gone, "--json"]);
+    assert!(!ids(&first).contains(gone));
+
+    let corrected = run(&second);
+    let of_second = |id: &str| id.replace("street/", "street.g2/");
+    assert!(ids(&second).contains(&of_second(kept)) && !ids(&second).contains(&of_second(gone)));
+    assert_eq!(by_hand(&second), 1);
+    assert_eq!(run(&second), corrected, "once and not twice");
+
+    second.vokg(&["undo", "street", "--json"]);
+    assert!(ids(&second).contains(&of_second(gone)));
+    let undone = run(&second);
+    assert_eq!((by_hand(&second), run(&second)), (1, undone), "what was taken back stays so");
+    assert!(ids(&second).contains(&of_second(gone)));
 }

@@ -9,14 +9,18 @@
 //! stored edges, and once as they shall stand. The difference is the correction. Undoing one needs no evidence: what was
 //! believed before it is believed again.
 
+pub mod again;
 pub mod belief;
 pub mod deltas;
+pub mod desk;
 pub mod moves;
 pub mod sightings;
 #[cfg(test)]
 mod tests;
 
+pub use again::correct_as_before;
 pub use belief::{Known, corrected};
 pub use deltas::{between, epoch};
+pub use desk::{Corrected, Desk};
 pub use moves::{merge, split};
 pub use sightings::{Sightings, of_tracks};
