@@ -248,7 +248,7 @@ case $verb in
   stop) for name in "${wanted[@]}"; do stop "$name"; done ;;
   crash) crash neo4j ;;
   revive)
-    restart_neo4j
+    if ! running neo4j; then restart_neo4j; fi
     await neo4j
     ;;
   status) for name in "${wanted[@]}"; do if running "$name"; then echo "$name runs"; else echo "$name does not run"; fi; done ;;

@@ -1,7 +1,7 @@
 //! A stream that goes on derives again what its log has beyond the checkpoint. It must come out the same; where it does
 //! not, nothing that follows is worth keeping.
 
-use std::fmt;
+use vokg_connectors::export::delta_json::DeltaJson;
 use vokg_connectors::store::{Entries, Position, ReadError, Store, Stream};
 use vokg_engine::record::LogEntry;
 
@@ -50,25 +50,21 @@ pub enum ReplayError {
         /// Where they differ first.
         at: Position,
         /// What the log says.
-        committed: Said,
+        committed: String,
         /// What came out now.
-        derived: Said,
+        derived: String,
     },
     /// The log cannot be read.
     #[error(transparent)]
     Read(#[from] ReadError),
 }
 
-/// An entry, or that there is none.
-#[derive(Debug)]
-pub struct Said(Option<Box<LogEntry>>);
-
-impl fmt::Display for Said {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            Some(entry) => write!(f, "{:?}", entry.record),
-            None => f.write_str("absent"),
-        }
+/// An entry as a line of the delta format, or that there is none.
+fn said(stream: &Stream, entry: Option<&LogEntry>) -> String {
+    let mut line = Vec::new();
+    match entry.map(|entry| DeltaJson::new(stream.name.clone(), None).write(&mut line, entry)) {
+        Some(Ok(())) => String::from_utf8_lossy(&line).trim_end().to_owned(),
+        _ => "absent".to_owned(),
     }
 }
 
@@ -124,7 +120,7 @@ impl Again {
             let entries = committed.get_or_insert_with(|| store.entries(stream.id, at.before()));
             let there = entries.next().transpose()?;
             if there.as_ref() != Some(&entry) {
-                let (committed, derived) = (Said(there.map(Box::new)), Said(Some(Box::new(entry))));
+                let (committed, derived) = (said(stream, there.as_ref()), said(stream, Some(&entry)));
                 let stream = stream.name.to_string();
                 return Err(ReplayError::Differs { stream, at, committed, derived });
             }

@@ -50,7 +50,11 @@ fn list(args: &SinksList, config: &SinksConfig) -> Result<Exit, Failure> {
 }
 
 fn pause(args: &SinksName, config: &SinksConfig) -> Result<Exit, Failure> {
-    let set = mark_of(args, config)?.set().context(format!("the sink {} cannot be paused", args.sink))?;
+    let set = mark_of(args, config)?.set().context(format!(
+        "the sink {} cannot be paused in {}",
+        args.sink,
+        args.data.dir.display()
+    ))?;
     say(match set {
         true => format!("{} is paused: it stops after the portion at hand\n", args.sink),
         false => format!("{} was paused already\n", args.sink),
