@@ -134,7 +134,8 @@ fn kafka_target(
 ) -> Result<KafkaTarget<Cluster>, Failure> {
     let instance = store.instance().context("cannot read the store")?;
     let digits: String = instance.iter().map(|byte| format!("{byte:02x}")).collect();
-    let cluster = Cluster::new(config.clone(), format!("vokg-{digits}-{name}"));
+    // Named by the topics it writes: whoever writes those for the same store is to be fenced off, whatever it is called.
+    let cluster = Cluster::new(config.clone(), format!("vokg-{digits}-{}", config.topic_prefix));
     let cluster = cluster.map_err(|error| Failure::usage(format!("sinks.kafka.{name}: {error}")))?;
     let written = Written { state: config.state, finals: config.finals.then_some(margin_us) };
     Ok(KafkaTarget::new(cluster, store.clone(), instance, written))

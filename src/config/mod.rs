@@ -293,6 +293,17 @@ mod tests {
     }
 
     #[test]
+    fn two_sinks_write_topics_of_their_own() {
+        let two = |second: &str| {
+            load(&format!("[sinks.kafka.a]\nbrokers = \"one:9092, two:9092\"\n[sinks.kafka.b]\n{second}\n"), &[], &[])
+        };
+        let message = two("brokers = \"two:9092\"").expect_err("both write vokg.deltas of one cluster");
+        assert!(message.contains("sinks.kafka.a and sinks.kafka.b") && message.contains("topic_prefix"), "{message}");
+        assert!(two("brokers = \"three:9092\"").is_ok());
+        assert!(two("brokers = \"two:9092\"\ntopic_prefix = \"yard\"").is_ok());
+    }
+
+    #[test]
     fn only_what_can_change_a_log_changes_the_hash() {
         let base = Config::default();
         let mut other = base.clone();

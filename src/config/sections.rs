@@ -198,9 +198,19 @@ impl SinksConfig {
         if let Some(name) = self.names().find(|name| name.is_empty() || name.len() > 40 || !name.chars().all(fits)) {
             return Err(format!("a sink is called {name:?}, it takes 1 to 40 of a-z, 0-9 and -"));
         }
-        match self.neo4j.keys().find(|name| self.kafka.contains_key(*name)) {
-            Some(name) => Err(format!("two sinks are called {name:?}, each takes a name of its own")),
-            None => Ok(()),
+        if let Some(name) = self.neo4j.keys().find(|name| self.kafka.contains_key(*name)) {
+            return Err(format!("two sinks are called {name:?}, each takes a name of its own"));
         }
+        let kafka: Vec<_> = self.kafka.iter().collect();
+        for (index, (name, config)) in kafka.iter().enumerate() {
+            if let Some((other, _)) = kafka[..index].iter().find(|(_, other)| other.writes_where(config)) {
+                let prefix = &config.topic_prefix;
+                return Err(format!(
+                    "sinks.kafka.{other} and sinks.kafka.{name} write the same topics, {prefix}.*; each takes a topic_prefix \
+                     of its own"
+                ));
+            }
+        }
+        Ok(())
     }
 }

@@ -2,6 +2,8 @@
 
 use crate::broker::{Seen, broker, committed, config, config_file, kafka, logs, set_policy, settings, stored, vokg};
 use crate::support::{clip, run, store};
+use rdkafka::config::ClientConfig;
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use std::collections::BTreeMap;
 use std::os::unix::process::ExitStatusExt;
 use std::sync::atomic::AtomicBool;
@@ -149,6 +151,50 @@ fn of_two_instances_exactly_one_writes() {
     assert_eq!((first[0].status.applied, second[0].status.applied), (told_by_first, all - told_by_first));
     assert_eq!(second[0].status.state, SinkState::CaughtUp);
     assert_eq!(logs(kafka(&config)), stored(&store(&data)));
+}
+
+/// Readers of committed records see nothing behind a transaction that is open, whoever has it open: so a session that begins
+/// then waits, and does not take what it told there for untold.
+#[test]
+fn what_was_told_behind_the_open_transaction_of_another_is_not_told_again() {
+    let Some(brokers) = broker() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let (config, data) = (config(&brokers, "open"), dir.path().join("data"));
+    let [first_clip, second_clip] = ["near", "crossing"].map(|scene| clip(dir.path(), scene, None).0);
+    run(&[first_clip], &data, &config, &Disturbance::default());
+
+    let mut other = ClientConfig::new();
+    let other = other.set("bootstrap.servers", &brokers).set("transactional.id", kafka(&config).topic("other"));
+    let other: BaseProducer = other.create().unwrap();
+    let patience = Duration::from_secs(30);
+    other.init_transactions(patience).unwrap();
+    let progress = kafka(&config).topic("progress");
+    let (store, interrupt) = (store(&data), AtomicBool::new(false));
+    let start = || Sinks::start(&config, &[], &store, &data).unwrap();
+    let is_caught_up = |sinks: &Sinks| sinks.reports()[0].status.state == SinkState::CaughtUp;
+    let caught_up = |sinks: &Sinks| {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while !is_caught_up(sinks) {
+            assert!(Instant::now() < deadline, "{:?}", sinks.reports());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    };
+    let session = start();
+    caught_up(&session);
+    other.begin_transaction().unwrap();
+    other.send(BaseRecord::to(&progress).key("other").payload("{}").partition(0)).map_err(|(error, _)| error).unwrap();
+    other.flush(patience).unwrap();
+    let without = vokg::config::Config { sinks: vokg::config::SinksConfig::default(), ..config.clone() };
+    run(&[second_clip], &data, &without, &Disturbance::default());
+    assert!(session.finish(&interrupt)[0].status.applied > 0, "it tells on behind what is open");
+
+    let session = start();
+    std::thread::sleep(Duration::from_secs(3));
+    assert!(!is_caught_up(&session), "it cannot know");
+    other.abort_transaction(patience).unwrap();
+    caught_up(&session);
+    assert_eq!(session.finish(&interrupt)[0].status.applied, 0);
+    assert_eq!(logs(kafka(&config)), stored(&store));
 }
 
 /// The process dies just before and just after a transaction is committed; a reader of committed records sees nothing of it.

@@ -107,8 +107,10 @@ pub enum TargetError {
         /// What the target says.
         reason: String,
     },
-    /// Another instance writes to the target under the same name.
-    #[error("another instance has taken over: {0}; let one of them end, or give this sink another name")]
+    /// Another instance writes the same log to the same place.
+    #[error(
+        "another instance has taken over: {0}; let one of them end, or give one of them topics of its own (topic_prefix)"
+    )]
     Fenced(String),
     /// It will not work before somebody changes something.
     #[error("{0}")]

@@ -12,7 +12,7 @@ use rdkafka::message::{BorrowedMessage, Header, Message, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer, ThreadedProducer};
 use rdkafka::{Offset, TopicPartitionList};
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 use vokg_engine::crash;
 use vokg_engine::id::StreamName;
 
@@ -24,6 +24,9 @@ pub(super) const ANSWER_DEADLINE: Duration = Duration::from_secs(15);
 const RECONNECT_MOST: Duration = Duration::from_secs(1);
 /// How often a full queue of librdkafka is offered a record again.
 const QUEUE_PAUSE: Duration = Duration::from_millis(5);
+
+/// How often it is looked whether the transactions of others have ended.
+const SETTLING_PAUSE: Duration = Duration::from_millis(100);
 
 /// Writes to a cluster under one transactional id.
 pub struct Cluster {
@@ -72,10 +75,16 @@ impl Cluster {
     }
 
     /// Shows what is committed of a partition, in order, to its present end.
+    ///
+    /// Readers of committed records are told that a partition ends where the oldest open transaction begins, whoever has
+    /// it open. What lies behind it may be ours: so those that are open now are waited for.
+    ///
+    /// # Errors
+    /// Where the cluster does not answer, or somebody else's transaction stays open.
     fn read(
         &self,
         topic: &str,
-        partition: u32,
+        partition: i32,
         mut show: impl FnMut(&BorrowedMessage<'_>) -> Result<(), TransactionError>,
     ) -> Result<(), TransactionError> {
         let mut client = self.client.clone();
@@ -87,8 +96,10 @@ impl Cluster {
             .set("enable.partition.eof", "true")
             .set("auto.offset.reset", "error");
         let consumer: BaseConsumer<Quiet> = client.create_with_context(Quiet).map_err(hopeless)?;
+        let any: BaseConsumer<Quiet> =
+            client.set("isolation.level", "read_uncommitted").create_with_context(Quiet).map_err(hopeless)?;
+        await_settled(topic, partition, (&any, &consumer))?;
         let mut assignment = TopicPartitionList::new();
-        let partition = i32::try_from(partition).unwrap_or(i32::MAX);
         assignment.add_partition_offset(topic, partition, Offset::Beginning).map_err(hopeless)?;
         consumer.assign(&assignment).map_err(hopeless)?;
         let mut deadline = Instant::now() + ANSWER_DEADLINE;
@@ -204,6 +215,7 @@ impl TransactionLog for Cluster {
     fn state_keys(&mut self, stream: &StreamName, partition: u32) -> Result<BTreeSet<String>, TransactionError> {
         let mut keys = BTreeSet::new();
         let prefix = format!("{stream}/");
+        let partition = i32::try_from(partition).unwrap_or(i32::MAX);
         self.read(&self.config.topic(Topic::State.part()), partition, |message| {
             if let Some(key) = key(message).filter(|key| *key == stream.as_str() || key.starts_with(&prefix)) {
                 match message.payload() {
@@ -224,6 +236,7 @@ impl TransactionLog for Cluster {
         let Some(producer) = self.producer.take() else {
             return Err(TransactionError::Again("there is no session".to_owned()));
         };
+        let begun = Since::now();
         let Err(error) = self.transact(&producer, records) else {
             producer.context().known();
             self.producer = Some(producer);
@@ -236,8 +249,38 @@ impl TransactionLog for Cluster {
             return Err(TransactionError::Refused { index, reason: code.to_string() });
         }
         // A new session aborts what is open; the producer is dropped without waiting for its queue.
-        Err(self.explain(of_transaction(error), producer.context()))
+        let error = match of_transaction(error) {
+            // The cluster closes a transaction that stays open too long in the same way as that of one that is replaced.
+            TransactionError::Fenced(reason) if begun.elapsed() >= self.deadline() => {
+                TransactionError::Again(format!("the transaction took longer than transaction_secs: {reason}"))
+            }
+            error => error,
+        };
+        Err(self.explain(error, producer.context()))
     }
+}
+
+/// Waits until whatever was written to a partition by now is committed or aborted.
+fn await_settled(
+    topic: &str,
+    partition: i32,
+    (any, committed): (&BaseConsumer<Quiet>, &BaseConsumer<Quiet>),
+) -> Result<(), TransactionError> {
+    let end = |consumer: &BaseConsumer<Quiet>| {
+        consumer.fetch_watermarks(topic, partition, ANSWER_DEADLINE).map(|(_, end)| end).map_err(again)
+    };
+    let written = end(any)?;
+    let give_up = Instant::now() + ANSWER_DEADLINE;
+    while end(committed)? < written {
+        if Instant::now() >= give_up {
+            let waited = ANSWER_DEADLINE.as_secs();
+            return Err(TransactionError::Again(format!(
+                "another writer has had a transaction of {topic} open for {waited} s, and what is behind it cannot be seen"
+            )));
+        }
+        std::thread::sleep(SETTLING_PAUSE);
+    }
+    Ok(())
 }
 
 /// What whoever reads the status is told of a user that the cluster turns away.
@@ -249,6 +292,19 @@ fn stranger(config: &KafkaConfig, reason: &str) -> String {
         "Kafka turns the user {user:?} away ({mechanism}: {reason}); see to username, sasl and password_env or password_file \
          in the security of this sink, or let the cluster know the user, and start again"
     )
+}
+
+/// A moment, and how long ago it was by whichever clock says more: one of them stands while a machine sleeps.
+struct Since(Instant, SystemTime);
+
+impl Since {
+    fn now() -> Self {
+        Self(Instant::now(), SystemTime::now())
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.0.elapsed().max(self.1.elapsed().unwrap_or_default())
+    }
 }
 
 /// The key of a record of ours.

@@ -5,6 +5,7 @@ use crate::follow::StartFrom;
 use crate::secret::{SecretError, secret};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 /// Settings of a Kafka sink.
@@ -127,6 +128,13 @@ impl KafkaConfig {
     /// The topic with this last part.
     pub fn topic(&self, part: &str) -> String {
         format!("{}.{part}", self.topic_prefix)
+    }
+
+    /// Whether another sink with these settings would write the same topics: a broker named by both is of one cluster.
+    pub fn writes_where(&self, other: &Self) -> bool {
+        let brokers = |config: &Self| config.brokers.split(',').map(|broker| broker.trim().to_owned()).collect();
+        let (own, others): (BTreeSet<String>, BTreeSet<String>) = (brokers(self), brokers(other));
+        self.topic_prefix == other.topic_prefix && !own.is_disjoint(&others)
     }
 
     /// Whether this topic is written.

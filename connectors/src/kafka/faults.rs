@@ -50,6 +50,13 @@ impl Scene {
         Self { mock, config, dir, writer, stream, log: settled_log(seed, 30) }
     }
 
+    /// Every broker answers this late from now on.
+    fn slow(&self, answer: Duration) {
+        for broker in 1..=3 {
+            self.mock.broker_round_trip_time(broker, answer).expect("the broker is there");
+        }
+    }
+
     fn sink(&self) -> Follower<KafkaTarget<Cluster>> {
         let cluster = Cluster::new(self.config.clone(), "vokg-mock".to_owned()).expect("the configuration is whole");
         let store = self.writer.store();
@@ -216,4 +223,34 @@ fn whoever_is_fenced_stops_and_the_next_goes_on() {
         until_caught_up(&mut scene.sink());
         assert_eq!(once(scene.held()), scene.log);
     }
+}
+
+/// The cluster ends a transaction that stays open too long as it ends that of a producer which was replaced.
+#[test]
+fn whose_transaction_took_too_long_was_not_replaced() {
+    let scene = Scene::new(7);
+    scene
+        .writer
+        .commit(&[StreamBatch::of_entries(scene.stream, scene.log.clone())])
+        .expect("the log keeps every promise");
+    let mut sink = scene.sink();
+    while scene.held().is_empty() {
+        sink.step();
+    }
+    scene.slow(Duration::from_millis(1_200));
+    scene.mock.request_errors(EndTxn, &[RD_KAFKA_RESP_ERR_PRODUCER_FENCED]);
+    let step = (0..1_000).map(|_| sink.step()).find(|step| !matches!(step, Step::Moved));
+    assert!(matches!(&step, Some(Step::Wait(_))), "{step:?}");
+    scene.slow(Duration::ZERO);
+    until_caught_up(&mut sink);
+    assert_eq!(once(scene.held()), scene.log);
+}
+
+#[test]
+fn a_slow_cluster_is_told_everything_once() {
+    let scene = Scene::new(8);
+    scene.slow(Duration::from_millis(60));
+    let mut sink = scene.sink();
+    scene.tell(&mut sink, |_, _| {});
+    assert_eq!(scene.held(), scene.log);
 }

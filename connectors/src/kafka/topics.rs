@@ -99,6 +99,9 @@ pub(super) fn see_to_topics(
 }
 
 /// The partitions of a topic; none where it is not there.
+///
+/// # Errors
+/// Where the cluster does not answer, does not know it just now, or does not let us ask for it.
 fn count_partitions(producer: &ThreadedProducer<Reports>, name: &str) -> Result<u32, TransactionError> {
     let give_up = Instant::now() + ANSWER_DEADLINE;
     let metadata = loop {
@@ -110,8 +113,30 @@ fn count_partitions(producer: &ThreadedProducer<Reports>, name: &str) -> Result<
             Err(_) => {}
         }
     };
-    let of_topic = metadata.topics().first().filter(|of_topic| of_topic.error().is_none());
-    Ok(of_topic.map_or(0, |of_topic| u32::try_from(of_topic.partitions().len()).unwrap_or(u32::MAX)))
+    let Some(of_topic) = metadata.topics().first() else {
+        return Err(TransactionError::Again(format!("Kafka says nothing of the topic {name}")));
+    };
+    match of_topic.error().map(RDKafkaErrorCode::from) {
+        None => Ok(u32::try_from(of_topic.partitions().len()).unwrap_or(u32::MAX)),
+        Some(code) => missing(name, code),
+    }
+}
+
+/// What it means that the cluster gives a code instead of a topic: that it is not there, and no other.
+fn missing(name: &str, code: RDKafkaErrorCode) -> Result<u32, TransactionError> {
+    match code {
+        RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic => Ok(0),
+        RDKafkaErrorCode::TopicAuthorizationFailed | RDKafkaErrorCode::ClusterAuthorizationFailed => {
+            Err(TransactionError::Hopeless(format!(
+                "Kafka does not let this user see the topic {name} ({code}); allow it to describe, read and write it, and \
+                 start again"
+            )))
+        }
+        RDKafkaErrorCode::InvalidTopic => {
+            Err(TransactionError::Hopeless(format!("{name} can be no topic ({code}); choose another topic_prefix")))
+        }
+        code => Err(TransactionError::Again(format!("Kafka: the topic {name}: {code}"))),
+    }
 }
 
 /// Refuses topics that forget what they must keep.
@@ -226,6 +251,19 @@ mod tests {
                        --add-config cleanup.policy=compact";
         assert!(told.contains(command), "{told}");
         assert!(of(Topic::State, "delete").is_some() && of(Topic::Deltas, "compact").is_some());
+    }
+
+    #[test]
+    fn only_a_topic_that_is_unknown_is_not_there() {
+        assert_eq!(missing("vokg.x", RDKafkaErrorCode::UnknownTopicOrPartition), Ok(0));
+        for passing in [RDKafkaErrorCode::LeaderNotAvailable, RDKafkaErrorCode::RequestTimedOut] {
+            assert!(matches!(missing("vokg.x", passing), Err(TransactionError::Again(_))), "{passing}");
+        }
+        let Err(TransactionError::Hopeless(told)) = missing("vokg.x", RDKafkaErrorCode::TopicAuthorizationFailed)
+        else {
+            panic!("nothing will change by itself")
+        };
+        assert!(told.contains("vokg.x") && told.contains("describe"), "{told}");
     }
 
     /// docs/kafka.md has the commands for those who make the topics themselves.

@@ -111,8 +111,11 @@ impl Neo4jConfig {
     /// Where the address is none or says who we are, or the password cannot be read.
     pub(super) fn driver(&self) -> Result<neo4rs::Config, Neo4jConfigError> {
         let wrong = || Neo4jConfigError::Uri(self.uri.clone());
+        // No address we take has one, and what stands before it may be a password.
+        if self.uri.contains('@') {
+            return Err(Neo4jConfigError::Credentials);
+        }
         let host = match self.uri.split_once("://") {
-            Some((_, rest)) if rest.contains('@') => return Err(Neo4jConfigError::Credentials),
             Some((scheme, host)) if SCHEMES.contains(&scheme) => host,
             _ => return Err(wrong()),
         };
@@ -167,8 +170,10 @@ mod tests {
     #[test]
     fn what_cannot_work_is_refused_with_its_name() {
         let with = |uri: &str| Neo4jConfig { uri: uri.into(), ..Neo4jConfig::default() }.driver().err();
-        let shown = with("bolt://neo4j:sesame@host:7687").expect("it holds a password").to_string();
-        assert!(!shown.contains("sesame") && shown.contains("password_env"), "{shown}");
+        for uri in ["bolt://neo4j:sesame@host:7687", "neo4j:sesame@host:7687", "bolt:/neo4j:sesame@host"] {
+            let shown = with(uri).expect("it holds a password").to_string();
+            assert!(!shown.contains("sesame") && shown.contains("password_env"), "{shown}");
+        }
         for uri in ["host:7687", "http://host:7474", "bolt://", "bolt://host/path"] {
             assert!(matches!(with(uri), Some(Neo4jConfigError::Uri(_))), "{uri}");
         }
