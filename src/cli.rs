@@ -182,6 +182,8 @@ pub enum StoreCommand {
     Backup(StoreBackup),
     /// Copy a backup to where it is to be used
     Restore(StoreRestore),
+    /// Remove a stream and all that is known of it for good; sinks take it back
+    Drop(StoreDrop),
 }
 
 #[derive(Debug, Args)]
@@ -222,6 +224,18 @@ pub struct StoreRestore {
     /// Directory for the store; empty, or not there yet
     #[arg(value_name = "DIR")]
     pub target: PathBuf,
+    /// Print the report as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct StoreDrop {
+    /// The stream by its own name, such as clip or clip.g2
+    #[arg(value_name = "STREAM")]
+    pub stream: String,
+    #[command(flatten)]
+    pub data: DataDir,
     /// Print the report as JSON
     #[arg(long)]
     pub json: bool,

@@ -62,6 +62,29 @@ fn a_store_is_checked_compacted_backed_up_and_restored() {
 }
 
 #[test]
+fn a_stream_is_dropped_by_its_own_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, _) = clip(dir.path(), "near", Some(6.0));
+    let (path, data) = (path.to_str().unwrap(), dir.path().join("data"));
+    let data = data.to_str().unwrap();
+    let run = |on_gap: &str| vokg(&["run", path, "--data", data, "--set", on_gap]).status.success();
+    assert!(run("relate.near.on_gap=0.5"));
+    let first = digest(data);
+    assert!(run("relate.near.on_gap=0.45"));
+    let (code, text) = told(&vokg(&["store", "drop", "yard", "--data", data]));
+    assert!(code == Some(2) && text.contains("there are: near, near.g2"), "{text}");
+    let dropped = json(&["store", "drop", "near.g2", "--data", data, "--json"]);
+    assert!(dropped["stream"] == "near.g2" && dropped["entries"].as_u64() > Some(0), "{dropped}");
+    assert_eq!(digest(data), first, "as if it had never been");
+    let (code, text) = told(&vokg(&["store", "drop", "near", "--data", data]));
+    assert!(code == Some(0) && text.contains("near is gone"), "{text}");
+    let report = json(&["store", "check", "--data", data, "--json"]);
+    assert_eq!((&report["streams"], &report["problems"]), (&Value::from(0), &Value::Array(vec![])), "{report}");
+    assert!(run("relate.near.on_gap=0.5"));
+    assert_eq!(digest(data), first, "the same again under the name that is free");
+}
+
+#[test]
 fn what_is_wrong_is_named_with_a_way_out() {
     let dir = tempfile::tempdir().unwrap();
     let (path, _) = clip(dir.path(), "near", Some(6.0));

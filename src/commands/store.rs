@@ -1,12 +1,15 @@
 //! `vokg store`: looks after a data directory.
 
-use crate::cli::{Common, StoreArgs, StoreBackup, StoreCheck, StoreCommand, StoreCompact, StoreRestore};
+use super::open_store;
+use crate::cli::{Common, StoreArgs, StoreBackup, StoreCheck, StoreCommand, StoreCompact, StoreDrop, StoreRestore};
 use crate::config::{Config, environment};
 use crate::exit::{Context, Exit, Failure};
 use crate::say::say;
 use serde::Serialize;
 use std::path::Path;
-use vokg_connectors::store::{CheckReport, Compacted, Copied, CopyError, StoreConfig, backup, check, compact, restore};
+use vokg_connectors::store::{
+    CheckReport, Compacted, Copied, CopyError, StoreConfig, Writer, backup, check, compact, restore,
+};
 
 /// Runs the command.
 pub fn run(args: StoreArgs, common: &Common) -> Result<Exit, Failure> {
@@ -16,6 +19,7 @@ pub fn run(args: StoreArgs, common: &Common) -> Result<Exit, Failure> {
         StoreCommand::Compact(args) => run_compact(&args, config),
         StoreCommand::Backup(args) => run_backup(&args, config),
         StoreCommand::Restore(args) => run_restore(&args, config),
+        StoreCommand::Drop(args) => run_drop(&args, config),
     }
 }
 
@@ -40,6 +44,33 @@ fn run_backup(args: &StoreBackup, config: StoreConfig) -> Result<Exit, Failure> 
 fn run_restore(args: &StoreRestore, config: StoreConfig) -> Result<Exit, Failure> {
     let copied = restore(&args.backup, &args.target, config).map_err(|error| refused("cannot restore", &error))?;
     tell(args.json, &copied, || told_copy("restored to", &args.target, copied))?;
+    Ok(Exit::Done)
+}
+
+/// What was dropped.
+#[derive(Serialize)]
+struct Dropped {
+    stream: String,
+    entries: u64,
+    deltas: u64,
+}
+
+fn run_drop(args: &StoreDrop, config: StoreConfig) -> Result<Exit, Failure> {
+    // Where there is no store, none is made.
+    drop(open_store(&args.data.dir)?);
+    let writer = Writer::open(&args.data.dir, config).context("cannot open the store")?;
+    let streams = writer.store().streams().context("cannot read the store")?;
+    let named = streams.iter().find(|stream| stream.name.as_str() == args.stream);
+    let stream = named.ok_or_else(|| {
+        let names: Vec<&str> = streams.iter().map(|stream| stream.name.as_str()).collect();
+        Failure::usage(format!("there is no stream {:?} here, there are: {}", args.stream, names.join(", ")))
+    })?;
+    writer.drop_stream(stream.id).context(format!("cannot drop {}", stream.name))?;
+    let dropped = Dropped { stream: stream.name.to_string(), entries: stream.head.entries, deltas: stream.head.deltas };
+    tell(args.json, &dropped, || {
+        let Dropped { stream, entries, .. } = &dropped;
+        format!("{stream} is gone, {entries} log entries; sinks take it back when they run next\n")
+    })?;
     Ok(Exit::Done)
 }
 

@@ -1,27 +1,21 @@
-//! Beginning a stream, going on with it, and dropping it.
+//! Beginning a stream, and going on with it.
 //!
 //! An input that was processed with the same settings is not processed again. One that was interrupted or failed goes
-//! on. A stream that is dropped leaves in small transactions, which a crash may interrupt: the next writer finishes
-//! them.
+//! on.
 
 use super::attempts::{Attempts, attempt, attempts, forget_attempts};
 use super::checkpoint::{ProgramId, forget_checkpoint, go_back};
 use super::commit::own_name;
-use super::error::{BeginError, CommitError, OpenError, ReadError};
+use super::error::{BeginError, CommitError, ReadError};
 use super::head::StreamHead;
-use super::observations::{remove_segments, sweep_segments};
 use super::open::Writer;
 use super::schema::*;
 use super::stream::{Stream, StreamDescriptor, StreamId, StreamRequest, split_generation};
-use redb::{Key, ReadableTable, Table, TableDefinition, Value, WriteTransaction};
+use redb::{ReadableTable, WriteTransaction};
 use std::collections::BTreeSet;
-use std::ops::RangeInclusive;
 use std::sync::{MutexGuard, PoisonError};
 use vokg_engine::runtime::checkpoint::Checkpoint;
 use vokg_engine::time::secs_from_micros;
-
-/// Rows removed per table and transaction.
-const DROP_ROWS: usize = 10_000;
 
 /// What became of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,88 +102,14 @@ impl Writer {
         Ok(())
     }
 
-    /// Drops a stream that nobody writes: it is unknown at once, and its rows and files leave before this returns.
-    ///
-    /// # Errors
-    /// Where there is no such stream, this process writes it, or the disk fails.
-    pub fn drop_stream(&self, stream: StreamId) -> Result<(), BeginError> {
-        let transaction = self.begin_write().map_err(CommitError::from)?;
-        let (descriptor, _) = super::commit::load(&transaction, stream)?;
-        if self.active().contains(&stream) {
-            return Err(BeginError::Busy(own_name(&descriptor).map_err(CommitError::from)?));
-        }
-        forget(&transaction, stream, &descriptor)?;
-        transaction.commit().map_err(CommitError::from)?;
-        Ok(self.drop_rows(stream)?)
-    }
-
     pub(super) fn active(&self) -> MutexGuard<'_, BTreeSet<StreamId>> {
         // The set is changed by single calls, so a panic elsewhere leaves it whole.
         self.active.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    /// Finishes what an earlier writer began to remove.
-    pub(super) fn finish_drops(&self) -> Result<(), OpenError> {
-        let mut dropped = Vec::new();
-        for row in self.store.read()?.open_table(DROPPED)?.range(0..)? {
-            dropped.push(StreamId(row?.0.value()));
-        }
-        for stream in dropped {
-            self.drop_rows(stream).map_err(|error| match error {
-                CommitError::Read(error) => error.into(),
-                CommitError::Database(error) => OpenError::Database(error),
-                other => ReadError::Damaged(other.to_string()).into(),
-            })?;
-        }
-        Ok(())
-    }
-
-    /// Removes files that a crash left without a transaction that refers to them.
-    pub(super) fn sweep_orphans(&self) -> Result<(), OpenError> {
-        sweep_segments(&self.store)
-    }
-
-    fn drop_rows(&self, stream: StreamId) -> Result<(), CommitError> {
-        remove_segments(self.store.dir(), stream)?;
-        let StreamId(id) = stream;
-        loop {
-            let transaction = self.begin_write()?;
-            let mut removed = 0;
-            removed += drop_some(&transaction, LOG, (id, 0)..=(id, u64::MAX))?;
-            removed +=
-                drop_some(&transaction, VERSIONS, (id, 0, 0, 0, 0)..=(id, u8::MAX, u64::MAX, u64::MAX, u64::MAX))?;
-            removed += drop_some(&transaction, OPEN, (id, 0, 0, 0)..=(id, u8::MAX, u64::MAX, u64::MAX))?;
-            removed += drop_some(&transaction, CLOSED, (id, 0, 0)..=(id, u64::MAX, u64::MAX))?;
-            let all_edges = (id, 0, 0, 0, 0)..=(id, u8::MAX, u64::MAX, u64::MAX, u64::MAX);
-            removed += drop_some(&transaction, INCIDENT, all_edges)?;
-            removed += drop_some(&transaction, SNAPSHOTS, (id, 0)..=(id, u64::MAX))?;
-            removed += drop_some(&transaction, OBSERVATIONS, (id, 0)..=(id, u32::MAX))?;
-            removed += drop_some(&transaction, THUMBNAILS, (id, 0)..=(id, u32::MAX))?;
-            removed += drop_some(&transaction, LOOKS, (id, 0)..=(id, u32::MAX))?;
-            removed += drop_some(&transaction, EVIDENCE, (id, 0)..=(id, u32::MAX))?;
-            removed += drop_some(&transaction, CORRECTIONS, (id, 0)..=(id, u32::MAX))?;
-            removed += drop_some(&transaction, CHECKPOINTS, id..=id)?;
-            removed += drop_some(&transaction, ATTEMPTS, id..=id)?;
-            removed += drop_some(&transaction, SEGMENTS, (id, 0)..=(id, u64::MAX))?;
-            removed += drop_some(&transaction, KEPT, (id, 0)..=(id, u64::MAX))?;
-            for table in [PACKED_VERSIONS, PACKED_CLOSED, PACKED_INCIDENT] {
-                let all = (id, 0, 0, 0, 0)..=(id, u64::MAX, u64::MAX, u64::MAX, u64::MAX);
-                removed += drop_some(&transaction, table, all)?;
-            }
-            if removed == 0 {
-                transaction.open_table(OLDEST)?.remove(id)?;
-                transaction.open_table(DROPPED)?.remove(id)?;
-            }
-            transaction.commit()?;
-            if removed == 0 {
-                return Ok(());
-            }
-        }
-    }
 }
 
 /// All streams under the name of the request, by generation.
-fn generations(transaction: &WriteTransaction, request: &StreamRequest) -> Result<Vec<Stream>, CommitError> {
+pub(super) fn generations(transaction: &WriteTransaction, request: &StreamRequest) -> Result<Vec<Stream>, CommitError> {
     let name = request.name.as_str();
     let mut streams = Vec::new();
     for row in transaction.open_table(NAMES)?.range((name, 0)..=(name, u32::MAX))? {
@@ -284,58 +204,12 @@ fn go_on(transaction: &WriteTransaction, stream: &Stream, program: ProgramId) ->
     Ok(Begun::Resumed(stream, checkpoint.map(Box::new)))
 }
 
-/// Makes a stream unknown at once; its rows follow later. Its name then stands for its latest complete generation.
-fn forget(transaction: &WriteTransaction, stream: StreamId, descriptor: &StreamDescriptor) -> Result<(), CommitError> {
-    let name = descriptor.request.name.as_str();
-    transaction.open_table(NAMES)?.remove((name, descriptor.generation))?;
-    let mut aliases = transaction.open_table(ALIASES)?;
-    if aliases.get(name)?.is_some_and(|alias| alias.value() == stream.0) {
-        let is_complete = |other: &&Stream| other.head.outcome.as_ref().is_some_and(|outcome| outcome.is_complete());
-        match generations(transaction, &descriptor.request)?.iter().rfind(is_complete) {
-            Some(other) => aliases.insert(name, other.id.0)?,
-            None => aliases.remove(name)?,
-        };
-    }
-    transaction.open_table(STREAMS)?.remove(stream.0)?;
-    transaction.open_table(HEADS)?.remove(stream.0)?;
-    transaction.open_table(DROPPED)?.insert(stream.0, ())?;
-    Ok(())
-}
-
-fn drop_some<K: Key + 'static, V: Value + 'static>(
-    transaction: &WriteTransaction,
-    table: TableDefinition<'_, K, V>,
-    range: RangeInclusive<K::SelfType<'static>>,
-) -> Result<usize, CommitError> {
-    let mut table: Table<'_, K, V> = transaction.open_table(table)?;
-    let mut removed = 0;
-    for row in table.extract_from_if(range, |_, _| true)?.take(DROP_ROWS) {
-        row?;
-        removed += 1;
-    }
-    Ok(removed)
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::history::{PROGRAM, begin, complete, open, random_log, request};
-    use super::super::observations::samples::{frame, observation};
-    use super::super::{Ending, NewCheckpoint, ObservationBuffer, Outcome, StreamBatch};
+    use super::super::history::{PROGRAM, begin, complete, fill, open, request};
+    use super::super::{Ending, NewCheckpoint, Outcome, StreamBatch};
     use super::*;
     use vokg_engine::id::StreamName;
-
-    /// Stores a log with observations, and how the stream ended, if it did.
-    fn fill(writer: &Writer, stream: StreamId, outcome: Option<Outcome>) {
-        let mut buffer = ObservationBuffer::default();
-        buffer.push(&frame(5, vec![observation(5, 1, 0.0)], vec![]));
-        let observations = buffer.finish().into_iter().collect();
-        let batch = StreamBatch { observations, outcome, ..StreamBatch::of_entries(stream, random_log(1, 30)) };
-        writer.commit(&[batch]).expect("the log keeps every promise");
-    }
-
-    fn rows(writer: &Writer) -> u64 {
-        writer.store.table_sizes().expect("the store is whole").iter().map(|(_, _, rows)| rows).sum()
-    }
 
     #[test]
     fn what_is_complete_is_not_done_again_and_other_settings_make_a_generation() {
@@ -428,50 +302,6 @@ mod tests {
         drop(writer);
         let (_, found) = resumed(open(dir.path()).begin_stream(request("clip"), PROGRAM));
         assert_eq!(found, None);
-    }
-
-    #[test]
-    fn a_dropped_stream_leaves_nothing_behind_and_gives_its_name_back() {
-        let dir = tempfile::tempdir().expect("a temporary directory");
-        let mut writer = open(dir.path());
-        let clean = rows(&writer);
-        let first = begin(&writer, "clip");
-        fill(&writer, first, Some(complete()));
-        let Ok(Begun::Fresh(second)) =
-            writer.begin_stream(StreamRequest { config_hash: [3; 32], ..request("clip") }, PROGRAM)
-        else {
-            panic!("other settings are new")
-        };
-        assert!(matches!(writer.drop_stream(second.id), Err(BeginError::Busy(_))));
-        fill(&writer, second.id, Some(complete()));
-        let found = |writer: &Writer| writer.store().find_stream("clip").expect("it can be read").map(|found| found.id);
-        assert_eq!(found(&writer), Some(second.id));
-        writer.drop_stream(second.id).expect("nobody writes it");
-        assert_eq!(found(&writer), Some(first));
-        writer.drop_stream(first).expect("nobody writes it");
-        assert_eq!((found(&writer), rows(&writer)), (None, clean));
-        assert!(matches!(writer.store().page(first, None, 1), Err(ReadError::UnknownStream(_))));
-        assert_eq!(std::fs::read_dir(dir.path().join("observations")).expect("it was made").count(), 0);
-        assert!(writer.drop_stream(first).is_err());
-        drop(writer);
-        writer = open(dir.path());
-        begin(&writer, "clip");
-    }
-
-    #[test]
-    fn a_drop_that_a_crash_interrupted_is_finished_at_the_next_opening() {
-        let dir = tempfile::tempdir().expect("a temporary directory");
-        let writer = open(dir.path());
-        let clean = rows(&writer);
-        let first = begin(&writer, "clip");
-        fill(&writer, first, None);
-        let transaction = writer.begin_write().expect("nothing else writes");
-        let (descriptor, _) = crate::store::commit::load(&transaction, first).expect("it exists");
-        forget(&transaction, first, &descriptor).expect("the disk has room");
-        transaction.commit().expect("the disk has room");
-        assert!(rows(&writer) > clean);
-        drop(writer);
-        assert_eq!(rows(&open(dir.path())), clean);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Random logs that keep every promise, for tests: objects come, meet, are corrected and leave.
 
+use super::observations::samples::{frame, observation};
+use super::{ObservationBuffer, StreamBatch};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 use std::collections::BTreeSet;
@@ -266,4 +268,13 @@ impl History {
     fn below(&mut self, limit: u32) -> u32 {
         self.rng.next_u32() % limit.max(1)
     }
+}
+
+/// Stores a log with observations, and how the stream ended, if it did.
+pub fn fill(writer: &Writer, stream: StreamId, outcome: Option<Outcome>) {
+    let mut buffer = ObservationBuffer::default();
+    buffer.push(&frame(5, vec![observation(5, 1, 0.0)], vec![]));
+    let observations = buffer.finish().into_iter().collect();
+    let batch = StreamBatch { observations, outcome, ..StreamBatch::of_entries(stream, random_log(1, 30)) };
+    writer.commit(&[batch]).expect("the log keeps every promise");
 }

@@ -50,6 +50,7 @@ mod compact;
 mod copy;
 #[cfg(test)]
 mod copying;
+mod drop;
 mod error;
 mod evidence;
 #[cfg(test)]
