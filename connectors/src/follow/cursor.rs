@@ -1,7 +1,7 @@
 //! Where the target stands in a stream, and where it begins with one it holds nothing of.
 
 use super::follower::Follower;
-use super::target::{Followed, Snapshot, StartFrom, Target, TargetError};
+use super::target::{Followed, Snapshot, StartFrom, Target, TargetError, mark};
 use super::trouble::Trouble;
 use crate::store::{KnownAt, Position, ReadError, SEQ_MAX, Stream};
 use vokg_engine::delta::{Element, Vertex, VertexKey};
@@ -61,12 +61,34 @@ impl<T: Target> Follower<T> {
             );
             return Err(TargetError::Hopeless(reason).into());
         }
+        if let (Some(at), Some(marked)) = (held, self.target.mark(followed)) {
+            self.refuse_another_history(stream, at, &marked)?;
+        }
         let cursor = match (held, self.config.from) {
             (None, StartFrom::Snapshot) => Cursor(self.snapshot(followed)?),
             (held, _) => Cursor(held),
         };
         self.cursors.insert(followed.id, cursor);
         Ok(cursor)
+    }
+
+    /// A store that was restored from a copy may have been corrected otherwise since: what the target holds is then no part of
+    /// its log. What retention has dropped cannot be compared.
+    fn refuse_another_history(&self, stream: &Stream, at: Position, marked: &str) -> Result<(), Trouble> {
+        let page = match self.store.page(stream.id, at.before(), 1) {
+            Err(ReadError::Gone { .. }) => return Ok(()),
+            page => page?,
+        };
+        let there = page.entries.first().filter(|entry| Position::of(entry) == at);
+        if there.is_none_or(|entry| mark(entry) == marked) {
+            return Ok(());
+        }
+        let reason = format!(
+            "the target holds another entry {at} of {} than this store: one of both was restored from a copy and went on \
+             otherwise; use another target, or have this one forget the stream",
+            stream.name
+        );
+        Err(TargetError::Hopeless(reason).into())
     }
 
     /// Begins a stream with its graph as it is; the position this leaves the target at.

@@ -35,4 +35,4 @@ pub use letters::{DeadLetter, DeadLetters, LettersError};
 pub use pause::PauseMark;
 pub use portion::{Portion, read_portion};
 pub use status::{SinkControl, SinkState, SinkStatus};
-pub use target::{Followed, Held, Snapshot, StartFrom, Target, TargetError};
+pub use target::{Followed, Held, Snapshot, StartFrom, Target, TargetError, mark};

@@ -57,6 +57,12 @@ impl Target for Model {
         Ok(self.held.lock().expect("nobody panicked").positions.get(&stream.name).copied())
     }
 
+    fn mark(&self, stream: &Followed) -> Option<String> {
+        let held = self.held.lock().expect("nobody panicked");
+        let last = held.logs.get(&stream.name)?.last()?;
+        (held.positions.get(&stream.name) == Some(&Position::of(last))).then(|| mark(last))
+    }
+
     fn apply(&mut self, portion: &Portion<'_>) -> Result<(), TargetError> {
         let fault = self.fault();
         let mut held = self.held.lock().expect("nobody panicked");
@@ -168,6 +174,26 @@ fn a_stream_that_is_begun_anew_says_the_same_again_and_nothing_comes_twice() {
         until_caught_up(&mut reader);
     }
     assert_eq!(held.lock().expect("nobody panicked").logs[&StreamName::slug("clip")], log);
+}
+
+/// A copy of the store went on otherwise, and is put in its place.
+#[test]
+fn another_history_is_not_told_on_top_of_what_the_target_holds() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let held = Arc::default();
+    let told = |name: &str, log: &[LogEntry]| {
+        let dir = dir.path().join(name);
+        let writer = open(&dir);
+        let stream = begin(&writer, "clip");
+        commit(&writer, stream, log.to_vec());
+        let mut reader = follower(writer.store(), Model::open(&held, 1, false), &dir, 7);
+        (0..10_000).map(|_| reader.step()).find(|step| matches!(step, Step::CaughtUp | Step::Failed(_)))
+    };
+    let (short, long) = (random_log(5, 20), random_log(6, 60));
+    assert!(matches!(told("one", &short), Some(Step::CaughtUp)));
+    let step = told("other", &long);
+    assert!(matches!(&step, Some(Step::Failed(reason)) if reason.contains("another entry")), "{step:?}");
+    assert_eq!(held.lock().expect("nobody panicked").logs[&StreamName::slug("clip")], short);
 }
 
 #[test]

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use vokg_engine::graph::Graph;
 use vokg_engine::id::StreamName;
+use vokg_engine::record::LogEntry;
 use vokg_engine::time::Micros;
 
 /// A stream as its followers know it.
@@ -53,6 +54,12 @@ pub trait Target: Send {
     /// Where the target cannot be asked, or has something else to do first.
     fn position(&mut self, stream: &Followed) -> Result<Option<Position>, TargetError>;
 
+    /// The [`mark`] of the entry at that position, as the target keeps it: a store that was restored may say something else
+    /// there. `None` where it keeps none. Asked right after the position.
+    fn mark(&self, _stream: &Followed) -> Option<String> {
+        None
+    }
+
     /// Takes a portion and its last position in one transaction: all of it or nothing.
     ///
     /// # Errors
@@ -84,6 +91,11 @@ pub trait Target: Send {
         let stream = &snapshot.stream.name;
         Err(TargetError::Hopeless(format!("this sink cannot begin {stream} with a snapshot; use from = \"beginning\"")))
     }
+}
+
+/// What tells an entry of a log from another in its place: the first 16 hexadecimal digits of the BLAKE3 hash of its record.
+pub fn mark(entry: &LogEntry) -> String {
+    blake3::hash(&entry.record.encode()).to_hex()[..16].to_owned()
 }
 
 /// What a target holds: by the name of a stream, the number it had when it was told. `None` where it cannot go on from

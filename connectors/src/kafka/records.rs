@@ -85,7 +85,7 @@ impl Recorder {
     /// The cursor that stands at a position of a stream.
     pub fn cursor(&self, stream: StreamId, Position { epoch, seq }: Position, margin_us: Option<Micros>) -> Cursor {
         let (instance, partitions, number) = (self.instance.clone(), self.partitions, Some(stream.0));
-        Cursor { instance, epoch, seq, partitions, margin_us, number, leaves: false }
+        Cursor { instance, epoch, seq, partitions, margin_us, number, mark: None, leaves: false }
     }
 
     /// The tombstones of these keys of a stream in `state`.

@@ -3,7 +3,7 @@
 use super::finals::Finals;
 use super::records::{KafkaRecord, Recorder};
 use super::transaction_log::{Cursor, TransactionError, TransactionLog};
-use crate::follow::{Followed, Held, Portion, Snapshot, Target, TargetError};
+use crate::follow::{Followed, Held, Portion, Snapshot, Target, TargetError, mark};
 use crate::store::{Position, ReadError, SEQ_MAX, Store, StreamId};
 use std::collections::{BTreeMap, BTreeSet};
 use vokg_engine::id::StreamName;
@@ -79,7 +79,9 @@ impl<L: TransactionLog> KafkaTarget<L> {
                 Some(margin_us)
             }
         };
-        let cursor = session.recorder.cursor(telling.stream.id, telling.until, finals);
+        let last = telling.entries.last().filter(|entry| Position::of(entry) == telling.until);
+        let cursor =
+            Cursor { mark: last.map(mark), ..session.recorder.cursor(telling.stream.id, telling.until, finals) };
         records.push(session.recorder.progress(name, &cursor));
         match self.log.write(&records) {
             Ok(()) => {
@@ -176,6 +178,10 @@ impl<L: TransactionLog> Target for KafkaTarget<L> {
             )));
         }
         Ok(Some(cursor.position()))
+    }
+
+    fn mark(&self, stream: &Followed) -> Option<String> {
+        self.session.as_ref()?.cursors.get(stream.name.as_str())?.mark.clone()
     }
 
     fn apply(&mut self, portion: &Portion<'_>) -> Result<(), TargetError> {

@@ -26,6 +26,10 @@ pub struct Cursor {
     /// earlier vokg wrote.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub number: Option<u32>,
+    /// What tells the last entry from another in its place, see [`mark`](crate::follow::mark). Absent after a snapshot, and in
+    /// what an earlier vokg wrote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mark: Option<String>,
     /// Part of what the topics hold of the stream was taken back already, and the rest is to be.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub leaves: bool,

@@ -19,6 +19,8 @@ pub struct SinkCursor {
     pub frontier_us: Option<u64>,
     /// Which form the graph was written in: another one is told anew.
     pub form: String,
+    /// What tells the last entry from another in its place, see [`mark`](crate::follow::mark).
+    pub mark: Option<String>,
     /// Its vertices and edges are being removed.
     pub removing: bool,
 }
@@ -35,6 +37,7 @@ impl SinkCursor {
             ("seq", number(self.position.seq)),
             ("frontier_us", self.frontier_us.map_or(Value::Null, number)),
             ("form", self.form.as_str().into()),
+            ("mark", self.mark.as_deref().map_or(Value::Null, Value::from)),
             ("removing", Value::Flag(self.removing)),
         ])
     }
@@ -50,6 +53,7 @@ impl SinkCursor {
             position: Position { epoch: u32::try_from(number("epoch")?).ok()?, seq: number("seq")? },
             frontier_us: number("frontier_us"),
             form: text("form")?,
+            mark: text("mark"),
             removing: row.get("removing") == Some(&Value::Flag(true)),
         })
     }

@@ -318,6 +318,7 @@ fn a_stream_that_the_store_no_longer_has_is_removed_in_pieces() {
             position: Position { epoch: 1, seq: 9 },
             frontier_us: None,
             form: "1".into(),
+            mark: None,
             removing: false,
         };
         held.cursors.insert("cli".into(), Some(cursor));

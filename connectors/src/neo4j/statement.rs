@@ -181,7 +181,7 @@ impl Statement {
             Self::Cursors { stream } => format!(
                 "MATCH (s:VokgSink{}) WHERE s.instance IS NOT NULL RETURN s.stream AS stream, s.instance AS instance, \
                  s.number AS number, s.epoch AS epoch, s.seq AS seq, s.frontier_us AS frontier_us, s.form AS form, \
-                 s.removing AS removing",
+                 s.mark AS mark, s.removing AS removing",
                 if stream.is_some() { " {stream: $stream}" } else { "" }
             ),
             Self::Lock { .. } => "MERGE (s:VokgSink {stream: $stream}) SET s.touched_ms = timestamp()".to_owned(),

@@ -9,7 +9,7 @@ use super::removal::{remove_piece, touched};
 use super::session::{Row, Session, SessionError};
 use super::statement::{EdgeRow, Statement, VertexRow};
 use super::value::Value;
-use crate::follow::{Followed, Held, Portion, Snapshot, Target, TargetError};
+use crate::follow::{Followed, Held, Portion, Snapshot, Target, TargetError, mark};
 use crate::store::{Position, StreamId};
 use std::collections::{BTreeMap, BTreeSet};
 use vokg_engine::delta::{Delta, Diff, Element, VertexKey};
@@ -33,6 +33,8 @@ pub struct Neo4jTarget<S> {
     class_labels: usize,
     /// What of the schema was seen to since the last error; none before.
     schema: Option<Schema>,
+    /// What the cursors said of the last entries when they were asked for.
+    marks: BTreeMap<StreamId, Option<String>>,
 }
 
 /// What is known of the schema.
@@ -47,7 +49,7 @@ impl<S: Session> Neo4jTarget<S> {
     /// A target for the log of the store so called; the others as in [`super::Neo4jConfig`].
     pub fn new(session: S, instance: [u8; 16], has_interactions: bool, class_labels: usize) -> Self {
         let instance = instance.iter().map(|byte| format!("{byte:02x}")).collect();
-        Self { session, instance, has_interactions, class_labels, schema: None }
+        Self { session, instance, has_interactions, class_labels, schema: None, marks: BTreeMap::new() }
     }
 
     /// Whether interactions are kept as vertices too.
@@ -168,7 +170,8 @@ impl<S: Session> Neo4jTarget<S> {
         )))
     }
 
-    fn write(&mut self, portion: &Portion<'_>) -> Result<(), TargetError> {
+    /// Writes a portion, and what tells its last entry from others where it has one.
+    fn write(&mut self, portion: &Portion<'_>, last: Option<&LogEntry>) -> Result<(), TargetError> {
         let stream = portion.stream;
         let changes = Changes::of(portion);
         let (vertices, edges) = (changes.vertices()?, changes.edges()?);
@@ -215,6 +218,7 @@ impl<S: Session> Neo4jTarget<S> {
             position: portion.last(),
             frontier_us: changes.frontier_us(),
             form: self.form(),
+            mark: last.map(mark),
             removing: false,
         };
         self.run_on_all(&Statement::SetCursor(cursor), 1, "cursors")?;
@@ -362,19 +366,24 @@ impl<S: Session> Target for Neo4jTarget<S> {
             if cursor.removing || cursor.number != stream.id || cursor.form != own.form() {
                 return Err(TargetError::Again(format!("{name} is to be removed first")));
             }
+            own.marks.insert(stream.id, cursor.mark);
             Ok(Some(cursor.position))
         })
     }
 
+    fn mark(&self, stream: &Followed) -> Option<String> {
+        self.marks.get(&stream.id).cloned().flatten()
+    }
+
     fn apply(&mut self, portion: &Portion<'_>) -> Result<(), TargetError> {
-        self.attempt(|own| own.write(portion))
+        self.attempt(|own| own.write(portion, portion.entries.last()))
     }
 
     /// A portion that states every element, in place of those that led there.
     fn snapshot(&mut self, snapshot: &Snapshot<'_>) -> Result<(), TargetError> {
         let entries = entries_of(snapshot);
         let portion = Portion { stream: snapshot.stream, after: None, entries: &entries, refused: &BTreeSet::new() };
-        self.attempt(|own| own.write(&portion))
+        self.attempt(|own| own.write(&portion, None))
     }
 
     fn held(&mut self) -> Result<Option<Held>, TargetError> {
