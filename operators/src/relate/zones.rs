@@ -1,8 +1,8 @@
 //! Areas and lines in the picture: who is in which area, and who crosses which line.
 //!
 //! A thing is where the middle of its bottom edge is, as it stands on the ground there. Evidence of IN and LOITERS is the
-//! same; how long one must stay is a rule of the zone. A crossing is believed when the thing has stayed on the other side
-//! for a while, and is dated back to the moment it crossed.
+//! same; how long one must stay is a rule of the zone. A crossing is believed when the thing is seen on the other side a while
+//! later, and not back before, and is dated back to the moment it crossed.
 
 use super::SpanChange;
 use super::config::RelateConfig;
@@ -27,6 +27,8 @@ pub(super) struct Zones {
     lines: Vec<LineConfig>,
     stay_us: Micros,
     inside: BTreeMap<(TrackId, ZoneId), [Evidence; 2]>,
+    /// Stays that began and ended within the past of a track confirmed now, before they had a number.
+    over: Vec<EvidenceSpan>,
     beside: BTreeMap<(TrackId, ZoneId), Beside>,
     /// Crossings that are not believed yet, by track and line.
     crossing: BTreeMap<(TrackId, ZoneId), Crossing>,
@@ -56,6 +58,7 @@ impl Zones {
             lines: config.lines.clone(),
             stay_us: micros_from_secs(config.zone_hold.on_secs),
             inside: BTreeMap::new(),
+            over: Vec::new(),
             beside: BTreeMap::new(),
             crossing: BTreeMap::new(),
             crossed: Vec::new(),
@@ -95,7 +98,6 @@ impl Zones {
                 pair.iter_mut().for_each(|evidence| evidence.close(after, out));
             }
         }
-        self.believe(frame.t);
     }
 
     fn see(&mut self, seen: &Observation, size: Size, pause_us: Micros, out: &mut Vec<SpanChange>) {
@@ -105,20 +107,27 @@ impl Zones {
             let key = (seen.track, ZoneId(area.id));
             let inside = encloses(&area.polygon, size, foot);
             let known = self.inside.get_mut(&key);
-            let goes_on = known.as_ref().is_some_and(|pair| pair[0].continues(seen.t, pause_us));
+            let last_us = known.as_ref().map_or(0, |pair| pair[0].on_us());
+            let unseen = last_us + pause_us < seen.t;
+            let goes_on = !unseen && known.as_ref().is_some_and(|pair| pair[0].continues(seen.t, pause_us));
             match (inside, known) {
                 (true, Some(pair)) if goes_on => {
                     let on_us = area.hold.map_or(self.stay_us, |hold| micros_from_secs(hold.on_secs));
                     pair.iter_mut().for_each(|evidence| evidence.hold(seen.t, confidence, on_us, out));
                 }
-                (true, _) => {
+                (true, known) => {
+                    for evidence in known.into_iter().flatten() {
+                        end(evidence, seen.t, unseen, &mut self.over, out);
+                    }
                     let ends = (seen.track, key.1.track());
                     let begin = |kind| Evidence::begin(kind, ends, seen.t, seen.t, confidence);
                     let pair = [RelationKind::IN, RelationKind::LOITERS].map(begin);
                     self.inside.insert(key, pair);
                 }
                 (false, Some(pair)) => {
-                    pair.iter_mut().for_each(|evidence| evidence.end(seen.t, out));
+                    for evidence in pair {
+                        end(evidence, seen.t, unseen, &mut self.over, out);
+                    }
                     self.inside.remove(&key);
                 }
                 (false, None) => {}
@@ -135,35 +144,18 @@ impl Zones {
                 Some(place) => self.beside.insert(key, Beside { place, seen_us: seen.t }),
                 None => self.beside.remove(&key),
             };
-            let Some(Beside { place: before, .. }) = before.filter(|_| is != 0.0) else { continue };
-            let is_right = |way: [Point; 2], at: Point| side(way, at) > 0.0;
-            let changed = is_right(ends, before) != (is > 0.0);
-            let way = [before, foot];
-            if !changed || is_right(way, ends[0]) == is_right(way, ends[1]) {
+            let waiting = self.crossing.remove(&key);
+            // Who is back before the crossing was believed has not crossed.
+            if waiting.is_some_and(|crossing| crossing.is_back(is)) {
                 continue;
             }
-            // Who is back before the crossing was believed has not crossed.
-            if self.crossing.remove(&key).is_none() {
-                self.crossing.insert(key, Crossing { t: seen.t, rightwards: is > 0.0, confidence });
-            }
-        }
-    }
-
-    fn believe(&mut self, now: Micros) {
-        let (stay_us, lines) = (self.stay_us, &self.lines);
-        for ((track, zone), crossing) in self.crossing.extract_if(.., |_, crossing| crossing.t + stay_us <= now) {
-            let wanted = lines.iter().any(|line| line.id == zone.0 && line.counts(crossing.rightwards));
-            if wanted {
-                self.crossed.push(EvidenceSpan {
-                    kind: RelationKind::CROSSES,
-                    a: track,
-                    b: zone.track(),
-                    from_us: crossing.t,
-                    number: 0,
-                    to_us: Some(crossing.t + 1),
-                    confidence_milli: (crossing.confidence * 1000.0).round() as u16,
-                    detail: Detail { rightwards: Some(crossing.rightwards), ..Detail::default() },
-                });
+            let crosses = || before.is_some_and(|before| is != 0.0 && intersects(ends, [before.place, foot]));
+            let new = || crosses().then_some(Crossing { t: seen.t, rightwards: is > 0.0, confidence });
+            let Some(crossing) = waiting.or_else(new) else { continue };
+            if crossing.t + self.stay_us > seen.t {
+                self.crossing.insert(key, crossing);
+            } else if line.counts(crossing.rightwards) {
+                self.crossed.push(crossing.span(key));
             }
         }
     }
@@ -176,8 +168,13 @@ impl Zones {
         }
     }
 
-    /// Numbers and states what began, in the order (kind, track, zone).
+    /// Numbers and states what began, what is over already before the rest; each in the order (kind, track, zone).
     pub(super) fn number(&mut self, mut next: impl FnMut() -> u32, out: &mut Vec<SpanChange>) {
+        self.over.sort_by_key(|span| (span.kind, span.a, span.b, span.from_us));
+        self.crossed.sort_by_key(|span| (span.a, span.b, span.from_us));
+        for span in self.over.drain(..) {
+            out.push(SpanChange { span: EvidenceSpan { number: next(), ..span }, diff: 1 });
+        }
         for kind in 0..2 {
             for pair in self.inside.values_mut() {
                 if pair[kind].unstated().is_some() {
@@ -191,6 +188,36 @@ impl Zones {
     }
 }
 
+impl Crossing {
+    /// Whether one on this side of the line, see [`side`], is where it came from.
+    fn is_back(&self, side: f64) -> bool {
+        if self.rightwards { side < 0.0 } else { side > 0.0 }
+    }
+
+    /// Of this track over this line.
+    fn span(&self, (track, zone): (TrackId, ZoneId)) -> EvidenceSpan {
+        EvidenceSpan {
+            kind: RelationKind::CROSSES,
+            a: track,
+            b: zone.track(),
+            from_us: self.t,
+            number: 0,
+            to_us: Some(self.t + 1),
+            confidence_milli: (self.confidence * 1000.0).round() as u16,
+            detail: Detail { rightwards: Some(self.rightwards), ..Detail::default() },
+        }
+    }
+}
+
+/// Ends a stay at `t`, or when it was last seen where nobody saw it for too long; what has no number yet is kept to be stated.
+fn end(evidence: &mut Evidence, t: Micros, unseen: bool, over: &mut Vec<EvidenceSpan>, out: &mut Vec<SpanChange>) {
+    if unseen {
+        evidence.close(None, out);
+    }
+    evidence.end(t, out);
+    over.extend(evidence.unstated());
+}
+
 fn scaled([x, y]: [f32; 2], size: Size) -> Point {
     (f64::from(x) * f64::from(size.width), f64::from(y) * f64::from(size.height))
 }
@@ -198,6 +225,12 @@ fn scaled([x, y]: [f32; 2], size: Size) -> Point {
 /// Positive to the right of the line, looking from its first end to its second in a picture whose y points down.
 fn side([p, q]: [Point; 2], at: Point) -> f64 {
     (q.0 - p.0) * (at.1 - p.1) - (q.1 - p.1) * (at.0 - p.0)
+}
+
+/// Whether a way of which neither end lies on a line leads over it between its ends.
+fn intersects(line: [Point; 2], way: [Point; 2]) -> bool {
+    let is_right = |of: [Point; 2], at: Point| side(of, at) > 0.0;
+    is_right(line, way[0]) != is_right(line, way[1]) && is_right(way, line[0]) != is_right(way, line[1])
 }
 
 /// Even-odd rule: a ray to the right crosses the outline an odd number of times.
@@ -236,11 +269,15 @@ mod tests {
 
     /// What holds for one whose feet are at `x`.
     fn told(config: RelateConfig, x: impl Fn(f64) -> f64) -> Vec<Told> {
-        let frames = clip(5.0, |s| vec![seen(0, 1, x(s) as f32 - 5.0, 40.0, 10.0, 20.0)]);
+        told_of(config, &clip(5.0, |s| vec![seen(0, 1, x(s) as f32 - 5.0, 40.0, 10.0, 20.0)]))
+    }
+
+    /// What holds in frames of 200 × 100 pixels.
+    fn told_of(config: RelateConfig, frames: &[TrackedFrame]) -> Vec<Told> {
         let mut relations = Relations::new(config);
         let mut spans = BTreeMap::new();
         for frame in frames {
-            apply(&mut spans, &relations.on_frame(&TrackedFrame { size: Some(SIZE), ..frame }));
+            apply(&mut spans, &relations.on_frame(&TrackedFrame { size: Some(SIZE), ..frame.clone() }));
         }
         let row = |span: &EvidenceSpan| {
             let zone = ZoneId::of_track(span.b).unwrap().0;
@@ -294,6 +331,43 @@ mod tests {
         assert_eq!(crossings(Direction::Both, |s| if (2.0..2.2).contains(&s) { 102.0 } else { 98.0 }), 0);
         assert_eq!(crossings(Direction::Rightwards, |s| 40.0 * s), 0);
         assert_eq!(crossings(Direction::Rightwards, |s| 200.0 - 40.0 * s), 1);
+    }
+
+    #[test]
+    fn a_crossing_is_believed_by_a_sighting_and_not_by_the_time_that_passes() {
+        let crossings = |x: &dyn Fn(f64) -> Option<f64>| -> Vec<_> {
+            let at = |x: f64| seen(0, 1, x as f32 - 5.0, 40.0, 10.0, 20.0);
+            let told = told_of(config(Direction::Both), &clip(5.0, |s| x(s).map(at).into_iter().collect()));
+            let of_line = told.into_iter().filter(|row| row.0 == "CROSSES");
+            of_line.map(|(_, _, from, _, rightwards)| (from, rightwards)).collect()
+        };
+        // One stray box beyond the line at 2 s; then nothing for 0.4 s.
+        let stray = |s: f64| if (1.99..2.01).contains(&s) { 102.0 } else { 98.0 };
+        assert_eq!(crossings(&|s| (!(2.01..2.4).contains(&s)).then_some(stray(s))), []);
+        assert_eq!(crossings(&|s| (s < 2.01).then_some(stray(s))), [], "nor is it seen again");
+        let over = |s: f64| if s < 1.99 { 98.0 } else { 102.0 };
+        let crossed = [(2000, Some(false))];
+        assert_eq!(crossings(&|s| (!(2.01..2.4).contains(&s)).then_some(over(s))), crossed, "seen there again");
+        assert_eq!(crossings(&|s| (!(2.01..4.0).contains(&s)).then_some(over(s))), crossed, "after a long while");
+        assert_eq!(crossings(&|s| (s < 2.33).then_some(over(s))), crossed, "last seen 0.32 s after it crossed");
+        assert_eq!(crossings(&|s| (s < 2.29).then_some(over(s))), []);
+    }
+
+    #[test]
+    fn who_was_inside_before_it_was_confirmed_was_inside() {
+        // Inside from 0.4 s to 1.2 s, and confirmed at 1.6 s.
+        let x = |s: f64| if (0.4..1.2).contains(&s) { 100.0 } else { 20.0 };
+        let whole = clip(3.0, |s| vec![seen(0, 1, x(s) - 5.0, 40.0, 10.0, 20.0)]);
+        let mut late = whole.clone();
+        late[40].confirmed = late[..40].iter_mut().flat_map(|frame| std::mem::take(&mut frame.seen)).collect();
+        let config = RelateConfig { lines: Vec::new(), ..config(Direction::Both) };
+        let told = told_of(config.clone(), &late);
+        assert_eq!(told.len(), 2);
+        assert_eq!(told, told_of(config.clone(), &whole));
+        // Unseen for longer than a pause in between, it was inside twice.
+        let seen = |seen: &Observation| !(600_000..1_000_000).contains(&seen.t);
+        late[40].confirmed.retain(seen);
+        assert_eq!(told_of(config, &late), told);
     }
 
     #[test]
