@@ -213,7 +213,7 @@ impl Window {
                 leader: track(leader),
                 follower: track(follower),
                 from_us: (self.steps.start + first) * STEP_US,
-                to_us: (self.steps.start + last) * STEP_US,
+                to_us: ((self.steps.start + last) * STEP_US).min(self.closed_us),
                 gain_milli: (answer.gain * 1000.0).round() as u16,
                 p_ppm: (answer.p * 1e6).ceil() as u32,
                 lag_ms: answer.lag as u32 * (STEP_US / 1000) as u32,
@@ -314,16 +314,26 @@ mod tests {
     fn a_leader_is_found_with_its_lag_at_the_end_of_a_short_clip() {
         let [influence] = found(&frames(7, &LEADER, &View::clear(12.0)))[..] else { panic!("one influence") };
         assert_eq!(told(&[influence]), [(1, 2, false)]);
-        assert_eq!((influence.from_us, influence.to_us, influence.lag_ms), (0, 12_000_000, 600));
+        assert_eq!((influence.from_us, influence.to_us, influence.lag_ms), (0, 11_900_001, 600));
         assert!(influence.gain_milli > 300 && influence.p_ppm == 1, "{influence:?}");
         assert_eq!(found(&frames(7, &LEADER, &View::clear(11.0))), [], "too little is shared");
     }
 
     #[test]
+    fn no_influence_ends_after_the_stream_does() {
+        for secs in [12.1, 12.16, 12.2] {
+            let clip = frames(7, &LEADER, &View { fps: 25.0, ..View::clear(secs) });
+            let end_us = clip.last().map_or(0, |frame| frame.t);
+            let [influence] = found(&clip)[..] else { panic!("one influence") };
+            assert!(influence.to_us <= end_us && influence.to_us + STEP_US > end_us, "{influence:?} {end_us}");
+        }
+    }
+
+    #[test]
     fn windows_close_at_multiples_of_the_hop() {
         let influences = found(&frames(7, &LEADER, &View::camera(47.0)));
-        let ends: Vec<_> = influences.iter().map(|i| i.to_us / 1_000_000).collect();
-        assert_eq!(ends, [15, 20, 25, 30, 35, 40, 45, 47]);
+        let ends: Vec<_> = influences.iter().map(|i| i.to_us / 1000).collect();
+        assert_eq!(ends, [15_000, 20_000, 25_000, 30_000, 35_000, 40_000, 45_000, 46_960]);
         assert_eq!(influences.last().map(|i| i.from_us), Some(17_000_000));
     }
 
