@@ -2,7 +2,8 @@
 //!
 //! Its evidence begins when something was put down and lasts while it lies, whoever is there. Evidence of BESIDE, that
 //! somebody is close to what was left, is taken out of it; so who put it down may leave the picture, or break into several
-//! tracks, and what counts is when the object was not beside it.
+//! tracks, and what counts is when the object was not beside it. Who has not been away yet is beside it up to a greater
+//! distance than who comes back: AWAY tells which of both it is.
 
 use super::config::{Hold, MeasureConfig};
 use super::pair::{End, Pair};
@@ -13,6 +14,7 @@ use vokg_engine::evidence::{IntervalRule, RelationKind};
 use vokg_engine::time::{Micros, micros_from_secs};
 
 const BESIDE: RelationKind = RelationKind::literal("BESIDE");
+const AWAY: RelationKind = RelationKind::literal("AWAY");
 
 /// The second track lies where the first put it. Directed.
 pub struct Abandoned {
@@ -22,6 +24,12 @@ pub struct Abandoned {
 
 /// The first track is close to the second, which was left. Directed; serves ABANDONED alone.
 pub struct Beside {
+    bounds: AbandonedConfig,
+}
+
+/// The first track was seen far from the second, which was left, and has not come close since. Directed; serves BESIDE alone
+/// and is not stated.
+pub struct Away {
     bounds: AbandonedConfig,
 }
 
@@ -42,6 +50,13 @@ impl Abandoned {
 
 impl Beside {
     /// BESIDE with these bounds.
+    pub fn new(bounds: &AbandonedConfig) -> Self {
+        Self { bounds: bounds.clone() }
+    }
+}
+
+impl Away {
+    /// AWAY with these bounds.
     pub fn new(bounds: &AbandonedConfig) -> Self {
         Self { bounds: bounds.clone() }
     }
@@ -89,9 +104,32 @@ impl Relation for Beside {
         Reach::Left
     }
 
-    fn judge(&self, pair: &Pair<'_>, was_on: bool) -> Judgement {
-        let bound = if was_on { self.bounds.on_distance } else { self.bounds.off_distance };
+    fn judge(&self, pair: &Pair<'_>, _was_on: bool) -> Judgement {
+        let bound = if pair.held_when_last_seen(AWAY) { self.bounds.off_distance } else { self.bounds.on_distance };
         if pair.distance() < bound { Judgement::On(1.0) } else { Judgement::Off }
+    }
+}
+
+impl Relation for Away {
+    fn kind(&self) -> RelationKind {
+        AWAY
+    }
+
+    fn rule(&self, _measure: &MeasureConfig) -> IntervalRule {
+        IntervalRule { internal: true, ..IntervalRule::PLAIN }
+    }
+
+    fn reach(&self) -> Reach {
+        Reach::Left
+    }
+
+    fn is_stated(&self) -> bool {
+        false
+    }
+
+    fn judge(&self, pair: &Pair<'_>, _was_on: bool) -> Judgement {
+        let bound = if pair.held_when_last_seen(AWAY) { self.bounds.off_distance } else { self.bounds.on_distance };
+        if pair.is_left(End::B) && pair.distance() >= bound { Judgement::On(1.0) } else { Judgement::Off }
     }
 }
 
@@ -99,10 +137,10 @@ impl Relation for Beside {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct AbandonedConfig {
-    /// Whoever left it is away at this distance of the centres, in sizes, ...
+    /// Whoever left it is away from this distance of the centres on, in sizes, ...
     #[schemars(range(min = 0.0, max = 100.0))]
     pub on_distance: f64,
-    /// ... or out of sight, and back within this distance.
+    /// ... or while out of sight; who was that far away is back within this distance.
     #[schemars(range(min = 0.0, max = 100.0))]
     pub off_distance: f64,
     /// Below this speed a thing lies, in sizes per second.
@@ -129,11 +167,14 @@ impl Default for AbandonedConfig {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Relations;
     use super::super::carries::Carries;
     use super::super::config::RelateConfig;
     use super::super::handling::PutDown;
-    use super::super::testing::{clip, held_of, seen};
+    use super::super::testing::{clip, held_of, run, seen};
     use super::*;
+    use crate::resolve::intervals::Now;
+    use crate::resolve::scratch::interactions;
     use vokg_engine::observation::TrackedFrame;
     use vokg_engine::time::SECOND_US;
 
@@ -144,6 +185,7 @@ mod tests {
             Box::new(PutDown::new(&config.carries)),
             Box::new(Abandoned::new(&config.abandoned)),
             Box::new(Beside::new(&config.abandoned)),
+            Box::new(Away::new(&config.abandoned)),
         ];
         held_of(kind, relations, frames)
     }
@@ -188,6 +230,58 @@ mod tests {
         let back_at = 7.0 + (120.0 - 2.0 * 17.8 - 10.0) / 30.0;
         assert!((gone as f64 / 1e3 - away_at).abs() < 0.2, "{gone} {away_at}");
         assert!((back as f64 / 1e3 - back_at).abs() < 0.2, "{back} {back_at}");
+    }
+
+    /// When the bag was abandoned, in milliseconds.
+    fn alone(frames: &[TrackedFrame]) -> Vec<(u64, Option<u64>)> {
+        let config = RelateConfig::default();
+        let spans = run(&mut Relations::new(config.clone()), frames).into_iter();
+        let end_us = frames.last().map_or(0, |frame| frame.t);
+        let all =
+            interactions(spans.map(|span| (span.a.into(), span.b.into(), span)), &config.rules(), Now::End(end_us));
+        let of_kind = all.into_iter().filter(|((kind, ..), _)| *kind == RelationKind::ABANDONED);
+        let intervals = of_kind.flat_map(|(_, intervals)| intervals);
+        intervals.map(|interval| (interval.from_us / 1000, interval.to_us.map(|to| to / 1000))).collect()
+    }
+
+    /// Somebody upright stands where `x` tells, by the left edge; from 3 s on a small bag lies at the foot. From 300 pixels
+    /// on, both are 2.49 sizes of 82.7 pixels apart.
+    fn upright(secs: f64, person: impl Fn(f64) -> Option<(u32, f64)>) -> Vec<TrackedFrame> {
+        clip(secs, |s| {
+            let person = person(s).map(|(track, x)| seen(0, track, x as f32, 100.0, 130.0, 400.0));
+            let bag = (s >= 3.0).then(|| seen(0, 2, 440.0, 470.0, 30.0, 30.0));
+            person.into_iter().chain(bag).collect()
+        })
+    }
+
+    #[test]
+    fn who_never_left_has_abandoned_nothing() {
+        assert_eq!(alone(&upright(30.0, |_| Some((1, 300.0)))), []);
+        let unseen = |s: f64| (!(8.0..9.0).contains(&s)).then_some((1, 300.0));
+        assert_eq!(alone(&upright(30.0, unseen)), [], "out of sight for a second");
+    }
+
+    #[test]
+    fn who_left_is_not_back_at_more_than_two_sizes() {
+        // Away at 8 s by 300 pixels, and back at 11 s at 2.49 sizes.
+        let away = |s: f64| 300.0 - 100.0 * ((s - 5.0).clamp(0.0, 3.0) - (s - 8.0).clamp(0.0, 3.0));
+        let [(from, Some(to))] = alone(&upright(30.0, |s| Some((1, away(s)))))[..] else { panic!() };
+        assert!((5000..7000).contains(&from) && to > 29_900, "{from} {to}");
+    }
+
+    #[test]
+    fn a_new_track_is_beside_what_it_was_never_away_from() {
+        let broken = |s: f64| if s < 8.0 { Some((1, 300.0)) } else { (s > 8.6).then_some((3, 300.0)) };
+        let beside =
+            |frames: &[TrackedFrame]| -> Vec<u32> { spans(BESIDE, frames).iter().map(|span| span.0).collect() };
+        assert_eq!(beside(&upright(12.0, broken)), [1, 3]);
+    }
+
+    #[test]
+    fn who_is_away_is_not_stated() {
+        let frames = left(7.0, 99.0);
+        assert_eq!(spans(BESIDE, &frames).len(), 2);
+        assert_eq!(spans(AWAY, &frames), []);
     }
 
     #[test]

@@ -27,6 +27,8 @@ pub(super) struct Evidence {
     lag_count: u32,
     believed: bool,
     phase: Phase,
+    /// It is never stated.
+    silent: bool,
     /// Given when it is first stated, at the end of the frame in which it began.
     number: Option<u32>,
     stated: Option<Said>,
@@ -69,9 +71,15 @@ impl Evidence {
             lag_count: 0,
             believed: false,
             phase: Phase::On,
+            silent: false,
             number: None,
             stated: None,
         }
+    }
+
+    /// The same, never to be stated.
+    pub(super) fn silent(self) -> Self {
+        Self { silent: true, ..self }
     }
 
     /// Whether a frame at `t` continues it: it is on, or was paused at most `pause_us` ago.
@@ -168,9 +176,9 @@ impl Evidence {
         self.state(out);
     }
 
-    /// The span as it is, `None` once it has a number: it is then stated already.
+    /// The span as it is, `None` once it has a number, as it is then stated already, and where it is never to be stated.
     pub(super) fn unstated(&self) -> Option<EvidenceSpan> {
-        self.number.is_none().then(|| self.span(0, self.said()))
+        (self.number.is_none() && !self.silent).then(|| self.span(0, self.said()))
     }
 
     /// Gives the number and states the span for the first time.

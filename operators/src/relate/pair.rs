@@ -79,6 +79,8 @@ pub(super) struct Held {
     pub(super) on: bool,
     /// It has held long enough.
     pub(super) believed: bool,
+    /// It was judged not to hold.
+    pub(super) over: bool,
 }
 
 impl<'a> Shared<'a> {
@@ -312,6 +314,11 @@ impl<'a> Pair<'a> {
         self.pose(end).whole
     }
 
+    /// Whether a track lies where another left it.
+    pub fn is_left(&self, end: End) -> bool {
+        self.pose(end).left
+    }
+
     /// How long ago a track was first seen.
     pub fn age_us(&self, end: End) -> Micros {
         self.shared.t.saturating_sub(self.pose(end).first_us)
@@ -375,6 +382,11 @@ impl<'a> Pair<'a> {
     /// Whether the relation `kind` held from A to B in the frame before, for long enough to be believed.
     pub fn holds(&self, kind: RelationKind) -> bool {
         self.shared.held.iter().any(|held| self.is_mine(held, kind) && held.on && held.believed)
+    }
+
+    /// Whether the relation `kind` held from A to B in the last frame before that showed both, however long ago.
+    pub fn held_when_last_seen(&self, kind: RelationKind) -> bool {
+        self.shared.held.iter().any(|held| self.is_mine(held, kind) && !held.over)
     }
 
     /// When the relation `kind`, which holds or held lately from A to B, began and when it was last judged to hold.
@@ -460,8 +472,8 @@ mod tests {
     #[test]
     fn what_held_is_remembered_to_the_microsecond() {
         let (a, b) = (moving(1, 0.0, 0.0, 0.0, 0.0), moving(2, 100.0, 0.0, 0.0, 0.0));
-        let near =
-            Held { kind: RelationKind::NEAR, forward: true, from_us: 0, on_us: 400_000, on: false, believed: true };
+        let kind = RelationKind::NEAR;
+        let near = Held { kind, forward: true, from_us: 0, on_us: 400_000, on: false, believed: true, over: false };
         let (held, motions) = ([near], BTreeMap::new());
         let shared = Shared::new(&a, &b, &held, &moment(&motions));
         let pair = Pair::new(&a, &b, &shared);
@@ -469,6 +481,7 @@ mod tests {
         assert!(!pair.held_within(RelationKind::NEAR, 599_999));
         assert!(!pair.held_within(RelationKind::LEAVES, 600_000));
         assert!(pair.ended_within(RelationKind::NEAR, 600_000) && !pair.holds(RelationKind::NEAR));
+        assert!(pair.held_when_last_seen(RelationKind::NEAR));
         let back = Pair::new(&b, &a, &shared);
         assert!(!back.ended_within(RelationKind::NEAR, 600_000) && back.held_within(RelationKind::NEAR, 600_000));
     }

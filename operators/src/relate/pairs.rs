@@ -50,7 +50,8 @@ impl Slot {
     fn held(&self) -> Held {
         let Self { forward, evidence, .. } = self;
         let (kind, from_us, on_us) = (evidence.kind(), evidence.began_us(), evidence.on_us());
-        Held { kind, forward: *forward, from_us, on_us, on: evidence.is_on(), believed: evidence.is_believed() }
+        let (on, believed, over) = (evidence.is_on(), evidence.is_believed(), evidence.is_over());
+        Held { kind, forward: *forward, from_us, on_us, on, believed, over }
     }
 
     fn is_abandoned(&self) -> bool {
@@ -447,6 +448,7 @@ fn judge_pair(
                 let from_us = from_us.max(earliest).min(moment.t);
                 let ends = (from.track, to.track);
                 let begun = Evidence::begin(judged.kind, ends, moment.t, from_us, confidence);
+                let begun = if judged.relation.is_stated() { begun } else { begun.silent() };
                 changes.begun.push((a.track, b.track));
                 let at = at.unwrap_or(slots.len());
                 match slots.get_mut(at) {

@@ -3,7 +3,7 @@
 //! One more relation is a type with this trait in a file of its own and one line in [`Registry::builtin`]; outside
 //! these crates it is the same type and a call of [`Registry::add`].
 
-use super::abandoned::{Abandoned, Beside};
+use super::abandoned::{Abandoned, Away, Beside};
 use super::approaches::Approaches;
 use super::carries::Carries;
 use super::chases::Chases;
@@ -88,6 +88,11 @@ pub trait Relation: Send {
         MEMORY_US
     }
 
+    /// Whether its evidence leaves this operator. If not, it is what others ask of a pair and nothing else.
+    fn is_stated(&self) -> bool {
+        true
+    }
+
     /// Whether it goes on while the first track is out of sight, given the speed of the second in its own sizes per second.
     /// `None`, as by default: it is paused like anything that is not seen.
     fn judge_alone(&self, _speed: Option<f64>) -> Option<Judgement> {
@@ -107,6 +112,7 @@ impl Registry {
         let mut registry = Self::default();
         registry.add(Box::new(Abandoned::new(&config.abandoned)));
         registry.add(Box::new(Approaches::new(&config.approaches)));
+        registry.add(Box::new(Away::new(&config.abandoned)));
         registry.add(Box::new(Beside::new(&config.abandoned)));
         registry.add(Box::new(Carries::new(&config.carries)));
         registry.add(Box::new(Chases::new(&config.chases)));

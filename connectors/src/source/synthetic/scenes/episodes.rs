@@ -44,6 +44,7 @@ pub const EPISODES: &[Episode] = &[
     trap("parked-target", 14.0, parked_target),
     trap("stopped", 18.0, stopped),
     trap("strollers", 14.0, strollers),
+    trap("attended", 18.0, attended),
 ];
 
 /// Left and right, in either order.
@@ -327,6 +328,19 @@ fn stopped(cast: &mut Cast, dice: &mut Dice) {
     let (x, y) = (dice.within(500.0, 780.0), dice.within(400.0, 640.0));
     let halt = dice.within(4.0, 5.0);
     cast.person(&[(0.5, from, y), (halt, x, y), (halt + dice.within(6.0, 9.0), x, y), (halt + 14.0, to, y)]);
+}
+
+/// A bag is put down by somebody who stops two to three sizes further on and stays.
+fn attended(cast: &mut Cast, dice: &mut Dice) {
+    let (from, _) = ends(cast, dice);
+    let (x, y) = (dice.within(480.0, 800.0), dice.within(400.0, 640.0));
+    let (side, come) = ((x - from).signum(), dice.within(4.0, 5.0));
+    // The bag is in hand 30 ahead.
+    let past = 30.0 + dice.within(135.0, 155.0);
+    let put = come * (1.0 - past / (x - from).abs());
+    let way = [(0.0, from, y), (put, x - side * past, y), (come, x, y), (40.0, x, y)];
+    cast.person(&way);
+    cast.bag(&way, (from, y), &[(-5.0, put)]);
 }
 
 /// Three who cross the square, each in a band of its own.
