@@ -19,7 +19,7 @@ use vokg_engine::evidence::RelationKind;
 use vokg_engine::geometry::Rect;
 use vokg_engine::graph::Graph;
 use vokg_engine::time::{Micros, SECOND_US};
-use vokg_operators::relate::RelateConfig;
+use vokg_operators::relate::{OVERLAPS, RelateConfig};
 
 /// Truth boxes of which less than this share is visible are nobody's task.
 const VISIBLE: f32 = 0.1;
@@ -73,8 +73,9 @@ pub fn evaluate_facts(stated: &[Fact], truth: &Truth) -> Evaluation {
 fn evaluation(stated: &[Fact], truth: &Truth, end_us: Micros) -> Evaluation {
     let rules = RelateConfig::default().rules();
     let symmetric: BTreeSet<_> = rules.kinds().filter(|(_, rule)| rule.symmetric).map(|(kind, _)| kind).collect();
-    // No truth says whose movement foretells whose.
-    let judged = rules.kinds().filter(|(kind, _)| *kind != RelationKind::INFLUENCES);
+    // No truth says whose movement foretells whose, and every truth knows who is in front.
+    let unknown = [RelationKind::INFLUENCES, OVERLAPS];
+    let judged = rules.kinds().filter(|(kind, _)| !unknown.contains(kind));
     let kinds: BTreeSet<_> = judged.map(|(kind, _)| kind).collect();
     let duration_us = end_of(truth).max(end_us);
     let comparison = Comparison::new(stated, &true_facts(truth), &symmetric, &kinds, duration_us);

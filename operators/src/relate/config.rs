@@ -37,7 +37,7 @@ pub struct RelateConfig {
     pub near: NearConfig,
     /// Bounds of CONTAINS.
     pub contains: ContainsConfig,
-    /// Bounds of OCCLUDES.
+    /// Bounds of OCCLUDES, and of OVERLAPS.
     pub occludes: OccludesConfig,
     /// Bounds of HIDDEN_BY.
     pub hidden_by: HiddenByConfig,

@@ -253,6 +253,15 @@ impl<'a> Pair<'a> {
         f64::from(self.a.rect.overlap(&self.b.rect)) / area
     }
 
+    /// The share of the smaller box that lies in the other.
+    pub fn box_overlap(&self) -> f64 {
+        let area = self.area_px(End::A).min(self.area_px(End::B));
+        if area <= 0.0 {
+            return 0.0;
+        }
+        f64::from(self.a.rect.overlap(&self.b.rect)) / area
+    }
+
     /// The share of B's mean box over the window of the velocity that lies in A's, which noise of single boxes does not lower;
     /// by as much more or less as of its mask lies there than of its box.
     pub fn mean_share_inside(&self) -> f64 {
@@ -403,6 +412,11 @@ impl<'a> Pair<'a> {
     /// Whether the relation `kind` held in the frame before in either direction, for long enough to be believed.
     pub fn holds_either_way(&self, kind: RelationKind) -> bool {
         self.shared.held.iter().any(|held| held.kind == kind && held.on && held.believed)
+    }
+
+    /// Whether the relation `kind` held in the frame before in either direction, believed or not.
+    pub fn held_just_before(&self, kind: RelationKind) -> bool {
+        self.shared.held.iter().any(|held| held.kind == kind && held.on)
     }
 
     /// Whether the relation `kind` held from A to B long enough to be believed, and ended at most `us` ago.

@@ -16,6 +16,7 @@ use super::meets::Meets;
 use super::moves_with::MovesWith;
 use super::near::Near;
 use super::occludes::Occludes;
+use super::overlaps::Overlaps;
 use super::pair::Pair;
 use std::collections::BTreeMap;
 use vokg_engine::evidence::{IntervalRule, RelationKind};
@@ -123,6 +124,7 @@ impl Registry {
         registry.add(Box::new(MovesWith::new(&config.moves_with)));
         registry.add(Box::new(Near::new(&config.near)));
         registry.add(Box::new(Occludes::new(&config.occludes)));
+        registry.add(Box::new(Overlaps::new(&config.occludes)));
         registry.add(Box::new(PickUp::new(&config.carries)));
         registry.add(Box::new(PutDown::new(&config.carries)));
         registry
