@@ -303,8 +303,8 @@ pub struct Relate {
     /// Frames per second of the sequence
     #[arg(long)]
     pub fps: f64,
-    /// Pixels of the frame, so that boxes cut by its edge are known
-    #[arg(long)]
+    /// Pixels of the frame, so that boxes cut by its edge are known; zones and lines need it
+    #[arg(long, value_name = "WxH")]
     pub size: Option<String>,
     /// Where facts go (JSON lines); stdout without it
     #[arg(long, value_name = "FILE")]

@@ -310,6 +310,28 @@ fn zones_of_the_configuration_are_vertices_that_interactions_lead_to() {
 }
 
 #[test]
+fn zones_are_not_related_in_frames_of_unknown_size() {
+    let dir = tempfile::tempdir().unwrap();
+    let (rows, config) = (dir.path().join("rows.txt"), dir.path().join("zones.toml"));
+    let walk: String = (1..=40).map(|frame| format!("{frame},1,{},40,10,20\n", 4 * frame)).collect();
+    std::fs::write(&rows, walk).unwrap();
+    let relate = |zones: &str, size: &[&str]| {
+        std::fs::write(&config, zones).unwrap();
+        let given = ["--config", text(&config), "relate", "--tracks", text(&rows), "--fps", "10"];
+        vokg(&[&given, size].concat())
+    };
+    let area = "[[relate.zones]]\nid = 3\npolygon = [[0.3, 0.2], [0.7, 0.2], [0.7, 0.9], [0.3, 0.9]]\n";
+    let line = "[[relate.lines]]\nid = 7\nends = [[0.5, 0.0], [0.5, 1.0]]\n";
+    for (zones, kind) in [(area, "\"IN\""), (line, "\"CROSSES\"")] {
+        let refused = relate(zones, &[]);
+        assert_eq!(refused.status.code(), Some(2), "{refused:?}");
+        assert!(stderr(&refused).contains("--size"), "{}", stderr(&refused));
+        assert!(stdout(&relate(zones, &["--size", "200x100"])).contains(kind));
+    }
+    assert_eq!(stdout(&relate("", &[])), "");
+}
+
+#[test]
 fn a_data_directory_in_use_is_refused_to_a_second_writer() {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().join("data");

@@ -34,7 +34,8 @@ pub struct Fact {
 
 /// The facts in MOTChallenge rows (see [`crate::mot`]), ordered by (begin, kind, a, b).
 ///
-/// Without a frame size, boxes are taken to be whole where they touch the border of the frame.
+/// Without a frame size, boxes are taken to be whole where they touch the border of the frame, and nothing is told of the
+/// zones and lines of `config`, which are shares of it: [`RelateConfig::has_zones`] tells whether there are any.
 ///
 /// # Errors
 /// Where a row is none or the frame rate is out of range.
@@ -50,12 +51,12 @@ pub fn facts(rows: &str, fps: f64, size: Option<Size>, config: &RelateConfig) ->
     Ok(facts_of(&sightings(rows, rate)?, rate, size, config))
 }
 
-/// The facts in sightings that are read already.
+/// The facts in sightings that are read already; without a frame size as [`facts`].
 pub fn facts_of(frames: &Frames, rate: FrameRate, size: Option<Size>, config: &RelateConfig) -> Vec<Fact> {
     facts_by(Registry::builtin(config), frames, rate, size, config)
 }
 
-/// The facts by any relations, in sightings that are read already.
+/// The facts by any relations, in sightings that are read already; without a frame size as [`facts`].
 pub fn facts_by(
     registry: Registry,
     frames: &Frames,

@@ -137,6 +137,11 @@ impl RelateConfig {
         Ok(())
     }
 
+    /// Whether there is any zone or line.
+    pub fn has_zones(&self) -> bool {
+        !self.zones.is_empty() || !self.lines.is_empty()
+    }
+
     /// The vertices of the zones and lines.
     pub fn zone_vertices(&self) -> Vec<(VertexKey, Vertex)> {
         let ppm = |corners: &[[f32; 2]]| -> Vec<u32> {
