@@ -203,7 +203,7 @@ impl SinksConfig {
         }
         let kafka: Vec<_> = self.kafka.iter().collect();
         for (index, (name, config)) in kafka.iter().enumerate() {
-            if let Some((other, _)) = kafka[..index].iter().find(|(_, other)| other.writes_where(config)) {
+            if let Some((other, _)) = kafka[..index].iter().find(|(_, other)| other.shares_topics_with(config)) {
                 let prefix = &config.topic_prefix;
                 return Err(format!(
                     "sinks.kafka.{other} and sinks.kafka.{name} write the same topics, {prefix}.*; each takes a topic_prefix \

@@ -105,8 +105,7 @@ impl Relation for Beside {
     }
 
     fn judge(&self, pair: &Pair<'_>, _was_on: bool) -> Judgement {
-        let bound = if pair.held_when_last_seen(AWAY) { self.bounds.off_distance } else { self.bounds.on_distance };
-        if pair.distance() < bound { Judgement::On(1.0) } else { Judgement::Off }
+        if !self.bounds.is_away(pair) { Judgement::On(1.0) } else { Judgement::Off }
     }
 }
 
@@ -128,8 +127,7 @@ impl Relation for Away {
     }
 
     fn judge(&self, pair: &Pair<'_>, _was_on: bool) -> Judgement {
-        let bound = if pair.held_when_last_seen(AWAY) { self.bounds.off_distance } else { self.bounds.on_distance };
-        if pair.is_left(End::B) && pair.distance() >= bound { Judgement::On(1.0) } else { Judgement::Off }
+        if pair.is_left(End::B) && self.bounds.is_away(pair) { Judgement::On(1.0) } else { Judgement::Off }
     }
 }
 
@@ -151,6 +149,14 @@ pub struct AbandonedConfig {
     pub put_down_within_secs: f64,
     /// How long.
     pub hold: Hold,
+}
+
+impl AbandonedConfig {
+    /// Whether the first is away from the second: who was it before is so until it comes back.
+    fn is_away(&self, pair: &Pair<'_>) -> bool {
+        let bound = if pair.held_when_last_seen(AWAY) { self.off_distance } else { self.on_distance };
+        pair.distance() >= bound
+    }
 }
 
 impl Default for AbandonedConfig {
