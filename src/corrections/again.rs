@@ -1,7 +1,7 @@
 //! A new generation of a stream is corrected as the one before was by hand, where it still has the tracks.
 //!
 //! Tracks have numbers, and other settings may give another thing the same number: a track is the same where it was seen
-//! for at least half of the time of either. What is made again is a correction of the new generation like any other: it can be undone,
+//! for at least half of the time of either, and on the mean within half of its size of the same place. What is made again is a correction of the new generation like any other: it can be undone,
 //! and once undone is not made again.
 
 use super::desk::Desk;
@@ -73,61 +73,84 @@ pub fn again(
 fn is_same(a: &Sightings, b: &Sightings) -> bool {
     let both_us = (a.last_us.min(b.last_us) + 1).saturating_sub(a.first_us.max(b.first_us));
     let longer_us = (a.last_us - a.first_us).max(b.last_us - b.first_us) + 1;
-    2 * both_us >= longer_us
+    2 * both_us >= longer_us && is_same_place(a, b)
 }
 
-/// Corrects a complete stream as the generation before it was corrected by hand, and says what could not be.
+fn is_same_place(a: &Sightings, b: &Sightings) -> bool {
+    let mean = |of: &Sightings| of.place_px.map(|sum| sum as f64 / of.count.max(1) as f64);
+    let ([ax, ay, a_size], [bx, by, b_size]) = (mean(a), mean(b));
+    2.0 * (ax - bx).hypot(ay - by) <= a_size.min(b_size)
+}
+
+/// Corrects a complete stream as the generation before it of the same content was corrected by hand, and says what could
+/// not be.
 ///
 /// # Errors
-/// Where the store fails.
+/// Where the store cannot be read.
 pub fn correct_as_before(writer: &Writer, stream: &Stream, rules: &Rules) -> Result<(), Failure> {
     let store = writer.store();
     let Some(before) = before(store, stream)? else { return Ok(()) };
-    let corrections = store.corrections(before.id).context(UNREADABLE)?;
-    let standing: Vec<HandCorrection> =
-        corrections.into_iter().map(|(_, correction)| correction).filter(|correction| !correction.undone).collect();
-    if standing.is_empty() {
+    let made = store.corrections(stream.id).context(UNREADABLE)?;
+    let corrections = store.corrections(before.id).context(UNREADABLE)?.into_iter().map(|(_, correction)| correction);
+    let standing = corrections.filter(|correction| !correction.undone);
+    let left: Vec<HandCorrection> =
+        standing.filter(|correction| !made.iter().any(|(_, made)| repeats(made, correction))).collect();
+    if left.is_empty() {
         return Ok(());
     }
-    let name = &stream.name;
-    if before.descriptor.request.content_hash != stream.descriptor.request.content_hash {
-        let count = standing.len();
-        tracing::warn!(stream = %name, count, "the corrections by hand of {} are of other content and not made again", before.name);
-        return Ok(());
-    }
-    let seen_before = of_tracks(store, &before)?;
-    let seen_now = of_tracks(store, stream)?;
-    for correction in standing {
-        let desk = Desk::new(writer, stream.id)?;
+    let seen = (of_tracks(store, &before)?, of_tracks(store, stream)?);
+    for correction in left {
         let what = match correction.what {
             Hand::Merge => "merge",
             Hand::Split => "split",
         };
+        let (name, of) = (&stream.name, &before.name);
         let tracks: Vec<u32> = correction.moves.iter().map(|change| change.track.0).collect();
-        let moves = match again(&correction, &desk.graph, (&seen_before, &seen_now)) {
-            Ok(moves) => moves,
-            Err(lost) => {
-                tracing::warn!(stream = %name, ?tracks, "a {what} by hand of {} is not made again: {lost}", before.name);
-                continue;
+        match make(writer, stream, &correction, (&seen.0, &seen.1), rules) {
+            Ok(true) => tracing::info!(stream = %name, ?tracks, "a {what} by hand of {of} is made again"),
+            Ok(false) => {}
+            Err(reason) => {
+                tracing::warn!(stream = %name, ?tracks, "a {what} by hand of {of} is not made again: {reason}")
             }
-        };
-        let made = store.corrections(stream.id).context(UNREADABLE)?;
-        let is_made = made.iter().any(|(_, made)| made.what == correction.what && made.moves == moves);
-        if !moves.is_empty() && !is_made {
-            desk.correct(correction.what, moves, &seen_now, rules)?;
-            tracing::info!(stream = %name, ?tracks, "a {what} by hand of {} is made again", before.name);
         }
     }
     Ok(())
 }
 
-/// The latest complete generation before this one.
+/// Makes one correction again; whether there was something to change.
+fn make(
+    writer: &Writer,
+    stream: &Stream,
+    correction: &HandCorrection,
+    seen: (&Seen, &Seen),
+    rules: &Rules,
+) -> Result<bool, String> {
+    let desk = Desk::new(writer, stream.id).map_err(|failure| failure.to_string())?;
+    let moves = again(correction, &desk.graph, seen).map_err(|lost| lost.to_string())?;
+    if moves.is_empty() {
+        return Ok(false);
+    }
+    let corrected = desk.correct(correction.what, moves, seen.1, rules);
+    corrected.map(|_| true).map_err(|failure| failure.to_string())
+}
+
+/// Whether a correction of this generation moves what one of another moved, also if it was taken back since.
+fn repeats(made: &HandCorrection, other: &HandCorrection) -> bool {
+    let is_moved = |track: TrackId| made.moves.iter().any(|change| change.track == track);
+    made.what == other.what && other.moves.iter().all(|change| is_moved(change.track))
+}
+
+/// The latest complete generation of the same content before this one.
 fn before(store: &Store, stream: &Stream) -> Result<Option<Stream>, Failure> {
     let own = &stream.descriptor;
+    if own.generation == 1 {
+        return Ok(None);
+    }
     let streams = store.streams().context(UNREADABLE)?.into_iter();
     let earlier = streams.filter(|other| {
         let descriptor = &other.descriptor;
         descriptor.request.name == own.request.name
+            && descriptor.request.content_hash == own.request.content_hash
             && descriptor.generation < own.generation
             && other.head.outcome.as_ref().is_some_and(Outcome::is_complete)
     });
@@ -143,7 +166,8 @@ mod tests {
     use vokg_engine::time::Micros;
 
     fn seen(spans: &[(u32, Micros, Micros)]) -> Seen {
-        let sightings = |(first_us, last_us)| Sightings { first_us, last_us, count: 9, score_milli: 9000 };
+        let place_px = [900, 450, 360];
+        let sightings = |(first_us, last_us)| Sightings { first_us, last_us, count: 9, score_milli: 9000, place_px };
         spans.iter().map(|(track, first_us, last_us)| (TrackId(*track), sightings((*first_us, *last_us)))).collect()
     }
 
@@ -206,7 +230,24 @@ mod tests {
         assert_eq!(again(&merge, &graph, (&before, &later)), Err(Lost::Track(TrackId(2))));
         let shifted = seen(&[(1, 0, 100), (2, 240, 330)]);
         assert_eq!(again(&merge, &graph, (&before, &shifted)).map(|moves| moved(&moves)), Ok(vec![(2, 1)]));
+        let mut aside = before.clone();
+        aside.entry(TrackId(2)).and_modify(|seen| seen.place_px[0] += 9 * 25);
+        assert_eq!(
+            again(&merge, &graph, (&before, &aside)),
+            Err(Lost::Track(TrackId(2))),
+            "25 pixels beside, of a size of 40"
+        );
         let gone = seen(&[(2, 200, 300)]);
         assert_eq!(again(&merge, &graph, (&before, &gone)), Err(Lost::Track(TrackId(1))));
+    }
+
+    #[test]
+    fn what_was_taken_back_here_counts_as_made_whatever_came_after() {
+        let merge = by_hand(Hand::Merge, &[2], 2, 1);
+        let undone = HandCorrection { undone: true, ..by_hand(Hand::Merge, &[2], 2, 1) };
+        let wider = by_hand(Hand::Merge, &[2, 3], 2, 1);
+        assert!(repeats(&undone, &merge) && repeats(&wider, &merge));
+        assert!(!repeats(&by_hand(Hand::Merge, &[3], 3, 2), &merge));
+        assert!(!repeats(&by_hand(Hand::Split, &[2], 1, 2), &merge));
     }
 }

@@ -18,6 +18,8 @@ pub struct Sightings {
     pub count: u64,
     /// Sum of their scores, in thousandths.
     pub score_milli: u64,
+    /// Sums of the middles of their boxes and of the roots of their areas: right, down and size, in pixels.
+    pub place_px: [i64; 3],
 }
 
 /// What was seen of the tracks of a stream.
@@ -29,11 +31,14 @@ pub fn of_tracks(store: &Store, stream: &Stream) -> Result<BTreeMap<TrackId, Sig
     let mut tracks = BTreeMap::new();
     for stored in store.observations(stream.id, 0..Micros::MAX).context(UNREADABLE)? {
         let seen = stored.context(UNREADABLE)?.observation;
-        let first = Sightings { first_us: seen.t, last_us: seen.t, count: 0, score_milli: 0 };
+        let first = Sightings { first_us: seen.t, last_us: seen.t, count: 0, score_milli: 0, place_px: [0; 3] };
         let track = tracks.entry(seen.track).or_insert(first);
         track.first_us = track.first_us.min(seen.t);
         track.last_us = track.last_us.max(seen.t);
         track.count += 1;
+        let (x, y) = seen.rect.centre();
+        let place = [x, y, seen.rect.area().max(0.0).sqrt()];
+        track.place_px.iter_mut().zip(place).for_each(|(sum, px)| *sum += px.round() as i64);
         track.score_milli += (f64::from(seen.score) * 1000.0).round().clamp(0.0, 1000.0) as u64;
     }
     Ok(tracks)

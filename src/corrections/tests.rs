@@ -49,6 +49,7 @@ impl World {
             last_us: u64::from(n) * 100 + 99,
             count: u64::from(n) + 3,
             score_milli: u64::from(n) * 700 + 900,
+            place_px: [0; 3],
         };
         let sightings: BTreeMap<_, _> = (1..=TRACKS).map(|n| (TrackId(n), seen(n))).collect();
         let mut objects: BTreeMap<TrackId, ObjectId> = BTreeMap::new();

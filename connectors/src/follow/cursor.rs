@@ -75,12 +75,12 @@ impl<T: Target> Follower<T> {
     /// A store that was restored from a copy may have been corrected otherwise since: what the target holds is then no part of
     /// its log. What retention has dropped cannot be compared.
     fn refuse_another_history(&self, stream: &Stream, at: Position, marked: &str) -> Result<(), Trouble> {
-        let page = match self.store.page(stream.id, at.before(), 1) {
+        let page = match self.store.page(stream.id, before(at), 1) {
             Err(ReadError::Gone { .. }) => return Ok(()),
             page => page?,
         };
-        let there = page.entries.first().filter(|entry| Position::of(entry) == at);
-        if there.is_none_or(|entry| mark(entry) == marked) {
+        // A log that does not reach there yet may still come to say the same.
+        if page.entries.first().is_none_or(|entry| Position::of(entry) == at && mark(entry) == marked) {
             return Ok(());
         }
         let reason = format!(
@@ -95,11 +95,7 @@ impl<T: Target> Follower<T> {
     fn snapshot(&mut self, stream: &Followed) -> Result<Option<Position>, Trouble> {
         let Some(at) = self.store.position(stream.id, None)? else { return Ok(None) };
         let graph = self.store.graph(stream.id, None, Some(KnownAt::Position(at)))?;
-        let before = match at.seq.checked_sub(1) {
-            Some(seq) => Some(Position { seq, ..at }),
-            None => at.epoch.checked_sub(1).map(|epoch| Position { epoch, seq: SEQ_MAX }),
-        };
-        let last = self.store.page(stream.id, before, 1)?.entries;
+        let last = self.store.page(stream.id, before(at), 1)?.entries;
         let t = last.iter().find_map(|entry| match &entry.record {
             Record::Progress(progress) => Some(progress.frontier.unwrap_or(progress.lower).saturating_sub(1)),
             Record::Delta(_) => None,
@@ -119,6 +115,14 @@ impl<T: Target> Follower<T> {
             }
             Err(other) => Err(other.into()),
         }
+    }
+}
+
+/// The place after which a page begins with the entry at this one.
+fn before(at: Position) -> Option<Position> {
+    match at.seq.checked_sub(1) {
+        Some(seq) => Some(Position { seq, ..at }),
+        None => at.epoch.checked_sub(1).map(|epoch| Position { epoch, seq: SEQ_MAX }),
     }
 }
 
