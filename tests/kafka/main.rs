@@ -5,6 +5,7 @@
 mod broker;
 mod consumers;
 mod outage;
+mod paced;
 mod security;
 mod told;
 

@@ -1,7 +1,8 @@
 //! Where the target stands in a stream, and where it begins with one it holds nothing of.
 
 use super::follower::Follower;
-use super::target::{Followed, Snapshot, StartFrom, Target, TargetError, mark};
+use super::mark::Mark;
+use super::target::{Followed, Snapshot, StartFrom, Target, TargetError, Told};
 use super::trouble::Trouble;
 use crate::store::{KnownAt, Position, ReadError, SEQ_MAX, Stream};
 use vokg_engine::delta::{Element, Vertex, VertexKey};
@@ -51,7 +52,8 @@ impl<T: Target> Follower<T> {
         if let Some(cursor) = self.cursors.get(&followed.id) {
             return Ok(*cursor);
         }
-        let held = self.target.position(followed)?;
+        let told = self.target.told(followed)?;
+        let held = told.as_ref().map(|told| told.at);
         if let Some(at) = held.filter(|at| *at >= stream.head.next() && stream.head.outcome.is_some()) {
             let reason = format!(
                 "the target holds entry {at} of {}, of which the store has only those before {}: it was filled from \
@@ -61,8 +63,8 @@ impl<T: Target> Follower<T> {
             );
             return Err(TargetError::Hopeless(reason).into());
         }
-        if let (Some(at), Some(marked)) = (held, self.target.mark(followed)) {
-            self.refuse_another_history(stream, at, &marked)?;
+        if let Some(Told { at, mark: Some(mark) }) = &told {
+            self.refuse_another_history(stream, *at, mark)?;
         }
         let cursor = match (held, self.config.from) {
             (None, StartFrom::Snapshot) => Cursor(self.snapshot(followed)?),
@@ -74,18 +76,28 @@ impl<T: Target> Follower<T> {
 
     /// A store that was restored from a copy may have been corrected otherwise since: what the target holds is then no part of
     /// its log. What retention has dropped cannot be compared.
-    fn refuse_another_history(&self, stream: &Stream, at: Position, marked: &str) -> Result<(), Trouble> {
-        let page = match self.store.page(stream.id, before(at), 1) {
-            Err(ReadError::Gone { .. }) => return Ok(()),
-            page => page?,
-        };
+    fn refuse_another_history(&self, stream: &Stream, at: Position, mark: &Mark) -> Result<(), Trouble> {
+        let (mut own, mut is_reached) = (Vec::new(), false);
+        for entry in self.store.entries(stream.id, mark.after) {
+            let entry = match entry {
+                Err(ReadError::Gone { .. }) => return Ok(()),
+                entry => entry?,
+            };
+            is_reached = Position::of(&entry) >= at;
+            if Position::of(&entry) <= at {
+                own.push(entry);
+            }
+            if is_reached {
+                break;
+            }
+        }
         // A log that does not reach there yet may still come to say the same.
-        if page.entries.first().is_none_or(|entry| Position::of(entry) == at && mark(entry) == marked) {
+        if !is_reached || Mark::of(mark.after, &own) == *mark {
             return Ok(());
         }
         let reason = format!(
-            "the target holds another entry {at} of {} than this store: one of both was restored from a copy and went on \
-             otherwise; use another target, or have this one forget the stream",
+            "the target holds other entries up to {at} of {} than this store: one of both was restored from a copy and went \
+             on otherwise; use another target, or have this one forget the stream",
             stream.name
         );
         Err(TargetError::Hopeless(reason).into())

@@ -19,6 +19,7 @@ mod follower;
 mod following;
 mod letters;
 mod listing;
+mod mark;
 #[cfg(test)]
 mod model;
 mod pause;
@@ -32,7 +33,8 @@ pub use config::FollowerConfig;
 pub use follower::{Follower, Step};
 pub use following::{Following, Nudge};
 pub use letters::{DeadLetter, DeadLetters, LettersError};
+pub use mark::{Mark, MarkError};
 pub use pause::PauseMark;
 pub use portion::{Portion, read_portion};
 pub use status::{SinkControl, SinkState, SinkStatus};
-pub use target::{Followed, Held, Snapshot, StartFrom, Target, TargetError, mark};
+pub use target::{Followed, Held, Snapshot, StartFrom, Target, TargetError, Told};

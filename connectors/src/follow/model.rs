@@ -1,7 +1,7 @@
 //! A target in memory that fails in every way a real one can, and what must hold all the same.
 
 use super::*;
-use crate::store::history::{begin, complete, open, random_batches, random_log};
+use crate::store::history::{begin, complete, open, random_batches, random_log, settling_log};
 use crate::store::{Ending, Outcome, Position, Store, StreamBatch, StreamId, Writer};
 use proptest::prelude::*;
 use rand_chacha::ChaCha8Rng;
@@ -10,14 +10,15 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
+use vokg_engine::delta::{Delta, Element};
 use vokg_engine::id::StreamName;
-use vokg_engine::record::LogEntry;
+use vokg_engine::record::{LogEntry, Record};
 
 /// What the target holds; outlives whoever writes to it.
 #[derive(Default)]
 struct Held {
     logs: BTreeMap<StreamName, Vec<LogEntry>>,
-    positions: BTreeMap<StreamName, Position>,
+    told: BTreeMap<StreamName, Told>,
     /// Which instance may write.
     writer: u32,
 }
@@ -50,17 +51,11 @@ fn away() -> TargetError {
 }
 
 impl Target for Model {
-    fn position(&mut self, stream: &Followed) -> Result<Option<Position>, TargetError> {
+    fn told(&mut self, stream: &Followed) -> Result<Option<Told>, TargetError> {
         if self.fault() == 0 {
             return Err(away());
         }
-        Ok(self.held.lock().expect("nobody panicked").positions.get(&stream.name).copied())
-    }
-
-    fn mark(&self, stream: &Followed) -> Option<String> {
-        let held = self.held.lock().expect("nobody panicked");
-        let last = held.logs.get(&stream.name)?.last()?;
-        (held.positions.get(&stream.name) == Some(&Position::of(last))).then(|| mark(last))
+        Ok(self.held.lock().expect("nobody panicked").told.get(&stream.name).cloned())
     }
 
     fn apply(&mut self, portion: &Portion<'_>) -> Result<(), TargetError> {
@@ -75,9 +70,11 @@ impl Target for Model {
         if let Some(refused) = portion.wanted().find(|entry| Some(entry.seq) == self.refuses) {
             return Err(TargetError::Refused { at: Position::of(refused), reason: "its number".into() });
         }
-        assert_eq!(held.positions.get(&portion.stream.name).copied(), portion.after, "nothing lost, nothing twice");
+        let at = held.told.get(&portion.stream.name).map(|told| told.at);
+        assert_eq!(at, portion.after, "nothing lost, nothing twice");
         held.logs.entry(portion.stream.name.clone()).or_default().extend(portion.wanted().cloned());
-        held.positions.insert(portion.stream.name.clone(), portion.last());
+        let told = Told { at: portion.last(), mark: Some(portion.mark()) };
+        held.told.insert(portion.stream.name.clone(), told);
         // The commit arrived, its answer did not.
         if fault == 1 { Err(away()) } else { Ok(()) }
     }
@@ -189,11 +186,25 @@ fn another_history_is_not_told_on_top_of_what_the_target_holds() {
         let mut reader = follower(writer.store(), Model::open(&held, 1, false), &dir, 7);
         (0..10_000).map(|_| reader.step()).find(|step| matches!(step, Step::CaughtUp | Step::Failed(_)))
     };
-    let (short, long) = (random_log(5, 20), random_log(6, 60));
-    assert!(matches!(told("one", &short), Some(Step::CaughtUp)));
-    let step = told("other", &long);
-    assert!(matches!(&step, Some(Step::Failed(reason)) if reason.contains("another entry")), "{step:?}");
-    assert_eq!(held.lock().expect("nobody panicked").logs[&StreamName::slug("clip")], short);
+    let log = settling_log(20);
+    assert!(matches!(told("one", &log), Some(Step::CaughtUp)));
+    // Of the same length, and alike at the end.
+    let mut alike = log.clone();
+    let edge = alike.iter_mut().rev().find_map(|entry| match &mut entry.record {
+        Record::Delta(Delta { element: Element::Edge(edge), .. }) => Some(edge),
+        _ => None,
+    });
+    edge.expect("there are some").confidence_milli += 1;
+    assert_eq!(alike.last(), log.last());
+    for (name, other) in [("alike", alike), ("random", random_log(6, 60))] {
+        let step = told(name, &other);
+        assert!(matches!(&step, Some(Step::Failed(reason)) if reason.contains("other entries")), "{step:?}");
+        assert_eq!(held.lock().expect("nobody panicked").logs[&StreamName::slug("clip")], log);
+    }
+    // One that says the same and more goes on from there.
+    let longer = settling_log(60);
+    assert!(matches!(told("longer", &longer), Some(Step::CaughtUp)));
+    assert_eq!(held.lock().expect("nobody panicked").logs[&StreamName::slug("clip")], longer);
 }
 
 #[test]
@@ -223,7 +234,7 @@ fn what_was_known_of_a_stream_that_is_gone_is_forgotten() {
 struct Panics;
 
 impl Target for Panics {
-    fn position(&mut self, _: &Followed) -> Result<Option<Position>, TargetError> {
+    fn told(&mut self, _: &Followed) -> Result<Option<Told>, TargetError> {
         panic!("as a defect would")
     }
 
@@ -259,7 +270,7 @@ fn a_target_filled_from_another_store_is_not_written_to() {
     writer.commit(&[batch]).expect("the log keeps every promise");
     let held: Arc<Mutex<Held>> = Arc::default();
     let far = Position { epoch: 1, seq: 1_000_000 };
-    held.lock().expect("nobody panicked").positions.insert(StreamName::slug("clip"), far);
+    held.lock().expect("nobody panicked").told.insert(StreamName::slug("clip"), Told { at: far, mark: None });
     let step = follower(writer.store(), Model::open(&held, 1, false), dir.path(), 7).step();
     assert!(matches!(&step, Step::Failed(reason) if reason.contains("another store")), "{step:?}");
 }
@@ -463,7 +474,7 @@ struct Distant {
 }
 
 impl Target for Distant {
-    fn position(&mut self, _stream: &Followed) -> Result<Option<Position>, TargetError> {
+    fn told(&mut self, _stream: &Followed) -> Result<Option<Told>, TargetError> {
         Ok(None)
     }
 
@@ -499,7 +510,6 @@ fn how_far_behind_a_sink_is_counts_what_was_never_told_and_not_what_a_snapshot_t
 
 #[test]
 fn a_target_that_was_away_longer_than_the_log_is_kept_is_told_so() {
-    use crate::store::history::settling_log;
     use crate::store::{KnownAt, Retention, StoreConfig, compact};
     let dir = tempfile::tempdir().expect("a temporary directory");
     let config =
@@ -508,14 +518,14 @@ fn a_target_that_was_away_longer_than_the_log_is_kept_is_told_so() {
     let writer = Writer::open(dir.path(), config).expect("the directory is new");
     let stream = begin(&writer, "clip");
     let (first, rest) = log.split_at(3_000);
-    let first_end = first.iter().rposition(|entry| matches!(entry.record, vokg_engine::record::Record::Progress(_)));
+    let first_end = first.iter().rposition(|entry| matches!(entry.record, Record::Progress(_)));
     let (first, rest_begin) = first.split_at(first_end.expect("it has one") + 1);
     writer.commit(&[StreamBatch::of_entries(stream, first.to_vec())]).expect("the log keeps every promise");
     let held = Arc::new(Mutex::new(Held::default()));
     let store = writer.store().clone();
     let mut early = follower(&store, Model::open(&held, 1, false), dir.path(), 1_000);
     while early.step() == Step::Moved {}
-    let reached = held.lock().expect("nobody panicked").positions.values().next().copied();
+    let reached = held.lock().expect("nobody panicked").told.values().next().map(|told| told.at);
     assert_eq!(reached, Some(Position { epoch: 1, seq: first.len() as u64 - 1 }));
     drop((early, store));
 
@@ -536,10 +546,8 @@ fn a_target_that_was_away_longer_than_the_log_is_kept_is_told_so() {
         assert_eq!(reason.contains("from = \"snapshot\""), reason.contains("holds nothing"), "{reason}");
     }
     let up_to_date = Arc::new(Mutex::new(Held::default()));
-    up_to_date
-        .lock()
-        .expect("nobody panicked")
-        .positions
-        .insert(store.stream(stream).expect("it exists").name, Position { epoch: 1, seq: log.len() as u64 - 1 });
+    let (name, last) = (store.stream(stream).expect("it exists").name, log.len() as u64 - 1);
+    let told = Told { at: Position { epoch: 1, seq: last }, mark: None };
+    up_to_date.lock().expect("nobody panicked").told.insert(name, told);
     assert_eq!(follower(&store, Model::open(&up_to_date, 1, false), dir.path(), 1_000).step(), Step::CaughtUp);
 }

@@ -1,5 +1,6 @@
 //! The piece of a log that a target takes at once.
 
+use super::mark::Mark;
 use super::target::Followed;
 use crate::store::{PAGE_ENTRIES_MAX, Position, ReadError, Store};
 use std::collections::BTreeSet;
@@ -25,6 +26,11 @@ impl<'a> Portion<'a> {
     /// Never: a portion has a last entry.
     pub fn last(&self) -> Position {
         Position::of(self.entries.last().expect("a portion ends with a progress record"))
+    }
+
+    /// What tells these entries from others in their place.
+    pub fn mark(&self) -> Mark {
+        Mark::of(self.after, self.entries)
     }
 
     /// The entries that the target is to take.

@@ -1,5 +1,6 @@
 //! What a sink must be able to do.
 
+use super::mark::Mark;
 use super::portion::Portion;
 use crate::store::{Position, StreamId};
 use schemars::JsonSchema;
@@ -7,7 +8,6 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use vokg_engine::graph::Graph;
 use vokg_engine::id::StreamName;
-use vokg_engine::record::LogEntry;
 use vokg_engine::time::Micros;
 
 /// A stream as its followers know it.
@@ -45,22 +45,25 @@ pub struct Snapshot<'a> {
     pub graph: &'a Graph,
 }
 
+/// How much of a stream a target was told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// The last entry it holds.
+    pub at: Position,
+    /// What tells the entries it was told last from others in their place. `None` where it keeps none, as after a snapshot.
+    pub mark: Option<Mark>,
+}
+
 /// Where a log goes. All of a sink's calls come from one thread, one at a time.
 pub trait Target: Send {
-    /// The last entry of the stream that the target holds; `None` where it holds nothing of it. Asked before the first
+    /// How much of the stream the target holds; `None` where it holds nothing of it. Asked before the first
     /// portion of a stream and after every error, so an answer must come from the target and not from memory.
     ///
     /// # Errors
     /// Where the target cannot be asked, or has something else to do first.
-    fn position(&mut self, stream: &Followed) -> Result<Option<Position>, TargetError>;
+    fn told(&mut self, stream: &Followed) -> Result<Option<Told>, TargetError>;
 
-    /// The [`mark`] of the entry at that position, as the target keeps it: a store that was restored may say something else
-    /// there. `None` where it keeps none. Asked right after the position.
-    fn mark(&self, _stream: &Followed) -> Option<String> {
-        None
-    }
-
-    /// Takes a portion and its last position in one transaction: all of it or nothing.
+    /// Takes a portion, its last position and its [`Portion::mark`] in one transaction: all of it or nothing.
     ///
     /// # Errors
     /// After [`TargetError::Again`] it is unknown whether the portion was taken.
@@ -91,11 +94,6 @@ pub trait Target: Send {
         let stream = &snapshot.stream.name;
         Err(TargetError::Hopeless(format!("this sink cannot begin {stream} with a snapshot; use from = \"beginning\"")))
     }
-}
-
-/// What tells an entry of a log from another in its place: the first 16 hexadecimal digits of the BLAKE3 hash of its record.
-pub fn mark(entry: &LogEntry) -> String {
-    blake3::hash(&entry.record.encode()).to_hex()[..16].to_owned()
 }
 
 /// What a target holds: by the name of a stream, the number it had when it was told. `None` where it cannot go on from

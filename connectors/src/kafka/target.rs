@@ -3,7 +3,7 @@
 use super::finals::Finals;
 use super::records::{KafkaRecord, Recorder};
 use super::transaction_log::{Cursor, TransactionError, TransactionLog};
-use crate::follow::{Followed, Held, Portion, Snapshot, Target, TargetError, mark};
+use crate::follow::{Followed, Held, Mark, Portion, Snapshot, Target, TargetError, Told};
 use crate::store::{Position, ReadError, SEQ_MAX, Store, StreamId};
 use std::collections::{BTreeMap, BTreeSet};
 use vokg_engine::id::StreamName;
@@ -79,9 +79,10 @@ impl<L: TransactionLog> KafkaTarget<L> {
                 Some(margin_us)
             }
         };
-        let last = telling.entries.last().filter(|entry| Position::of(entry) == telling.until);
-        let cursor =
-            Cursor { mark: last.map(mark), ..session.recorder.cursor(telling.stream.id, telling.until, finals) };
+        let cursor = Cursor {
+            mark: telling.mark.as_ref().map(Mark::to_string),
+            ..session.recorder.cursor(telling.stream.id, telling.until, finals)
+        };
         records.push(session.recorder.progress(name, &cursor));
         match self.log.write(&records) {
             Ok(()) => {
@@ -108,6 +109,7 @@ struct Telling<'a> {
     entries: &'a [LogEntry],
     refused: &'a BTreeSet<Position>,
     until: Position,
+    mark: Option<Mark>,
 }
 
 /// What of a stream becomes final with these entries, and what may change after them. Where `final` was not told before,
@@ -160,7 +162,7 @@ fn fold(store: &Store, telling: &Telling<'_>, finals: &mut Finals) -> Result<Vec
 }
 
 impl<L: TransactionLog> Target for KafkaTarget<L> {
-    fn position(&mut self, stream: &Followed) -> Result<Option<Position>, TargetError> {
+    fn told(&mut self, stream: &Followed) -> Result<Option<Told>, TargetError> {
         let instance = self.instance.clone();
         let Session { recorder, cursors, .. } = self.session()?;
         let Some(cursor) = cursors.get(stream.name.as_str()) else { return Ok(None) };
@@ -177,18 +179,14 @@ impl<L: TransactionLog> Target for KafkaTarget<L> {
                 cursor.partitions, recorder.partitions, stream.name
             )));
         }
-        Ok(Some(cursor.position()))
-    }
-
-    fn mark(&self, stream: &Followed) -> Option<String> {
-        self.session.as_ref()?.cursors.get(stream.name.as_str())?.mark.clone()
+        Ok(Some(cursor.told()))
     }
 
     fn apply(&mut self, portion: &Portion<'_>) -> Result<(), TargetError> {
         let Portion { stream, after, entries, refused } = *portion;
         let Some(session) = &self.session else { return Err(closed()) };
         let records = session.recorder.records(portion);
-        self.write(&Telling { stream, after, entries, refused, until: portion.last() }, records)
+        self.write(&Telling { stream, after, entries, refused, until: portion.last(), mark: Some(portion.mark()) }, records)
     }
 
     fn held(&mut self) -> Result<Option<Held>, TargetError> {
@@ -251,7 +249,7 @@ impl<L: TransactionLog> Target for KafkaTarget<L> {
         let records = session.recorder.snapshot(snapshot);
         let (stream, until) = (snapshot.stream, snapshot.at);
         let refused = BTreeSet::new();
-        self.write(&Telling { stream, after: Some(until), entries: &[], refused: &refused, until }, records)
+        self.write(&Telling { stream, after: Some(until), entries: &[], refused: &refused, until, mark: None }, records)
     }
 }
 

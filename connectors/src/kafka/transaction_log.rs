@@ -1,6 +1,7 @@
 //! What of Kafka exactly-once delivery takes.
 
 use super::records::KafkaRecord;
+use crate::follow::Told;
 use crate::store::Position;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,8 +27,8 @@ pub struct Cursor {
     /// earlier vokg wrote.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub number: Option<u32>,
-    /// What tells the last entry from another in its place, see [`mark`](crate::follow::mark). Absent after a snapshot, and in
-    /// what an earlier vokg wrote.
+    /// What tells the last entries from others in their place, see [`Mark`](crate::follow::Mark). Absent after a snapshot, and
+    /// in what an earlier vokg wrote, as is one that cannot be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mark: Option<String>,
     /// Part of what the topics hold of the stream was taken back already, and the rest is to be.
@@ -39,6 +40,12 @@ impl Cursor {
     /// The last entry.
     pub fn position(&self) -> Position {
         Position { epoch: self.epoch, seq: self.seq }
+    }
+
+    /// How much of the stream the topics hold.
+    pub fn told(&self) -> Told {
+        let mark = self.mark.as_deref().and_then(|mark| mark.parse().ok());
+        Told { at: self.position(), mark }
     }
 }
 

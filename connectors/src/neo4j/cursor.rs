@@ -2,6 +2,7 @@
 
 use super::session::Row;
 use super::value::{Properties, Value};
+use crate::follow::Mark;
 use crate::store::{Position, StreamId};
 
 /// What the database knows of a stream. It is moved in the transaction of the data, and whoever writes locks it first.
@@ -19,8 +20,8 @@ pub struct SinkCursor {
     pub frontier_us: Option<u64>,
     /// Which form the graph was written in: another one is told anew.
     pub form: String,
-    /// What tells the last entry from another in its place, see [`mark`](crate::follow::mark).
-    pub mark: Option<String>,
+    /// What tells the last entries from others in their place.
+    pub mark: Option<Mark>,
     /// Its vertices and edges are being removed.
     pub removing: bool,
 }
@@ -37,7 +38,7 @@ impl SinkCursor {
             ("seq", number(self.position.seq)),
             ("frontier_us", self.frontier_us.map_or(Value::Null, number)),
             ("form", self.form.as_str().into()),
-            ("mark", self.mark.as_deref().map_or(Value::Null, Value::from)),
+            ("mark", self.mark.as_ref().map_or(Value::Null, |mark| mark.to_string().as_str().into())),
             ("removing", Value::Flag(self.removing)),
         ])
     }
@@ -53,7 +54,7 @@ impl SinkCursor {
             position: Position { epoch: u32::try_from(number("epoch")?).ok()?, seq: number("seq")? },
             frontier_us: number("frontier_us"),
             form: text("form")?,
-            mark: text("mark"),
+            mark: text("mark").and_then(|mark| mark.parse().ok()),
             removing: row.get("removing") == Some(&Value::Flag(true)),
         })
     }

@@ -9,7 +9,7 @@ use self::packed::text;
 use super::config::Neo4jConfig;
 use super::server::Server;
 use super::target::Neo4jTarget;
-use crate::follow::{Followed, Follower, FollowerConfig, Portion, SinkControl, Step, Target, TargetError};
+use crate::follow::{Followed, Follower, FollowerConfig, Portion, SinkControl, Step, Target, TargetError, Told};
 use crate::store::history::{begin, open, random_log};
 use crate::store::{Position, StreamBatch, StreamId};
 use rand_chacha::ChaCha8Rng;
@@ -27,6 +27,11 @@ fn portion<'a>(stream: &'a Followed, entries: &'a [LogEntry], none: &'a BTreeSet
     Portion { stream, after: None, entries, refused: none }
 }
 
+/// What the database says once it has taken a portion.
+fn told_by(portion: &Portion<'_>) -> Told {
+    Told { at: portion.last(), mark: Some(portion.mark()) }
+}
+
 fn again(result: Result<(), TargetError>, words: &str) {
     assert!(matches!(&result, Err(TargetError::Again(reason)) if reason.contains(words)), "{result:?}");
 }
@@ -35,10 +40,10 @@ fn again(result: Result<(), TargetError>, words: &str) {
 fn a_portion_is_written_and_its_position_read_back() {
     let (fake, stream, entries, none) = (FakeBolt::start(), stream(), random_log(3, 40), BTreeSet::new());
     let mut target = fake.target();
-    assert_eq!(target.position(&stream), Ok(None));
+    assert_eq!(target.told(&stream), Ok(None));
     let portion = portion(&stream, &entries, &none);
     assert_eq!(target.apply(&portion), Ok(()));
-    assert_eq!(fake.target().position(&stream), Ok(Some(portion.last())));
+    assert_eq!(fake.target().told(&stream), Ok(Some(told_by(&portion))));
     let hello = fake.state.lock().expect("nobody panicked").hello.clone().expect("it was said");
     assert_eq!(hello.get("principal"), Some(&text("neo4j")));
 }
@@ -48,13 +53,13 @@ fn what_becomes_of_a_commit_without_an_answer_is_asked() {
     let (fake, stream, entries, none) = (FakeBolt::start(), stream(), random_log(3, 40), BTreeSet::new());
     let mut target = fake.target();
     let portion = portion(&stream, &entries, &none);
-    assert_eq!(target.position(&stream), Ok(None));
+    assert_eq!(target.told(&stream), Ok(None));
     fake.fault(Fault::DropBeforeCommit);
     again(target.apply(&portion), "Neo4j");
-    assert_eq!(target.position(&stream), Ok(None), "it did not arrive");
+    assert_eq!(target.told(&stream), Ok(None), "it did not arrive");
     fake.fault(Fault::DropAfterCommit);
     again(target.apply(&portion), "Neo4j");
-    assert_eq!(target.position(&stream), Ok(Some(portion.last())), "it did");
+    assert_eq!(target.told(&stream), Ok(Some(told_by(&portion))), "it did");
     again(target.apply(&portion), "somebody else has moved the cursor");
     assert_eq!(fake.state.lock().expect("nobody panicked").committed.len(), 1, "it is there once");
 }
@@ -65,16 +70,16 @@ fn a_server_that_does_not_answer_is_not_waited_for() {
     let mut target = fake.target();
     let begun = Instant::now();
     fake.fault(Fault::Mute);
-    assert!(matches!(target.position(&stream), Err(TargetError::Again(reason)) if reason.contains("time")));
+    assert!(matches!(target.told(&stream), Err(TargetError::Again(reason)) if reason.contains("time")));
     assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
-    assert_eq!(target.position(&stream), Ok(None));
+    assert_eq!(target.told(&stream), Ok(None));
     let begun = Instant::now();
     fake.fault(Fault::Slow(Duration::from_secs(30)));
     again(target.apply(&portion(&stream, &entries, &none)), "time");
     assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
     let gone = Neo4jConfig { uri: "bolt://127.0.0.1:1".into(), ..fake.config() };
     let mut target = Neo4jTarget::new(Server::new(&gone).expect("it is configured"), [7; 16], false, 100);
-    assert!(matches!(target.position(&stream), Err(TargetError::Again(_))));
+    assert!(matches!(target.told(&stream), Err(TargetError::Again(_))));
 }
 
 #[test]
@@ -87,7 +92,7 @@ fn errors_that_pass_are_tried_again_and_others_stop_the_sink() {
         "Neo.DatabaseError.General.UnknownError",
         "Neo.ClientError.Transaction.TransactionTimedOut",
     ] {
-        assert_eq!(target.position(&stream), Ok(None));
+        assert_eq!(target.told(&stream), Ok(None));
         fake.fault(Fault::Fail(code));
         again(target.apply(&portion), code);
     }
@@ -95,7 +100,7 @@ fn errors_that_pass_are_tried_again_and_others_stop_the_sink() {
     let stopped = target.apply(&portion);
     assert!(matches!(&stopped, Err(TargetError::Hopeless(reason)) if reason.contains("SyntaxError")), "{stopped:?}");
     fake.fault(Fault::Refuse("The client is unauthorized due to authentication failure."));
-    let refused = fake.target().position(&stream);
+    let refused = fake.target().told(&stream);
     assert!(matches!(&refused, Err(TargetError::Hopeless(reason)) if reason.contains("unauthorized")), "{refused:?}");
     assert_eq!(target.apply(&portion), Ok(()), "it goes on");
 }

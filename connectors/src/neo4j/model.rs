@@ -12,7 +12,9 @@ use super::interactions::{BEFORE, IN_INTERACTION, from_scratch};
 use super::statement::Statement;
 use super::target::Neo4jTarget;
 use super::value::Properties;
-use crate::follow::{Followed, Follower, FollowerConfig, Portion, SinkControl, StartFrom, Step, Target, TargetError};
+use crate::follow::{
+    Followed, Follower, FollowerConfig, Portion, SinkControl, StartFrom, Step, Target, TargetError, Told,
+};
 use crate::store::history::{PROGRAM, begin, complete, open, random_batches, random_log, request, settling_log};
 use crate::store::{Begun, Position, Retention, Store, StoreConfig, StreamBatch, StreamId, Writer, compact};
 use proptest::prelude::*;
@@ -462,7 +464,8 @@ fn a_number_that_neo4j_cannot_hold_is_refused_by_its_entry() {
     let refused = target.apply(&portion(&none));
     assert!(matches!(&refused, Err(TargetError::Refused { at, .. }) if second.contains(at)), "{refused:?}");
     assert_eq!(target.apply(&portion(&second)), Ok(()));
-    assert_eq!(target.position(&stream), Ok(Some(Position { epoch: 1, seq: 1 })));
+    let told = Told { at: Position { epoch: 1, seq: 1 }, mark: Some(portion(&second).mark()) };
+    assert_eq!(target.told(&stream), Ok(Some(told)));
 }
 
 /// Where an edge of one object changes, the statements do not look at its other edges.

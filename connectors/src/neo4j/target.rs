@@ -9,8 +9,8 @@ use super::removal::{remove_piece, touched};
 use super::session::{Row, Session, SessionError};
 use super::statement::{EdgeRow, Statement, VertexRow};
 use super::value::Value;
-use crate::follow::{Followed, Held, Portion, Snapshot, Target, TargetError, mark};
-use crate::store::{Position, StreamId};
+use crate::follow::{Followed, Held, Mark, Portion, Snapshot, Target, TargetError, Told};
+use crate::store::StreamId;
 use std::collections::{BTreeMap, BTreeSet};
 use vokg_engine::delta::{Delta, Diff, Element, VertexKey};
 use vokg_engine::id::StreamName;
@@ -33,8 +33,6 @@ pub struct Neo4jTarget<S> {
     class_labels: usize,
     /// What of the schema was seen to since the last error; none before.
     schema: Option<Schema>,
-    /// What the cursors said of the last entries when they were asked for.
-    marks: BTreeMap<StreamId, Option<String>>,
 }
 
 /// What is known of the schema.
@@ -49,7 +47,7 @@ impl<S: Session> Neo4jTarget<S> {
     /// A target for the log of the store so called; the others as in [`super::Neo4jConfig`].
     pub fn new(session: S, instance: [u8; 16], has_interactions: bool, class_labels: usize) -> Self {
         let instance = instance.iter().map(|byte| format!("{byte:02x}")).collect();
-        Self { session, instance, has_interactions, class_labels, schema: None, marks: BTreeMap::new() }
+        Self { session, instance, has_interactions, class_labels, schema: None }
     }
 
     /// Whether interactions are kept as vertices too.
@@ -170,8 +168,8 @@ impl<S: Session> Neo4jTarget<S> {
         )))
     }
 
-    /// Writes a portion, and what tells its last entry from others where it has one.
-    fn write(&mut self, portion: &Portion<'_>, last: Option<&LogEntry>) -> Result<(), TargetError> {
+    /// Writes a portion, and what tells it from others where it is one of the log.
+    fn write(&mut self, portion: &Portion<'_>, mark: Option<Mark>) -> Result<(), TargetError> {
         let stream = portion.stream;
         let changes = Changes::of(portion);
         let (vertices, edges) = (changes.vertices()?, changes.edges()?);
@@ -218,7 +216,7 @@ impl<S: Session> Neo4jTarget<S> {
             position: portion.last(),
             frontier_us: changes.frontier_us(),
             form: self.form(),
-            mark: last.map(mark),
+            mark,
             removing: false,
         };
         self.run_on_all(&Statement::SetCursor(cursor), 1, "cursors")?;
@@ -349,7 +347,7 @@ impl<S: Session> Neo4jTarget<S> {
 }
 
 impl<S: Session> Target for Neo4jTarget<S> {
-    fn position(&mut self, stream: &Followed) -> Result<Option<Position>, TargetError> {
+    fn told(&mut self, stream: &Followed) -> Result<Option<Told>, TargetError> {
         self.attempt(|own| {
             let name = stream.name.as_str();
             own.session.begin().map_err(refusal)?;
@@ -366,17 +364,12 @@ impl<S: Session> Target for Neo4jTarget<S> {
             if cursor.removing || cursor.number != stream.id || cursor.form != own.form() {
                 return Err(TargetError::Again(format!("{name} is to be removed first")));
             }
-            own.marks.insert(stream.id, cursor.mark);
-            Ok(Some(cursor.position))
+            Ok(Some(Told { at: cursor.position, mark: cursor.mark }))
         })
     }
 
-    fn mark(&self, stream: &Followed) -> Option<String> {
-        self.marks.get(&stream.id).cloned().flatten()
-    }
-
     fn apply(&mut self, portion: &Portion<'_>) -> Result<(), TargetError> {
-        self.attempt(|own| own.write(portion, portion.entries.last()))
+        self.attempt(|own| own.write(portion, Some(portion.mark())))
     }
 
     /// A portion that states every element, in place of those that led there.
