@@ -43,7 +43,7 @@ impl Relation for Approaches {
         let holds = if was_on {
             speed >= self.bounds.off_speed
         } else {
-            speed >= self.bounds.on_speed
+            speed >= self.bounds.sure_speed(pair)
                 && pair.heading(End::A).is_some_and(|cos| cos >= self.bounds.on_cos)
                 && is_steady(pair, 1.0, &self.bounds)
                 && self.is_met(pair)
@@ -70,6 +70,13 @@ pub(super) fn is_steady(pair: &Pair<'_>, sense: f64, bounds: &HeadingConfig) -> 
     fast && pair.steady_heading(End::A).is_some_and(|cos| sense * cos >= bounds.on_cos + bounds.aim_margin)
 }
 
+impl HeadingConfig {
+    /// The speed at which the movement begins for this pair, in sizes per second.
+    pub(super) fn sure_speed(&self, pair: &Pair<'_>) -> f64 {
+        self.on_speed + self.on_sure * pair.speed_noise(End::A)
+    }
+}
+
 /// Bounds of a movement along the line between two tracks.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -77,6 +84,10 @@ pub struct HeadingConfig {
     /// Begins at this speed along the line, in sizes per second.
     #[schemars(range(min = 0.0, max = 100.0))]
     pub on_speed: f64,
+    /// Begins so many standard errors of the speed, as measured from how the boxes jitter, above its bound, for noise not to
+    /// begin what then goes on.
+    #[schemars(range(min = 0.0, max = 10.0))]
+    pub on_sure: f64,
     /// Ends below this speed along the line, in sizes per second.
     #[schemars(range(min = 0.0, max = 100.0))]
     pub off_speed: f64,
@@ -98,6 +109,7 @@ impl Default for HeadingConfig {
     fn default() -> Self {
         Self {
             on_speed: 0.3,
+            on_sure: 0.0,
             off_speed: 0.15,
             on_cos: 0.7,
             aim_margin: 0.02,

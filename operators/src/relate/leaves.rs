@@ -56,7 +56,7 @@ impl Relation for Leaves {
         let holds = if was_on {
             speed >= self.bounds.off_speed
         } else {
-            speed >= self.bounds.on_speed
+            speed >= self.bounds.sure_speed(pair)
                 && pair.heading(End::A).is_some_and(|cos| cos <= -self.bounds.on_cos)
                 && is_steady(pair, -1.0, &self.bounds)
                 && self.is_let_go(pair)
@@ -81,7 +81,9 @@ pub struct LeavesConfig {
 
 impl Default for LeavesConfig {
     fn default() -> Self {
-        Self { heading: HeadingConfig::default(), near_within_secs: 2.0 }
+        // That both were near each other is only as sure as their boxes, so this asks for more than APPROACHES.
+        let heading = HeadingConfig { on_sure: 1.0, aim_margin: 0.06, ..HeadingConfig::default() };
+        Self { heading, near_within_secs: 2.0 }
     }
 }
 

@@ -69,7 +69,7 @@ pub struct NearConfig {
 
 impl Default for NearConfig {
     fn default() -> Self {
-        Self { on_gap: 0.5, off_gap: 0.75, on_sure: 1.0, hold: Hold::new(0.4, 0.4) }
+        Self { on_gap: 0.5, off_gap: 0.75, on_sure: 1.5, hold: Hold::new(0.4, 0.4) }
     }
 }
 

@@ -344,13 +344,17 @@ impl<'a> Pair<'a> {
         Some((x * x + y * y).sqrt() / self.shared.size_px)
     }
 
+    /// Standard error of the speed of a track, in sizes per second.
+    pub fn speed_noise(&self, end: End) -> f64 {
+        self.pose(end).speed_noise_px / self.shared.size_px
+    }
+
     /// Whether a track stands, or may well: its steady speed is below `speed`, in sizes per second, and its velocity no
     /// further above than its noise explains. A thing that stops stands as soon as its velocity says so, if all of it is
     /// seen; the one free edge of a cut box may be a leg that swings.
     pub fn is_still(&self, end: End, speed: f64) -> bool {
         let (Some(steady), Some(now)) = (self.steady_speed(end), self.speed(end)) else { return false };
-        let noise = self.pose(end).speed_noise_px / self.shared.size_px;
-        now < speed && self.whole(end) || steady < speed && now < speed + NOISE_ALLOWED * noise
+        now < speed && self.whole(end) || steady < speed && now < speed + NOISE_ALLOWED * self.speed_noise(end)
     }
 
     /// The smaller of both steady speeds.
