@@ -10,7 +10,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use vokg::config::Config;
 use vokg_connectors::export::delta_json::parse_line;
@@ -25,6 +25,12 @@ pub fn broker() -> Option<String> {
         eprintln!("SKIPPED: VOKG_TEST_KAFKA names no broker; scripts/services.sh start gives one");
     }
     broker
+}
+
+/// Held by a test that measures times, of which one runs at once.
+pub fn stopwatch() -> MutexGuard<'static, ()> {
+    static ONE: Mutex<()> = Mutex::new(());
+    ONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Topics that no other test writes, in a broker that may have run before.

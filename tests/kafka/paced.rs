@@ -1,7 +1,7 @@
 //! A whole run at the pace of a camera, told to two brokers of which one stands still: no frame is lost, nobody waits for
 //! the sink, and whoever reads from the other broker notices nothing.
 
-use crate::broker::{OwnBroker, broker, config, kafka, logs, stored};
+use crate::broker::{OwnBroker, broker, config, kafka, logs, stopwatch, stored};
 use crate::support::{run, sized_clip, store};
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -144,6 +144,7 @@ const PACE: f64 = 10.0;
 #[test]
 fn a_run_at_the_pace_of_a_camera_does_not_wait_for_a_broker_that_stands_still() {
     let Some(others) = broker() else { return };
+    let _one = stopwatch();
     // How fast it is depends on what else the machine does: that is judged in the long form alone, and told in both.
     let is_long = std::env::var_os("VOKG_LONG").is_some();
     let (rounds, stretch) = if is_long { (3, Duration::from_secs(60)) } else { (1, Duration::from_secs(6)) };
@@ -175,9 +176,8 @@ fn a_run_at_the_pace_of_a_camera_does_not_wait_for_a_broker_that_stands_still() 
     let us = |stretches: u32| Micros::try_from((stretch * stretches).as_micros()).unwrap();
     // In the first one the segmenter still looks for the background. One after an outage counts from its middle, when the
     // sink has caught up.
-    let stretches: Vec<Stretch> = (1..=2 * rounds)
-        .map(|i| Stretch { from: us(i) + us(1) / 2, to: us(i + 1), is_outage: i % 2 == 1 })
-        .collect();
+    let stretches: Vec<Stretch> =
+        (1..=2 * rounds).map(|i| Stretch { from: us(i) + us(1) / 2, to: us(i + 1), is_outage: i % 2 == 1 }).collect();
     let of = |is_outage| {
         let of_these: Vec<&Stretch> = stretches.iter().filter(|stretch| stretch.is_outage == is_outage).collect();
         delays_ms(&by_quiet, begun, &of_these)

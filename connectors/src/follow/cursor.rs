@@ -78,7 +78,9 @@ impl<T: Target> Follower<T> {
     /// its log. What retention has dropped cannot be compared.
     fn refuse_another_history(&self, stream: &Stream, at: Position, mark: &Mark) -> Result<(), Trouble> {
         let (mut own, mut is_reached) = (Vec::new(), false);
-        for entry in self.store.entries(stream.id, mark.after) {
+        // Not from the oldest entry that is kept: where the first of these are gone, the store is to say so.
+        let beginning = Position { epoch: 0, seq: SEQ_MAX };
+        for entry in self.store.entries(stream.id, Some(mark.after.unwrap_or(beginning))) {
             let entry = match entry {
                 Err(ReadError::Gone { .. }) => return Ok(()),
                 entry => entry?,

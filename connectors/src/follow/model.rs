@@ -521,13 +521,15 @@ fn a_target_that_was_away_longer_than_the_log_is_kept_is_told_so() {
     let first_end = first.iter().rposition(|entry| matches!(entry.record, Record::Progress(_)));
     let (first, rest_begin) = first.split_at(first_end.expect("it has one") + 1);
     writer.commit(&[StreamBatch::of_entries(stream, first.to_vec())]).expect("the log keeps every promise");
-    let held = Arc::new(Mutex::new(Held::default()));
-    let store = writer.store().clone();
-    let mut early = follower(&store, Model::open(&held, 1, false), dir.path(), 1_000);
-    while early.step() == Step::Moved {}
-    let reached = held.lock().expect("nobody panicked").told.values().next().map(|told| told.at);
-    assert_eq!(reached, Some(Position { epoch: 1, seq: first.len() as u64 - 1 }));
-    drop((early, store));
+    // One target was told in several portions, the other at once.
+    let targets = [1_000, 10_000].map(|portion| {
+        let held = Arc::new(Mutex::new(Held::default()));
+        let mut early = follower(writer.store(), Model::open(&held, 1, false), dir.path(), portion);
+        while early.step() == Step::Moved {}
+        let reached = held.lock().expect("nobody panicked").told.values().next().map(|told| told.at);
+        assert_eq!(reached, Some(Position { epoch: 1, seq: first.len() as u64 - 1 }));
+        held
+    });
 
     let more: Vec<LogEntry> = rest_begin.iter().chain(rest).cloned().collect();
     writer.commit(&[StreamBatch::of_entries(stream, more)]).expect("the log keeps every promise");
@@ -538,7 +540,8 @@ fn a_target_that_was_away_longer_than_the_log_is_kept_is_told_so() {
     let oldest = store.oldest(stream).expect("it is whole").expect("something was dropped");
     let known = KnownAt::Position(oldest.first);
     assert!(store.graph(stream, Some(oldest.t_us), Some(known)).is_ok_and(|graph| !graph.edges.is_empty()));
-    for (held, holds) in [(held, "holds what comes up to"), (Arc::default(), "holds nothing")] {
+    let [in_several, at_once] = targets.map(|held| (held, "holds what comes up to"));
+    for (held, holds) in [in_several, at_once, (Arc::default(), "holds nothing")] {
         let mut late = follower(&store, Model::open(&held, 1, false), dir.path(), 1_000);
         let Step::Failed(reason) = late.step() else { panic!("what it asks for is gone") };
         assert!(reason.contains(holds), "{reason}");

@@ -186,7 +186,10 @@ impl<L: TransactionLog> Target for KafkaTarget<L> {
         let Portion { stream, after, entries, refused } = *portion;
         let Some(session) = &self.session else { return Err(closed()) };
         let records = session.recorder.records(portion);
-        self.write(&Telling { stream, after, entries, refused, until: portion.last(), mark: Some(portion.mark()) }, records)
+        self.write(
+            &Telling { stream, after, entries, refused, until: portion.last(), mark: Some(portion.mark()) },
+            records,
+        )
     }
 
     fn held(&mut self) -> Result<Option<Held>, TargetError> {

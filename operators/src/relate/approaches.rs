@@ -59,7 +59,8 @@ impl Approaches {
     /// Whether the other waits or comes.
     fn is_met(&self, pair: &Pair<'_>) -> bool {
         let still = pair.is_still(End::B, self.bounds.still_speed);
-        let comes = |speed: Option<f64>| speed.is_some_and(|speed| speed <= 0.0);
+        let sure = self.bounds.on_sure * pair.speed_noise(End::B);
+        let comes = |speed: Option<f64>| speed.is_some_and(|speed| speed <= -sure);
         still || comes(pair.along(End::B)) && comes(pair.steady_along(End::B))
     }
 }
@@ -84,8 +85,8 @@ pub struct HeadingConfig {
     /// Begins at this speed along the line, in sizes per second.
     #[schemars(range(min = 0.0, max = 100.0))]
     pub on_speed: f64,
-    /// Begins so many standard errors of the speed, as measured from how the boxes jitter, above its bound, for noise not to
-    /// begin what then goes on.
+    /// Begins so many standard errors of the speed, as measured from how the boxes jitter, above its bound, and where the other
+    /// moves as well, so many on the right side of none, for noise not to begin what then goes on.
     #[schemars(range(min = 0.0, max = 10.0))]
     pub on_sure: f64,
     /// Ends below this speed along the line, in sizes per second.
@@ -109,7 +110,7 @@ impl Default for HeadingConfig {
     fn default() -> Self {
         Self {
             on_speed: 0.3,
-            on_sure: 0.0,
+            on_sure: 1.0,
             off_speed: 0.15,
             on_cos: 0.7,
             aim_margin: 0.02,

@@ -146,6 +146,11 @@ impl Judges {
         }
     }
 
+    /// Whether other relations are asked wherever this one held lately.
+    pub(super) fn has_followers(&self, relation: usize) -> bool {
+        !self.followers[relation].is_empty()
+    }
+
     /// Whether some relation looks at what was left.
     pub(super) fn look_at_left(&self) -> bool {
         !self.left.is_empty()

@@ -24,7 +24,8 @@ impl Leaves {
     /// Whether the other waits or goes as well.
     fn is_let_go(&self, pair: &Pair<'_>) -> bool {
         let still = pair.is_still(End::B, self.bounds.still_speed);
-        let goes = |speed: Option<f64>| speed.is_some_and(|speed| speed >= 0.0);
+        let sure = self.bounds.on_sure * pair.speed_noise(End::B);
+        let goes = |speed: Option<f64>| speed.is_some_and(|speed| speed >= sure);
         still || goes(pair.along(End::B)) && goes(pair.steady_along(End::B))
     }
 }
@@ -82,7 +83,7 @@ pub struct LeavesConfig {
 impl Default for LeavesConfig {
     fn default() -> Self {
         // That both were near each other is only as sure as their boxes, so this asks for more than APPROACHES.
-        let heading = HeadingConfig { on_sure: 1.0, aim_margin: 0.06, ..HeadingConfig::default() };
+        let heading = HeadingConfig { aim_margin: 0.06, ..HeadingConfig::default() };
         Self { heading, near_within_secs: 2.0 }
     }
 }

@@ -25,12 +25,31 @@ type Key = (TrackId, TrackId);
 pub(super) struct Pairs {
     #[serde(skip)]
     relations: Judges,
-    evidence: BTreeMap<Key, Vec<Slot>>,
+    evidence: BTreeMap<Key, Known>,
     last_number: u32,
     /// Those whose first track is gone, while the relation goes on.
     lone: BTreeSet<Key>,
     /// Those with evidence of ABANDONED, and some that had it.
     left: BTreeSet<Key>,
+}
+
+/// What is known of a pair.
+#[derive(Default, Serialize, Deserialize)]
+struct Known {
+    slots: Vec<Slot>,
+    /// While both are out of reach of each other, nothing is asked of them, and nothing is forgotten, until after this time. In a
+    /// crowd most pairs are so in most frames, and need not be read.
+    #[serde(skip)]
+    rests_until: Option<Micros>,
+}
+
+impl Known {
+    /// Sees whether the pair rests from now on.
+    fn settle(&mut self, relations: &Judges, memory_us: Micros) {
+        let rests = |slot: &Slot| slot.evidence.is_over() && !relations.has_followers(slot.relation);
+        let last_on = self.slots.iter().map(|slot| slot.evidence.on_us()).min();
+        self.rests_until = last_on.filter(|_| self.slots.iter().all(rests)).map(|on_us| on_us + memory_us);
+    }
 }
 
 /// Evidence of one relation in one direction.
@@ -209,7 +228,12 @@ impl Pairs {
                 let b = &moment.poses[j];
                 let key = (a.track, b.track);
                 while known.next_if(|(other, _)| **other < key).is_some() {}
-                if let Some((_, slots)) = known.next_if(|(other, _)| **other == key) {
+                if let Some((_, pair)) = known.next_if(|(other, _)| **other == key) {
+                    let is_within = through(j).any() || a.left || b.left;
+                    if !is_within && pair.rests_until.is_some_and(|until_us| moment.t <= until_us) {
+                        continue;
+                    }
+                    let slots = &mut pair.slots;
                     let standing = slots.iter().map(Slot::standing);
                     self.relations.ask((&glances[i], &glances[j]), through(j), standing, &mut asked);
                     let begun_before = changes.begun.len();
@@ -225,6 +249,7 @@ impl Pairs {
                     if changes.begun.len() > begun_before && slots.iter().any(Slot::is_abandoned) {
                         self.left.insert(key);
                     }
+                    pair.settle(&self.relations, memory_us);
                     continue;
                 }
                 if !through(j).any() {
@@ -238,7 +263,7 @@ impl Pairs {
                 judge_pair(&self.relations, &asked, &mut slots, &[], (a, b), moment, changes);
                 forget_old(&mut slots, moment.t, memory_us);
                 if !slots.is_empty() {
-                    begun.push((key, slots));
+                    begun.push((key, Known { slots, rests_until: None }));
                 }
             }
             self.evidence.extend(begun);
@@ -248,21 +273,21 @@ impl Pairs {
 
     /// Whether a relation from one track to another held at `t`, or at most `pause_us` before it.
     pub(super) fn held_at(&self, kind: RelationKind, from: TrackId, to: TrackId, t: Micros, pause_us: Micros) -> bool {
-        let slots = self.evidence.get(&(from.min(to), from.max(to))).into_iter().flatten();
+        let slots = self.evidence.get(&(from.min(to), from.max(to))).into_iter().flat_map(|pair| &pair.slots);
         let mut of_kind = slots.filter(|slot| slot.evidence.kind() == kind && slot.forward == (from < to));
         of_kind.any(|slot| slot.evidence.continues(t, pause_us))
     }
 
     /// The tracks that lay at `t` where others had left them.
     pub(super) fn left_at(&mut self, t: Micros) -> BTreeSet<TrackId> {
-        self.left.retain(|key| self.evidence.get(key).is_some_and(|slots| slots.iter().any(Slot::is_abandoned)));
+        self.left.retain(|key| self.evidence.get(key).is_some_and(|pair| pair.slots.iter().any(Slot::is_abandoned)));
         if !self.relations.look_at_left() {
             return BTreeSet::new();
         }
         let lay =
             |Slot { evidence, .. }: &Slot| evidence.began_us() < t && (!evidence.is_over() || evidence.on_us() >= t);
         let slots = self.left.iter().filter_map(|key| Some((key, self.evidence.get(key)?)));
-        let slots = slots.flat_map(|(key, slots)| slots.iter().map(move |slot| (key, slot)));
+        let slots = slots.flat_map(|(key, pair)| pair.slots.iter().map(move |slot| (key, slot)));
         slots.filter(|(_, slot)| slot.is_abandoned() && lay(slot)).map(|(key, slot)| slot.ends(*key).1).collect()
     }
 
@@ -279,7 +304,7 @@ impl Pairs {
         changes: &mut Changes,
     ) {
         let (mut first, mut second) = (InOrder::new(moment.poses), InOrder::new(moment.poses));
-        for (key, slots) in &mut self.evidence {
+        for (key, pair) in &mut self.evidence {
             if first.track != Some(key.0) {
                 second = InOrder::new(moment.poses);
             }
@@ -287,7 +312,10 @@ impl Pairs {
             if !involved(key.0, key.1) || a.is_some() && b.is_some() {
                 continue;
             }
-            for slot in slots {
+            if pair.rests_until.is_some() {
+                continue;
+            }
+            for slot in &mut pair.slots {
                 let to = if slot.forward { b } else { a };
                 let alone = to.map(|at| &moment.poses[at]).filter(|_| !slot.evidence.is_over());
                 let relation = &self.relations.all[slot.relation];
@@ -304,7 +332,7 @@ impl Pairs {
         }
         let evidence = &mut self.evidence;
         self.lone.retain(|key| {
-            let goes_on = evidence.get(key).is_some_and(|slots| slots.iter().any(|slot| !slot.evidence.is_over()));
+            let goes_on = evidence.get(key).is_some_and(|pair| pair.slots.iter().any(|slot| !slot.evidence.is_over()));
             if !goes_on {
                 evidence.remove(key);
             }
@@ -314,7 +342,7 @@ impl Pairs {
 
     /// Pauses everything.
     pub(super) fn pause_all(&mut self, changes: &mut Changes) {
-        let slots = self.evidence.values_mut().flatten();
+        let slots = self.evidence.values_mut().flat_map(|pair| &mut pair.slots);
         slots.for_each(|slot| slot.evidence.close(None, &mut changes.stated));
     }
 
@@ -323,7 +351,7 @@ impl Pairs {
     /// What goes on without its first track stays until its second is gone.
     pub(super) fn forget(&mut self, track: TrackId, t: Option<Micros>, changes: &mut Changes) {
         let (relations, lone) = (&self.relations.all, &mut self.lone);
-        self.evidence.retain(|key, slots| {
+        self.evidence.retain(|key, Known { slots, .. }| {
             if key.0 != track && key.1 != track {
                 return true;
             }
@@ -349,7 +377,7 @@ impl Pairs {
 
     /// Ends everything at `t`; what is paused has ended where it paused.
     pub(super) fn end(&mut self, t: Micros, changes: &mut Changes) {
-        let slots = self.evidence.values_mut().flatten();
+        let slots = self.evidence.values_mut().flat_map(|pair| &mut pair.slots);
         slots.for_each(|slot| slot.evidence.end(t, &mut changes.stated));
         self.evidence.clear();
         self.lone.clear();
@@ -364,7 +392,7 @@ impl Pairs {
         let mut spans: Vec<(EvidenceSpan, Owner)> = changes.over.drain(..).map(|span| (span, Owner::Nobody)).collect();
         spans.extend(hidden.unstated().into_iter().map(|span| (span, Owner::Hidden)));
         for key in &changes.begun {
-            let slots = self.evidence.get(key).into_iter().flatten();
+            let slots = self.evidence.get(key).into_iter().flat_map(|pair| &pair.slots);
             let going_on = slots.map(|slot| &slot.evidence).filter(|evidence| !evidence.is_over());
             spans.extend(going_on.filter_map(Evidence::unstated).map(|span| (span, Owner::Pair(*key))));
         }
@@ -383,7 +411,7 @@ impl Pairs {
                     continue;
                 }
             };
-            let mut slots = self.evidence.get_mut(&key).into_iter().flatten();
+            let mut slots = self.evidence.get_mut(&key).into_iter().flat_map(|pair| &mut pair.slots);
             if let Some(slot) = slots.find(|slot| slot.evidence.unstated() == Some(span)) {
                 slot.evidence.number(self.last_number, &mut changes.stated);
             }

@@ -228,7 +228,8 @@ fn commit(state: &mut State, cursors: Cursors) {
 
 /// The names and the rows that a statement gives, in the open transaction.
 fn answer(statement: &str, parameters: &Packed, cursors: &mut Cursors) -> (Vec<&'static str>, Vec<Packed>) {
-    const CURSOR: [&str; 9] = ["stream", "instance", "number", "epoch", "seq", "frontier_us", "form", "mark", "removing"];
+    const CURSOR: [&str; 9] =
+        ["stream", "instance", "number", "epoch", "seq", "frontier_us", "form", "mark", "removing"];
     let stream = parameters.get("stream").map(|stream| stream.text().to_owned());
     let touched = |count: usize| Packed::List(vec![Packed::Integer(count as i64)]);
     let given = |name: &str| parameters.get(name).map_or(0, Packed::len);
