@@ -1,8 +1,7 @@
 //! How well relations are found in noisy boxes of made-up happenings, on seeds that tuned nothing.
 //!
 //! Prints Markdown: F1 per relation, over frame rates, resolutions and noise, with the true visible shares and, at one size,
-//! without any; and false intervals on traps. Without arguments
-//! that is of the reported seeds, of which nothing else is ever told. To tune something, give it the first of the tuning seeds
+//! without any; and false intervals on traps. Without arguments that is of the reported seeds, of which nothing else is ever told. To tune something, give it the first of the tuning seeds
 //! and how many of each happening; and, to be told of single misses and of what was found on traps, the place of a noise and
 //! of a frame rate in the lists below and names of relations: `cargo bench --bench relations -- 1 60 0 2 LEAVES NEAR`.
 

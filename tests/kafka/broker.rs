@@ -27,7 +27,12 @@ pub fn broker() -> Option<String> {
     broker
 }
 
-/// Held by a test that measures times, of which one runs at once.
+/// Whether times are to be judged, and not only told.
+pub fn is_long() -> bool {
+    std::env::var_os("VOKG_LONG").is_some()
+}
+
+/// Held by a test that judges times, of which one runs at once.
 pub fn stopwatch() -> MutexGuard<'static, ()> {
     static ONE: Mutex<()> = Mutex::new(());
     ONE.lock().unwrap_or_else(PoisonError::into_inner)

@@ -49,10 +49,14 @@ impl<T: Target> Follower<T> {
     }
 
     pub(super) fn cursor(&mut self, followed: &Followed, stream: &Stream) -> Result<Cursor, Trouble> {
-        if let Some(cursor) = self.cursors.get(&followed.id) {
+        let unproven = self.unproven.remove(&followed.id);
+        if let (Some(cursor), None) = (self.cursors.get(&followed.id), &unproven) {
             return Ok(*cursor);
         }
-        let told = self.target.told(followed)?;
+        let told = match unproven {
+            Some(told) => Some(told),
+            None => self.target.told(followed)?,
+        };
         let held = told.as_ref().map(|told| told.at);
         if let Some(at) = held.filter(|at| *at >= stream.head.next() && stream.head.outcome.is_some()) {
             let reason = format!(
@@ -63,8 +67,10 @@ impl<T: Target> Follower<T> {
             );
             return Err(TargetError::Hopeless(reason).into());
         }
-        if let Some(Told { at, mark: Some(mark) }) = &told {
-            self.refuse_another_history(stream, *at, mark)?;
+        if let Some(told @ Told { at, mark: Some(mark) }) = &told
+            && !self.is_own_history(stream, *at, mark)?
+        {
+            self.unproven.insert(followed.id, told.clone());
         }
         let cursor = match (held, self.config.from) {
             (None, StartFrom::Snapshot) => Cursor(self.snapshot(followed)?),
@@ -74,15 +80,16 @@ impl<T: Target> Follower<T> {
         Ok(cursor)
     }
 
-    /// A store that was restored from a copy may have been corrected otherwise since: what the target holds is then no part of
-    /// its log. What retention has dropped cannot be compared.
-    fn refuse_another_history(&self, stream: &Stream, at: Position, mark: &Mark) -> Result<(), Trouble> {
+    /// A store that was restored from a copy may have gone on otherwise since: what the target holds is then no part of its log,
+    /// and the target is told no more. `false` as long as the log does not reach there, and may still come to say the same.
+    /// What retention has dropped cannot be compared.
+    fn is_own_history(&self, stream: &Stream, at: Position, mark: &Mark) -> Result<bool, Trouble> {
         let (mut own, mut is_reached) = (Vec::new(), false);
         // Not from the oldest entry that is kept: where the first of these are gone, the store is to say so.
         let beginning = Position { epoch: 0, seq: SEQ_MAX };
         for entry in self.store.entries(stream.id, Some(mark.after.unwrap_or(beginning))) {
             let entry = match entry {
-                Err(ReadError::Gone { .. }) => return Ok(()),
+                Err(ReadError::Gone { .. }) => return Ok(true),
                 entry => entry?,
             };
             is_reached = Position::of(&entry) >= at;
@@ -93,9 +100,8 @@ impl<T: Target> Follower<T> {
                 break;
             }
         }
-        // A log that does not reach there yet may still come to say the same.
         if !is_reached || Mark::of(mark.after, &own) == *mark {
-            return Ok(());
+            return Ok(is_reached);
         }
         let reason = format!(
             "the target holds other entries up to {at} of {} than this store: one of both was restored from a copy and went \

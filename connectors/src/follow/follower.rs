@@ -8,7 +8,7 @@ use super::listing::{LIST_EVERY, Listing};
 use super::pause::PauseMark;
 use super::portion::{Portion, read_portion};
 use super::status::{SinkControl, SinkState};
-use super::target::{Followed, Held, Target, TargetError};
+use super::target::{Followed, Held, Target, TargetError, Told};
 use super::trouble::Trouble;
 use crate::export::delta_json::DeltaJson;
 use crate::store::{Position, ReadError, Store, Stream, StreamId};
@@ -52,6 +52,8 @@ pub struct Follower<T> {
     pub(super) streams: BTreeMap<StreamId, Followed>,
     /// What the target said, and what it took since. Forgotten at every error.
     pub(super) cursors: BTreeMap<StreamId, Cursor>,
+    /// What the target holds of streams whose log does not reach there yet: to be compared once it does.
+    pub(super) unproven: BTreeMap<StreamId, Told>,
     /// The same of the streams themselves; `None` before the target was asked, and where it keeps all it was told.
     pub(super) held: Option<Option<Held>>,
     /// When each stream was served last.
@@ -91,6 +93,7 @@ impl<T: Target> Follower<T> {
             listing: None,
             streams: BTreeMap::new(),
             cursors: BTreeMap::new(),
+            unproven: BTreeMap::new(),
             held: None,
             told: BTreeMap::new(),
             served: None,
@@ -118,7 +121,7 @@ impl<T: Target> Follower<T> {
             }
             Err(trouble) => {
                 // Whether the last portion was taken is unknown: the target is asked again.
-                self.cursors.clear();
+                self.forget_cursors();
                 self.held = None;
                 self.listing = None;
                 match trouble.into_error() {
@@ -129,6 +132,11 @@ impl<T: Target> Follower<T> {
         };
         self.tell(&step, asked);
         step
+    }
+
+    fn forget_cursors(&mut self) {
+        self.cursors.clear();
+        self.unproven.clear();
     }
 
     fn again(&mut self, reason: String) -> Step {
@@ -248,7 +256,7 @@ impl<T: Target> Follower<T> {
         self.control.update(|status| status.moves += 1);
         if is_done {
             tracing::info!(stream = %name, "a target has forgotten a stream");
-            self.cursors.clear();
+            self.forget_cursors();
             if let Some(held) = self.held()? {
                 held.remove(name);
             }

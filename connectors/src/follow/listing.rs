@@ -36,6 +36,7 @@ impl<T: Target> Follower<T> {
         let present: BTreeSet<StreamId> = self.listed.iter().map(|stream| stream.id).collect();
         self.streams.retain(|id, _| present.contains(id));
         self.cursors.retain(|id, _| present.contains(id));
+        self.unproven.retain(|id, _| present.contains(id));
         self.told.retain(|id, _| present.contains(id));
         Ok(())
     }

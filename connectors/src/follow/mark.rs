@@ -8,9 +8,10 @@ use vokg_engine::record::LogEntry;
 /// Hexadecimal digits of the hash that are kept: 64 bits.
 const DIGITS: usize = 16;
 
-/// The last entries that a target was told in one transaction, as a hash: a store that was restored from a copy and went on
-/// otherwise has others in their place. As text, `after/hash`: the position after which they begin, empty at the beginning of
-/// a log, and the first 16 hexadecimal digits of the BLAKE3 hash of their places and records.
+/// The entries of the last transaction a target was told, as a hash: a store that was restored from a copy and went on
+/// otherwise has others in their place, unless both went on alike since. As text, `after/hash`: the position after which they
+/// begin, empty at the beginning of a log, and the first 16 hexadecimal digits of the BLAKE3 hash of their places and records.
+/// The records count as they are encoded; another encoding would need another form of text, which is then not compared.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mark {
     /// The entry before the first of them; `None` at the beginning of the log.

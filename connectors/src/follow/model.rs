@@ -207,6 +207,49 @@ fn another_history_is_not_told_on_top_of_what_the_target_holds() {
     assert_eq!(held.lock().expect("nobody panicked").logs[&StreamName::slug("clip")], longer);
 }
 
+/// A copy of a stream that had not ended goes on as the target was told, or otherwise, or ends before.
+#[test]
+fn a_log_that_is_behind_the_target_is_compared_once_it_gets_there() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let (log, name) = (settling_log(20), StreamName::slug("clip"));
+    let held = Arc::new(Mutex::new(Held::default()));
+    let told = Told { at: Position::of(&log[log.len() - 1]), mark: Some(Mark::of(None, &log)) };
+    let moments = settling_log(10).len();
+    let mut other = log.clone();
+    let edge = other.iter_mut().rev().find_map(|entry| match &mut entry.record {
+        Record::Delta(Delta { element: Element::Edge(edge), .. }) => Some(edge),
+        _ => None,
+    });
+    edge.expect("there are some").confidence_milli += 1;
+    for (case, rest, ends, refused) in [
+        ("alike", &log[moments..], false, None),
+        ("otherwise", &other[moments..], false, Some("other entries")),
+        ("before", &[][..], true, Some("another store")),
+    ] {
+        let mut target = Held { writer: 1, ..Held::default() };
+        target.logs.insert(name.clone(), log.clone());
+        target.told.insert(name.clone(), told.clone());
+        *held.lock().expect("nobody panicked") = target;
+        let dir = dir.path().join(case);
+        let writer = open(&dir);
+        let stream = begin(&writer, "clip");
+        commit(&writer, stream, log[..moments].to_vec());
+        let mut reader = follower(writer.store(), Model::open(&held, 1, false), &dir, 1_000);
+        until_caught_up(&mut reader);
+        let outcome = ends.then(|| Outcome { ending: Ending::Failed("its file was cut short".into()), ..complete() });
+        let batch = StreamBatch { outcome, ..StreamBatch::of_entries(stream, rest.to_vec()) };
+        writer.commit(&[batch]).expect("the log keeps every promise");
+        std::thread::sleep(Duration::from_millis(250));
+        let step = (0..100).map(|_| reader.step()).find(|step| matches!(step, Step::CaughtUp | Step::Failed(_)));
+        match (&step, refused) {
+            (Some(Step::CaughtUp), None) => {}
+            (Some(Step::Failed(reason)), Some(words)) if reason.contains(words) => {}
+            _ => panic!("{case}: {step:?}"),
+        }
+        assert_eq!(held.lock().expect("nobody panicked").logs[&name], log, "{case}");
+    }
+}
+
 #[test]
 fn what_was_known_of_a_stream_that_is_gone_is_forgotten() {
     let dir = tempfile::tempdir().expect("a temporary directory");

@@ -85,8 +85,8 @@ pub struct HeadingConfig {
     /// Begins at this speed along the line, in sizes per second.
     #[schemars(range(min = 0.0, max = 100.0))]
     pub on_speed: f64,
-    /// Begins so many standard errors of the speed, as measured from how the boxes jitter, above its bound, and where the other
-    /// moves as well, so many on the right side of none, for noise not to begin what then goes on.
+    /// Begins so many standard errors of the velocity (both axes together, as measured from how the boxes jitter) above its
+    /// bound, and where the other moves as well, so many on the right side of none, for noise not to begin what then goes on.
     #[schemars(range(min = 0.0, max = 10.0))]
     pub on_sure: f64,
     /// Ends below this speed along the line, in sizes per second.
@@ -123,7 +123,7 @@ impl Default for HeadingConfig {
 #[cfg(test)]
 mod tests {
     use super::super::config::RelateConfig;
-    use super::super::testing::{clip, held, seen};
+    use super::super::testing::{Chance, clip, held, seen};
     use super::*;
     use vokg_engine::observation::{Observation, TrackedFrame};
 
@@ -153,6 +153,35 @@ mod tests {
     #[test]
     fn both_approach_who_walk_up_to_each_other() {
         assert_eq!(pairs(&clip(2.0, |s| at((10.0 * s, 0.0), (140.0 - 10.0 * s, 0.0)))), [(1, 2), (2, 1)]);
+    }
+
+    /// In how many of 60 noisy clips the first approaches a second that moves at `by` pixels a second.
+    fn begun(on_sure: f64, speed: f64, by: (f64, f64)) -> usize {
+        let bounds = HeadingConfig { on_sure, ..RelateConfig::default().approaches };
+        let is_begun = |seed: &u64| {
+            let mut chance = Chance::new(*seed);
+            let mut noisy = |x: f64| x + 1.5 * chance.normal();
+            let frames: Vec<[f64; 4]> = (0..75)
+                .map(|i| (f64::from(i) * 0.04 * speed, f64::from(i) * 0.04))
+                .map(|(x, s)| [noisy(x), noisy(0.0), noisy(200.0 + by.0 * s), noisy(by.1 * s)])
+                .collect();
+            let frames = clip(3.0, |s| {
+                let [x, y, u, v] = frames[(s / 0.04).round() as usize];
+                at((x, y), (u, v))
+            });
+            held(Approaches::new(&bounds), &frames).iter().any(|span| (span.0, span.1) == (1, 2))
+        };
+        (0..60).filter(is_begun).count()
+    }
+
+    #[test]
+    fn noise_begins_less() {
+        // A little slower than what begins; then fast, but the other goes its own way, a little away.
+        for (speed, by) in [(5.0, (0.0, 0.0)), (20.0, (1.0, 14.0))] {
+            let (unsure, sure) = (begun(0.0, speed, by), begun(1.0, speed, by));
+            assert!(4 * sure < 3 * unsure, "{sure} of {unsure} at {speed}");
+        }
+        assert_eq!(begun(1.0, 20.0, (0.0, 0.0)), 60, "what is clear begins");
     }
 
     #[test]

@@ -82,7 +82,7 @@ pub struct LeavesConfig {
 
 impl Default for LeavesConfig {
     fn default() -> Self {
-        // That both were near each other is only as sure as their boxes, so this asks for more than APPROACHES.
+        // Of who passes by, noise shows some as leaving: this asks for a straighter way than APPROACHES.
         let heading = HeadingConfig { aim_margin: 0.06, ..HeadingConfig::default() };
         Self { heading, near_within_secs: 2.0 }
     }

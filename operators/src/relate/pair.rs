@@ -344,7 +344,7 @@ impl<'a> Pair<'a> {
         Some((x * x + y * y).sqrt() / self.shared.size_px)
     }
 
-    /// Standard error of the speed of a track, in sizes per second.
+    /// Standard error of the velocity of a track, both axes together, in sizes per second.
     pub fn speed_noise(&self, end: End) -> f64 {
         self.pose(end).speed_noise_px / self.shared.size_px
     }

@@ -25,7 +25,7 @@ type Key = (TrackId, TrackId);
 pub(super) struct Pairs {
     #[serde(skip)]
     relations: Judges,
-    evidence: BTreeMap<Key, Known>,
+    evidence: BTreeMap<Key, PairEvidence>,
     last_number: u32,
     /// Those whose first track is gone, while the relation goes on.
     lone: BTreeSet<Key>,
@@ -34,8 +34,8 @@ pub(super) struct Pairs {
 }
 
 /// What is known of a pair.
-#[derive(Default, Serialize, Deserialize)]
-struct Known {
+#[derive(Serialize, Deserialize)]
+struct PairEvidence {
     slots: Vec<Slot>,
     /// While both are out of reach of each other, nothing is asked of them, and nothing is forgotten, until after this time. In a
     /// crowd most pairs are so in most frames, and need not be read.
@@ -43,12 +43,12 @@ struct Known {
     rests_until: Option<Micros>,
 }
 
-impl Known {
+impl PairEvidence {
     /// Sees whether the pair rests from now on.
     fn settle(&mut self, relations: &Judges, memory_us: Micros) {
         let rests = |slot: &Slot| slot.evidence.is_over() && !relations.has_followers(slot.relation);
-        let last_on = self.slots.iter().map(|slot| slot.evidence.on_us()).min();
-        self.rests_until = last_on.filter(|_| self.slots.iter().all(rests)).map(|on_us| on_us + memory_us);
+        let oldest_us = self.slots.iter().map(|slot| slot.evidence.on_us()).min();
+        self.rests_until = oldest_us.filter(|_| self.slots.iter().all(rests)).map(|on_us| on_us + memory_us);
     }
 }
 
@@ -229,8 +229,8 @@ impl Pairs {
                 let key = (a.track, b.track);
                 while known.next_if(|(other, _)| **other < key).is_some() {}
                 if let Some((_, pair)) = known.next_if(|(other, _)| **other == key) {
-                    let is_within = through(j).any() || a.left || b.left;
-                    if !is_within && pair.rests_until.is_some_and(|until_us| moment.t <= until_us) {
+                    // Where something was left, nothing is sifted and everything goes through.
+                    if !through(j).any() && pair.rests_until.is_some_and(|until_us| moment.t <= until_us) {
                         continue;
                     }
                     let slots = &mut pair.slots;
@@ -263,7 +263,7 @@ impl Pairs {
                 judge_pair(&self.relations, &asked, &mut slots, &[], (a, b), moment, changes);
                 forget_old(&mut slots, moment.t, memory_us);
                 if !slots.is_empty() {
-                    begun.push((key, Known { slots, rests_until: None }));
+                    begun.push((key, PairEvidence { slots, rests_until: None }));
                 }
             }
             self.evidence.extend(begun);
@@ -312,6 +312,7 @@ impl Pairs {
             if !involved(key.0, key.1) || a.is_some() && b.is_some() {
                 continue;
             }
+            // All of it is over, and pauses no more.
             if pair.rests_until.is_some() {
                 continue;
             }
@@ -351,7 +352,7 @@ impl Pairs {
     /// What goes on without its first track stays until its second is gone.
     pub(super) fn forget(&mut self, track: TrackId, t: Option<Micros>, changes: &mut Changes) {
         let (relations, lone) = (&self.relations.all, &mut self.lone);
-        self.evidence.retain(|key, Known { slots, .. }| {
+        self.evidence.retain(|key, PairEvidence { slots, .. }| {
             if key.0 != track && key.1 != track {
                 return true;
             }

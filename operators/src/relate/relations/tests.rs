@@ -3,7 +3,7 @@ use super::super::near::Near;
 use super::super::testing::{Chance, apply, clip, end, frame, held, history, run, seen};
 use super::*;
 use proptest::prelude::*;
-use vokg_engine::geometry::{Affine, Rect};
+use vokg_engine::geometry::{Affine, Rect, Size};
 use vokg_engine::segment::CameraMotion;
 
 fn relations() -> Relations {
@@ -212,5 +212,58 @@ proptest! {
         }
         prop_assert!(spans.keys().copied().eq(1..=last));
         prop_assert!(spans.values().all(|span| span.to_us.is_some()));
+    }
+}
+
+/// Twenty seconds of a dozen who wander about a large frame, some confirmed late, some gone early.
+fn crowd(seed: u64) -> Vec<TrackedFrame> {
+    let mut chance = Chance::new(seed);
+    let mut walkers: Vec<[f64; 4]> =
+        (0..12).map(|_| [chance.share() * 600.0, chance.share() * 400.0, chance.normal(), chance.normal()]).collect();
+    let mut waiting: Vec<Vec<Observation>> = vec![Vec::new(); 12];
+    let mut frames = Vec::new();
+    for step in 0..500_u64 {
+        let mut next = frame(step * 40_000, Vec::new());
+        next.size = Some(Size { width: 640, height: 440 });
+        for (track, [x, y, vx, vy]) in walkers.iter_mut().enumerate() {
+            (*x, *y) = ((*x + *vx).clamp(0.0, 600.0), (*y + *vy).clamp(0.0, 400.0));
+            (*vx, *vy) = (0.98 * *vx + 0.2 * chance.normal(), 0.98 * *vy + 0.2 * chance.normal());
+            let (number, ends_at) = (track as u32 + 1, 300 + 40 * track as u64);
+            if step == ends_at {
+                next.ended.push((TrackId(number), (step - 1) * 40_000));
+            }
+            if step >= ends_at {
+                continue;
+            }
+            let sighting = seen(next.t, number, *x as f32, *y as f32, 30.0, 36.0);
+            if track % 3 == 0 && step < 100 {
+                waiting[track].push(sighting);
+                continue;
+            }
+            next.confirmed.append(&mut waiting[track]);
+            next.seen.push(sighting);
+        }
+        frames.push(next);
+    }
+    frames.push(end(500 * 40_000));
+    frames
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
+
+    /// Whoever goes on from a memory reads all pairs anew; whoever does not leaves out those that rest.
+    #[test]
+    fn pairs_that_rest_miss_nothing(seed: u64) {
+        let (mut straight, mut resumed) = (relations(), relations());
+        let mut stated = 0;
+        for frame in crowd(seed) {
+            let changes = straight.on_frame(&frame);
+            prop_assert_eq!(&changes, &resumed.on_frame(&frame), "at {}", frame.t);
+            stated += changes.len();
+            let memory = postcard::to_allocvec(&resumed).expect("it is plain data");
+            resumed = relations().resume(postcard::from_bytes(&memory).expect("it was just written"));
+        }
+        prop_assert!(stated > 100, "{}", stated);
     }
 }
