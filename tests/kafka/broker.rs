@@ -168,9 +168,7 @@ pub struct OwnBroker {
 impl OwnBroker {
     /// Starts it with its files in `home`; a secure one takes SASL over TLS alone.
     pub fn start(home: &Path, is_secure: bool) -> Self {
-        // One at a time: two that look for a free port together find the same.
-        static STARTS: Mutex<()> = Mutex::new(());
-        let _one = STARTS.lock().unwrap_or_else(PoisonError::into_inner);
+        let _one = Self::no_starts();
         let broker = Self { home: home.to_owned() };
         let mut command = broker.command("start");
         if is_secure {
@@ -178,6 +176,13 @@ impl OwnBroker {
         }
         answer(&mut command);
         broker
+    }
+
+    /// As long as this is held no other is started: two that look for a free port together find the same, and one that is
+    /// killed has left its own.
+    pub fn no_starts() -> MutexGuard<'static, ()> {
+        static STARTS: Mutex<()> = Mutex::new(());
+        STARTS.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn command(&self, verb: &str) -> Command {

@@ -166,6 +166,7 @@ fn an_outage_of_the_broker_is_a_sink_that_lags() {
         quiet_ms.push(camera.film(outage / 2, &sinks));
         catch_up(&sinks, &told);
         let is_killed = round == 3;
+        let port_is_free = is_killed.then(OwnBroker::no_starts);
         own.signal(if is_killed { "-KILL" } else { "-STOP" });
         let told = sinks.reports()[0].status.clone();
         let begin = Instant::now();
@@ -175,6 +176,7 @@ fn an_outage_of_the_broker_is_a_sink_that_lags() {
             true => own.restart(),
             false => own.signal("-CONT"),
         }
+        drop(port_is_free);
         let caught_up = catch_up(&sinks, &told);
         if !is_killed {
             disturbed_ms.push(p99_ms);
