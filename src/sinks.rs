@@ -88,8 +88,7 @@ impl Sinks {
 
     /// How each fares.
     pub fn reports(&self) -> Vec<SinkReport> {
-        let report = |sink: &Following| SinkReport { sink: sink.name().to_owned(), status: sink.control().status() };
-        self.following.iter().map(report).collect()
+        self.following.iter().map(SinkReport::of).collect()
     }
 
     /// How long a sink may take at the end.
@@ -148,6 +147,15 @@ fn neo4j_target(name: &str, config: &Neo4jConfig, store: &Store) -> Result<Neo4j
 }
 
 impl SinkReport {
+    /// What a sink said last. One that was asked to look again since, and has not answered, no more claims to hold everything.
+    fn of(sink: &Following) -> Self {
+        let mut status = sink.control().status();
+        if status.state == SinkState::CaughtUp && !sink.control().is_caught_up() {
+            status.state = SinkState::Behind;
+        }
+        Self { sink: sink.name().to_owned(), status }
+    }
+
     /// Whether somebody must look before it goes on.
     pub fn has_failed(&self) -> bool {
         matches!(self.status.state, SinkState::Failed(_))
@@ -162,7 +170,11 @@ impl SinkReport {
             SinkState::Paused => format!("is paused; vokg sinks resume {} lets it go on", self.sink),
             _ => {
                 let because = last_error.as_ref().map_or(String::new(), |error| format!(", last: {error}"));
-                format!("is {behind} entries behind{because}; the next run or vokg follow goes on")
+                let how_much = match behind {
+                    0 => "has not said whether it holds the last of the log".to_owned(),
+                    behind => format!("is {behind} entries behind"),
+                };
+                format!("{how_much}{because}; the next run or vokg follow goes on")
             }
         };
         let refused = match dead_letters {

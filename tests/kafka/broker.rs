@@ -129,9 +129,9 @@ pub fn settings(brokers: &str, topic: &str) -> BTreeMap<String, String> {
     entries.map(|entry| (entry.name, entry.value.unwrap_or_default())).collect()
 }
 
-/// Has a topic cleaned up otherwise; its other settings are those of the broker then.
-pub fn set_policy(brokers: &str, topic: &str, policy: &str) {
-    let altered = AlterConfig::new(ResourceSpecifier::Topic(topic)).set("cleanup.policy", policy);
+/// Gives a topic another setting; its others are those of the broker then.
+pub fn set(brokers: &str, topic: &str, key: &str, value: &str) {
+    let altered = AlterConfig::new(ResourceSpecifier::Topic(topic)).set(key, value);
     let told = block_on(admin(brokers).alter_configs(&[altered], &AdminOptions::new())).unwrap();
     assert!(told.iter().all(Result::is_ok), "{told:?}");
 }

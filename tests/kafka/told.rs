@@ -1,6 +1,6 @@
 //! What is told of a run, in every topic, whoever is killed when.
 
-use crate::broker::{Seen, broker, committed, config, config_file, kafka, logs, set_policy, settings, stored, vokg};
+use crate::broker::{Seen, broker, committed, config, config_file, kafka, logs, set, settings, stored, vokg};
 use crate::support::{clip, run, store};
 use rdkafka::config::ClientConfig;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
@@ -113,6 +113,25 @@ fn a_sink_that_begins_with_a_snapshot_holds_the_graph_and_what_follows() {
             assert_eq!(folded(&committed(kafka(&config), topic, 3))["street"], (graph.clone(), elements, 0), "{topic}");
         }
     }
+}
+
+/// A broker refuses a batch whole, with everybody in it: of those nobody is too large by himself.
+#[test]
+fn a_topic_of_small_messages_takes_every_record_that_is_small() {
+    let Some(brokers) = broker() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let (config, data) = (config(&brokers, "small"), dir.path().join("data"));
+    let [first_clip, second_clip] = ["near", "crossing"].map(|scene| clip(dir.path(), scene, None).0);
+    run(&[first_clip], &data, &config, &Disturbance::default());
+    set(&brokers, &kafka(&config).topic("deltas"), "max.message.bytes", "2000");
+    let mut without = config.clone();
+    without.sinks.kafka.clear();
+    run(&[second_clip], &data, &without, &Disturbance::default());
+    let store = store(&data);
+    let reports = Sinks::start(&config, &[], &store, &data).unwrap().finish(&AtomicBool::new(false));
+    let status = &reports[0].status;
+    assert_eq!((&status.state, status.dead_letters), (&SinkState::CaughtUp, 0), "{reports:?}");
+    assert_eq!(logs(kafka(&config)), stored(&store));
 }
 
 /// Two instances open a session under one name. The later one fences the earlier one off, which says so and writes no more.
@@ -245,13 +264,13 @@ fn topics_are_made_small_and_a_forgetful_one_is_refused() {
     for (key, value) in wanted {
         assert_eq!(settings[key], value, "{key}");
     }
-    set_policy(&brokers, &topic, "delete");
+    set(&brokers, &topic, "cleanup.policy", "delete");
     let sinks = Sinks::start(&config, &[], &store(&data), &data).unwrap();
     let reports = sinks.finish(&AtomicBool::new(false));
     let SinkState::Failed(reason) = &reports[0].status.state else { panic!("{reports:?}") };
     assert!(reason.contains(&topic) && reason.contains("cleanup.policy=delete"), "{reason}");
     assert!(reason.contains("--add-config cleanup.policy=compact"), "{reason}");
-    set_policy(&brokers, &topic, "compact");
+    set(&brokers, &topic, "cleanup.policy", "compact");
     let sinks = Sinks::start(&config, &[], &store(&data), &data).unwrap();
     let reports = sinks.finish(&AtomicBool::new(false));
     assert_eq!((&reports[0].status.state, reports[0].status.applied), (&SinkState::CaughtUp, 0), "{reports:?}");

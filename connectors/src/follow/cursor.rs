@@ -61,7 +61,7 @@ impl<T: Target> Follower<T> {
         if let Some(at) = held.filter(|at| *at >= stream.head.next() && stream.head.outcome.is_some()) {
             let reason = format!(
                 "the target holds entry {at} of {}, of which the store has only those before {}: it was filled from \
-                 another store; use another target or sink name",
+                 another store, or this one is an older copy of it; use another target or sink name",
                 stream.name,
                 stream.head.next()
             );
@@ -77,6 +77,10 @@ impl<T: Target> Follower<T> {
             (held, _) => Cursor(held),
         };
         self.cursors.insert(followed.id, cursor);
+        match cursor.0 {
+            Some(at) => drop(self.reached.insert(followed.id, at)),
+            None => drop(self.reached.remove(&followed.id)),
+        }
         Ok(cursor)
     }
 

@@ -52,6 +52,8 @@ pub struct Follower<T> {
     pub(super) streams: BTreeMap<StreamId, Followed>,
     /// What the target said, and what it took since. Forgotten at every error.
     pub(super) cursors: BTreeMap<StreamId, Cursor>,
+    /// How far the target was in each stream when that was known last.
+    pub(super) reached: BTreeMap<StreamId, Position>,
     /// What the target holds of streams whose log does not reach there yet: to be compared once it does.
     pub(super) unproven: BTreeMap<StreamId, Told>,
     /// The same of the streams themselves; `None` before the target was asked, and where it keeps all it was told.
@@ -93,6 +95,7 @@ impl<T: Target> Follower<T> {
             listing: None,
             streams: BTreeMap::new(),
             cursors: BTreeMap::new(),
+            reached: BTreeMap::new(),
             unproven: BTreeMap::new(),
             held: None,
             told: BTreeMap::new(),
@@ -257,6 +260,7 @@ impl<T: Target> Follower<T> {
         if is_done {
             tracing::info!(stream = %name, "a target has forgotten a stream");
             self.forget_cursors();
+            self.reached.clear();
             if let Some(held) = self.held()? {
                 held.remove(name);
             }
@@ -275,17 +279,18 @@ impl<T: Target> Follower<T> {
 
     fn apply(&mut self, stream: &Followed, cursor: Cursor, entries: &[LogEntry]) -> Result<(), Trouble> {
         loop {
-            let refused = self.letters.of(&stream.name);
+            let refused = self.letters.of(stream);
             let portion = Portion { stream, after: cursor.0, entries, refused };
-            let last = portion.last();
+            let (last, wanted) = (portion.last(), portion.wanted().count() as u64);
             let (at, reason) = match self.target.apply(&portion) {
                 Ok(()) => {
                     self.cursors.insert(stream.id, Cursor(Some(last)));
+                    self.reached.insert(stream.id, last);
                     if let Some(held) = self.held()? {
                         held.insert(stream.name.clone(), Some(stream.id));
                     }
                     self.control.update(|status| {
-                        status.applied += entries.len() as u64;
+                        status.applied += wanted;
                         status.portions += 1;
                         status.moves += 1;
                     });
@@ -300,7 +305,7 @@ impl<T: Target> Follower<T> {
             };
             tracing::error!(stream = %stream.name, %at, %reason, "a target refuses an entry, it is set aside");
             let lines = DeltaJson::new(stream.name.clone(), stream.origin_us);
-            self.letters.add(&lines, &stream.name, &entry, &reason)?;
+            self.letters.add(&lines, stream, &entry, &reason)?;
         }
     }
 
@@ -311,7 +316,7 @@ impl<T: Target> Follower<T> {
     }
 
     pub(super) fn measure(&self) {
-        let told = |stream: &Stream| self.cursors.get(&stream.id).and_then(|cursor| cursor.0);
+        let told = |stream: &Stream| self.reached.get(&stream.id);
         let behind = self.listed.iter().map(|stream| match told(stream) {
             Some(at) if at.epoch == stream.head.epoch => stream.head.next_seq.saturating_sub(at.seq + 1),
             Some(at) if at.epoch > stream.head.epoch => 0,

@@ -1,5 +1,6 @@
 //! What a target refuses for good, kept on disk for people to look at.
 
+use super::target::Followed;
 use crate::export::delta_json::DeltaJson;
 use crate::store::{Position, is_lack_of_room};
 use serde::{Deserialize, Serialize};
@@ -18,6 +19,8 @@ const DIRECTORY: &str = "dead-letters";
 pub struct DeadLetter {
     /// Whose.
     pub stream: StreamName,
+    /// Its number in the store: another stream of that name has entries of its own.
+    pub number: u32,
     /// Its epoch.
     pub epoch: u32,
     /// Its sequence number.
@@ -54,7 +57,7 @@ pub enum LettersError {
 pub struct DeadLetters {
     path: PathBuf,
     most: usize,
-    known: BTreeMap<StreamName, BTreeSet<Position>>,
+    known: BTreeMap<(StreamName, u32), BTreeSet<Position>>,
     none: BTreeSet<Position>,
 }
 
@@ -74,16 +77,16 @@ impl DeadLetters {
             Err(source) => return Err(letters.failed(source)),
         };
         for line in bytes[..whole(&bytes)].split(|byte| *byte == b'\n') {
-            if let Ok(DeadLetter { stream, epoch, seq, .. }) = serde_json::from_slice(line) {
-                letters.known.entry(stream).or_default().insert(Position { epoch, seq });
+            if let Ok(DeadLetter { stream, number, epoch, seq, .. }) = serde_json::from_slice(line) {
+                letters.known.entry((stream, number)).or_default().insert(Position { epoch, seq });
             }
         }
         Ok(letters)
     }
 
     /// The entries of a stream that were refused.
-    pub fn of(&self, stream: &StreamName) -> &BTreeSet<Position> {
-        self.known.get(stream).unwrap_or(&self.none)
+    pub fn of(&self, stream: &Followed) -> &BTreeSet<Position> {
+        self.known.get(&(stream.name.clone(), stream.id.0)).unwrap_or(&self.none)
     }
 
     /// How many there are.
@@ -98,7 +101,7 @@ impl DeadLetters {
     pub fn add(
         &mut self,
         lines: &DeltaJson,
-        stream: &StreamName,
+        stream: &Followed,
         entry: &LogEntry,
         reason: &str,
     ) -> Result<(), LettersError> {
@@ -109,9 +112,10 @@ impl DeadLetters {
         let written = lines.write(&mut text, entry).and_then(|()| Ok(serde_json::from_slice(&text)?));
         let record = written.map_err(|source| self.failed(source))?;
         let LogEntry { epoch, seq, .. } = *entry;
-        let letter = DeadLetter { stream: stream.clone(), epoch, seq, reason: reason.to_owned(), record };
+        let (name, number) = (stream.name.clone(), stream.id.0);
+        let letter = DeadLetter { stream: name.clone(), number, epoch, seq, reason: reason.to_owned(), record };
         self.append(&letter).map_err(|source| self.failed(source))?;
-        self.known.entry(stream.clone()).or_default().insert(Position { epoch, seq });
+        self.known.entry((name, number)).or_default().insert(Position { epoch, seq });
         Ok(())
     }
 
@@ -165,11 +169,19 @@ fn mend(file: &mut File) -> std::io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::StreamId;
     use crate::store::history::random_log;
 
     fn add(letters: &mut DeadLetters, entry: &LogEntry) {
-        let stream = StreamName::slug("clip");
-        letters.add(&DeltaJson::new(stream.clone(), None), &stream, entry, "too wide: 9 µm").expect("there is room");
+        let stream = Followed { id: StreamId(1), name: StreamName::slug("clip"), origin_us: None };
+        letters
+            .add(&DeltaJson::new(stream.name.clone(), None), &stream, entry, "too wide: 9 µm")
+            .expect("there is room");
+        let anew = Followed { id: StreamId(2), ..stream.clone() };
+        assert!(
+            !letters.of(&stream).is_empty() && letters.of(&anew).is_empty(),
+            "of another stream of that name nothing was refused"
+        );
     }
 
     /// The file is cut at every byte of its second letter, also within a character.

@@ -21,11 +21,11 @@ pub(super) const LIST_EVERY: Duration = Duration::from_millis(200);
 impl<T: Target> Follower<T> {
     pub(super) fn list(&mut self, asked: u64) -> Result<(), Trouble> {
         let all = self.store.streams()?;
-        if self.listed.is_empty() {
-            // As long as the target has said nothing, all of it is to be told.
-            self.listed.clone_from(&all);
-            self.measure();
-        }
+        // As long as the target says nothing, whatever there was to tell still is, and what has come since.
+        let was_listed: BTreeSet<StreamId> = self.listed.iter().map(|stream| stream.id).collect();
+        let is_to_tell = |stream: &&Stream| was_listed.contains(&stream.id) || !self.all.contains(&stream.name);
+        self.listed = all.iter().filter(is_to_tell).cloned().collect();
+        self.measure();
         self.listed = match self.held()? {
             None => all.clone(),
             Some(_) => self.present(&all)?,
@@ -37,6 +37,7 @@ impl<T: Target> Follower<T> {
         self.streams.retain(|id, _| present.contains(id));
         self.cursors.retain(|id, _| present.contains(id));
         self.unproven.retain(|id, _| present.contains(id));
+        self.reached.retain(|id, _| present.contains(id));
         self.told.retain(|id, _| present.contains(id));
         Ok(())
     }

@@ -37,6 +37,8 @@ pub struct Cluster {
     /// The topics were found to keep what they must, in the first session.
     is_checked: bool,
     producer: Option<ThreadedProducer<Reports>>,
+    /// A batch was refused: the next transaction sends each record by itself.
+    apart: bool,
 }
 
 impl Cluster {
@@ -47,7 +49,7 @@ impl Cluster {
     /// Where the configuration cannot work.
     pub fn new(config: KafkaConfig, transactional_id: String) -> Result<Self, super::KafkaConfigError> {
         let client = config.client()?;
-        Ok(Self { config, client, transactional_id, partitions: 0, is_checked: false, producer: None })
+        Ok(Self { config, client, transactional_id, partitions: 0, is_checked: false, producer: None, apart: false })
     }
 
     fn deadline(&self) -> Duration {
@@ -144,6 +146,7 @@ impl Cluster {
         }
     }
 
+    /// Hands the records to the producer; where they go apart, each only once the one before was taken, until one is refused.
     fn send(&self, producer: &ThreadedProducer<Reports>, records: &[KafkaRecord]) -> Result<(), KafkaError> {
         let give_up = Instant::now() + self.deadline();
         let names = Topic::ALL.map(|topic| (topic, self.config.topic(topic.part())));
@@ -168,6 +171,12 @@ impl Cluster {
                 }
                 message = back;
                 std::thread::sleep(QUEUE_PAUSE);
+            }
+            if self.apart {
+                producer.flush(give_up.saturating_duration_since(Instant::now()))?;
+                if producer.context().has_failed() {
+                    break;
+                }
             }
         }
         Ok(())
@@ -238,11 +247,18 @@ impl TransactionLog for Cluster {
         };
         let begun = Since::now();
         let Err(error) = self.transact(&producer, records) else {
+            self.apart = false;
             producer.context().known();
             self.producer = Some(producer);
             return Ok(());
         };
         if let Some((index, code)) = producer.context().take().filter(|(_, code)| is_of_the_record(*code)) {
+            // A batch is refused whole, with every record in it: whose fault it was only shows where each goes by itself. The
+            // numbers of its records are lost, so that takes a new session.
+            if !self.apart && !matches!(error, KafkaError::MessageProduction(_)) {
+                self.apart = true;
+                return Err(TransactionError::Again(format!("a batch is refused, its records go one by one: {code}")));
+            }
             producer.abort_transaction(self.deadline()).map_err(of_transaction)?;
             producer.context().take();
             self.producer = Some(producer);

@@ -22,6 +22,10 @@ impl Reports {
         self.failed.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
+    pub fn has_failed(&self) -> bool {
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
     pub fn delivery_failed(&self, index: usize, code: RDKafkaErrorCode) {
         self.failed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert((index, code));
     }

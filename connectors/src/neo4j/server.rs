@@ -169,7 +169,12 @@ fn value_of(value: BoltType) -> Value {
 
 /// What an error means for us. A transaction that the server ended may be tried again from its beginning.
 fn refusal(error: Error) -> SessionError {
-    let said = format!("Neo4j: {error}");
+    let said = match &error {
+        Error::AuthenticationError(_) => format!(
+            "Neo4j turns the user away ({error}); see to user and password_env or password_file of this sink, and start again"
+        ),
+        error => format!("Neo4j: {error}"),
+    };
     let is_ours = match &error {
         Error::Neo4j(error) if error.code().starts_with("Neo.ClientError.Transaction.") => false,
         Error::Neo4j(error) => match error.kind() {
