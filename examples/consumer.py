@@ -132,6 +132,7 @@ def main(brokers, topic, path):
             "isolation.level": "read_committed",
             "enable.auto.commit": False,
             "enable.partition.eof": True,
+            "auto.offset.reset": "error",  # what is gone is told, and not passed over
         }
     )
     try:
@@ -148,6 +149,9 @@ def main(brokers, topic, path):
         if message is None:
             sys.exit("the broker does not answer")
         if message.error():
+            if message.error().code() == KafkaError._AUTO_OFFSET_RESET:
+                sys.exit(f"{topic} does not have what follows the last record read: it was made again, or retention took "
+                         f"that away; without {path} it is read from its beginning")
             if message.error().code() != KafkaError._PARTITION_EOF:
                 sys.exit(str(message.error()))
             ended.add(message.partition())

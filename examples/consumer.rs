@@ -13,7 +13,7 @@
 
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message;
 use rdkafka::{Offset, TopicPartitionList};
 use serde::{Deserialize, Serialize};
@@ -217,6 +217,8 @@ pub fn consume(brokers: &str, topic: &str, state_file: &Path) -> Result<Vec<Valu
         .set("isolation.level", "read_committed")
         .set("enable.auto.commit", "false")
         .set("enable.partition.eof", "true")
+        // What is gone is told, and not passed over.
+        .set("auto.offset.reset", "error")
         .create()?;
     let metadata = consumer.fetch_metadata(Some(topic), Duration::from_secs(30))?;
     let partitions = metadata.topics().first().map_or(0, |topic| topic.partitions().len());
@@ -230,6 +232,14 @@ pub fn consume(brokers: &str, topic: &str, state_file: &Path) -> Result<Vec<Valu
     while ended.len() < partitions {
         match consumer.poll(Duration::from_secs(30)).ok_or("the broker does not answer")? {
             Err(KafkaError::PartitionEOF(partition)) => drop(ended.insert(partition)),
+            Err(KafkaError::MessageConsumption(RDKafkaErrorCode::AutoOffsetReset)) => {
+                return Err(format!(
+                    "{topic} does not have what follows the last record read: it was made again, or retention took that \
+                     away; without {} it is read from its beginning",
+                    state_file.display()
+                )
+                .into());
+            }
             Err(error) => return Err(error.into()),
             Ok(message) => {
                 next.insert(message.partition(), message.offset() + 1);

@@ -48,7 +48,7 @@ fn measure(
 ) -> Result<(), Box<dyn std::error::Error>> {
     let deltas = log.iter().filter(|entry| matches!(entry.record, Record::Delta(_))).count();
     let refused = BTreeSet::new();
-    let mut after = target.position(stream)?;
+    let mut after = target.told(stream)?.map(|told| told.at);
     let begun = Instant::now();
     for entries in portions(log) {
         let portion = Portion { stream, after, entries, refused: &refused };

@@ -42,9 +42,14 @@ fn python() -> Option<String> {
     Some(python)
 }
 
+fn python_command(python: &str, brokers: &str, topic: &str, state: &Path) -> Command {
+    let mut command = Command::new(python);
+    command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/consumer.py")).args([brokers, topic]).arg(state);
+    command
+}
+
 fn by_python(python: &str, brokers: &str, topic: &str, state: &Path) -> Vec<Value> {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/consumer.py");
-    let output = Command::new(python).arg(script).args([brokers, topic]).arg(state).output().unwrap();
+    let output = python_command(python, brokers, topic, state).output().unwrap();
     assert!(output.status.success(), "{output:?}");
     let lines = std::str::from_utf8(&output.stdout).unwrap().lines();
     lines.map(|line| serde_json::from_str(line).unwrap()).collect()
@@ -89,6 +94,22 @@ fn consumers_rebuild_the_graph_and_go_on_where_they_ended() {
     let follow = vokg().args(["follow", "--once", "--data"]).arg(&data).arg("--config").arg(toml).status().unwrap();
     assert!(follow.success());
     compare("after a correction by hand");
+
+    // A topic that was made again does not reach so far.
+    for state in [&rust_state, &python_state].into_iter().filter(|state| state.exists()) {
+        let mut kept: Value = serde_json::from_slice(&std::fs::read(state).unwrap()).unwrap();
+        for offset in kept["offsets"].as_object_mut().unwrap().values_mut() {
+            *offset = json!(offset.as_i64().unwrap() + 1_000_000);
+        }
+        std::fs::write(state, kept.to_string()).unwrap();
+    }
+    let refused = consumer::consume(&brokers, &topic, &rust_state).unwrap_err().to_string();
+    assert!(refused.contains("made again"), "{refused}");
+    if let Some(python) = &python {
+        let refused = python_command(python, &brokers, &topic, &python_state).output().unwrap();
+        let told = String::from_utf8(refused.stderr).unwrap();
+        assert!(!refused.status.success() && told.contains("made again"), "{told}");
+    }
 }
 
 /// The Python consumer takes the records of one stream from its standard input, with no client at hand.
