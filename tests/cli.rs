@@ -380,7 +380,7 @@ fn following_once_ends_for_a_target_that_is_away_and_a_pause_reaches_it() {
 
     let letters = data.join("dead-letters");
     std::fs::create_dir_all(&letters).unwrap();
-    let letter = "{\"stream\":\"near\",\"epoch\":1,\"seq\":4,\"reason\":\"too wide\",\"record\":{}}\n";
+    let letter = "{\"stream\":\"near\",\"number\":1,\"epoch\":1,\"seq\":4,\"reason\":\"too wide\",\"record\":{}}\n";
     std::fs::write(letters.join("graph.jsonl"), format!("{letter}{}", &letter[..20])).unwrap();
     assert!(stdout(&sinks(&["resume", "graph"])).starts_with("graph goes on where it stands"));
     assert_eq!(stdout(&sinks(&["resume", "graph"])), "graph was not paused\n");
