@@ -1,9 +1,10 @@
 //! How well relations are found in noisy boxes of made-up happenings, on seeds that tuned nothing.
 //!
 //! Prints Markdown: F1 per relation, over frame rates, resolutions and noise, with the true visible shares and, at one size,
-//! without any; and false intervals on traps. Without arguments that is of the reported seeds, of which nothing else is ever told. To tune something, give it the first of the tuning seeds
-//! and how many of each happening; and, to be told of single misses and of what was found on traps, the place of a noise and
-//! of a frame rate in the lists below and names of relations: `cargo bench --bench relations -- 1 60 0 2 LEAVES NEAR`.
+//! without any; and false intervals on traps. Without arguments that is of the reported seeds, of which nothing else is ever
+//! told. To tune something, give it the first of the tuning seeds and how many of each happening; and, to be told of single
+//! misses and of what was found on traps, the place of a noise and of a frame rate in the lists below and names of relations:
+//! `cargo bench --bench relations -- 1 60 0 2 LEAVES NEAR`.
 
 #![allow(clippy::unwrap_used, reason = "a benchmark that cannot go on has failed")]
 
@@ -32,8 +33,6 @@ const VIEWS: [(&str, Size, bool); 4] = [
 const RATES: [f64; 3] = [5.0, 10.0, 25.0];
 const NOISES: [f64; 2] = [0.02, 0.05];
 const MISSED: f64 = 0.03;
-/// At most this share visible is out of sight, as for the relations themselves.
-const OUT_OF_SIGHT: f32 = 0.05;
 
 /// Seeds that may be looked at: bounds are tuned on them.
 const TUNING: Range<u64> = 1..61;
@@ -103,6 +102,7 @@ fn config(truth: &Truth) -> RelateConfig {
 /// What a detector might have seen: boxes in a picture of another size with noise in shares of theirs, some missed; with the
 /// visible shares as they are, or without any.
 fn facts(truth: &Truth, size: Size, shares_known: bool, noise: f64, seed: u64) -> Vec<Fact> {
+    let out_of_sight = RelateConfig::default().hidden_by.visible;
     let mut dice = Dice(seed);
     let rate = FrameRate::new(truth.fps).unwrap();
     let scale = size.width as f32 / truth.size[0] as f32;
@@ -114,7 +114,7 @@ fn facts(truth: &Truth, size: Size, shares_known: bool, noise: f64, seed: u64) -
             let (x, y) = (b.left + b.width / 2.0 + off(), b.top + b.height / 2.0 + off());
             let rect = Rect::from_centre(x, y, (b.width + off()).max(1.0), (b.height + off()).max(1.0));
             // Where no share tells that a thing is out of sight, nobody detects it.
-            if dice.next() < MISSED || !shares_known && b.visible <= OUT_OF_SIGHT {
+            if dice.next() < MISSED || !shares_known && f64::from(b.visible) <= out_of_sight {
                 continue;
             }
             let whole = Size { width: truth.size[0], height: truth.size[1] };

@@ -184,3 +184,65 @@ impl SinkReport {
         format!("sink {}: {how}, {applied} entries told{refused}\n", self.sink)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc::{Receiver, channel};
+    use vokg_connectors::follow::{Followed, Portion, TargetError, Told};
+    use vokg_connectors::store::{Begun, ProgramId, StoreConfig, StreamBatch, StreamRequest, Writer};
+    use vokg_engine::id::StreamName;
+    use vokg_engine::record::{LogEntry, Progress, Record};
+
+    /// A target that does not answer until somebody lets it.
+    struct Stuck(Receiver<()>);
+
+    impl Target for Stuck {
+        fn told(&mut self, _: &Followed) -> Result<Option<Told>, TargetError> {
+            Ok(None)
+        }
+
+        fn apply(&mut self, _: &Portion<'_>) -> Result<(), TargetError> {
+            _ = self.0.recv();
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_sink_that_has_not_answered_does_not_hold_the_whole_log() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let writer = Writer::open(dir.path(), StoreConfig::default()).expect("the directory is new");
+        let (control, (let_go, stuck)) = (SinkControl::default(), channel());
+        let limits = FollowerConfig::default();
+        let follower =
+            Follower::new(writer.store().clone(), Stuck(stuck), "stuck", dir.path(), limits, control.clone());
+        let follower = follower.expect("there are no dead letters");
+        let following = Following::start("stuck", control, Nudge::default(), follower).expect("there are threads");
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while !following.is_done() {
+            assert!(Instant::now() < deadline, "there is nothing to tell yet");
+            std::thread::sleep(TICK);
+        }
+        assert!(SinkReport::of(&following).to_text().contains("holds the whole log"));
+
+        let request = StreamRequest {
+            name: StreamName::slug("clip"),
+            source_path: "clip".into(),
+            content_hash: [1; 32],
+            config_hash: [2; 32],
+            segmenter: "motion".into(),
+            sampling: "all".into(),
+            created_us: 0,
+        };
+        let begun = writer.begin_stream(request, ProgramId([0; 32])).expect("there is room");
+        let Begun::Fresh(stream) = begun else { panic!("the name is new") };
+        let progress = Progress { lower: 0, frontier: Some(1), settled_us: 0, count: 0 };
+        let entry = LogEntry { epoch: 1, seq: 0, record: Record::Progress(progress) };
+        writer.commit(&[StreamBatch::of_entries(stream.id, vec![entry])]).expect("the log keeps every promise");
+        following.look_again();
+        std::thread::sleep(TICK);
+        let report = SinkReport::of(&following);
+        assert!(report.status.state == SinkState::Behind && !report.to_text().contains("whole log"), "{report:?}");
+        drop(let_go);
+    }
+}

@@ -1,8 +1,8 @@
 //! A new generation of a stream is corrected as the one before was by hand, where it still has the tracks.
 //!
 //! Tracks have numbers, and other settings may give another thing the same number: a track is the same where it was seen
-//! for at least half of the time of either, and on the mean within half of its size of the same place. What is made again is a correction of the new generation like any other: it can be undone,
-//! and once undone is not made again.
+//! for at least half of the time of either, and on the mean within half of its size of the same place. What is made again is
+//! a correction of the new generation like any other: it can be undone, and once undone is not made again.
 
 use super::desk::Desk;
 use super::moves::{Refused, merge, split};

@@ -1,5 +1,5 @@
-//! A whole run at the pace of a camera, told to two brokers of which one stands still: no frame is lost, nobody waits for
-//! the sink, and whoever reads from the other broker notices nothing.
+//! A whole run at the pace of a camera, told to two brokers of which one stands still: nobody waits for the sink, and
+//! whoever reads from the other broker notices nothing.
 
 use crate::broker::{OwnBroker, broker, config, is_long, kafka, logs, stopwatch, stored};
 use crate::support::{run, sized_clip, store};
@@ -7,8 +7,8 @@ use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::Message;
 use rdkafka::{Offset, TopicPartitionList};
-use std::sync::mpsc::{Receiver, channel};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use vokg::config::Config;
@@ -25,15 +25,14 @@ use vokg_models::{Backend, Encoded, Encoder, RecallError, SegmentError, Segmente
 /// A segmenter that gets each frame when it is due.
 struct Paced {
     inner: Arc<dyn Backend>,
-    /// When the first frame came.
-    begun: Arc<OnceLock<Instant>>,
-    begin: std::sync::mpsc::Sender<Instant>,
+    /// Told when the first frame comes.
+    begin: Sender<Instant>,
 }
 
 struct PacedEncoder {
     inner: Box<dyn Encoder>,
-    begun: Arc<OnceLock<Instant>>,
-    begin: std::sync::mpsc::Sender<Instant>,
+    begun: Option<Instant>,
+    begin: Sender<Instant>,
 }
 
 impl Backend for Paced {
@@ -47,13 +46,13 @@ impl Backend for Paced {
 
     fn open(&self) -> (Box<dyn Encoder>, Box<dyn Segmenter>) {
         let (inner, segmenter) = self.inner.open();
-        (Box::new(PacedEncoder { inner, begun: self.begun.clone(), begin: self.begin.clone() }), segmenter)
+        (Box::new(PacedEncoder { inner, begun: None, begin: self.begin.clone() }), segmenter)
     }
 }
 
 impl Encoder for PacedEncoder {
     fn encode(&mut self, frame: &Frame) -> Result<Encoded, SegmentError> {
-        let begun = *self.begun.get_or_init(|| {
+        let begun = *self.begun.get_or_insert_with(|| {
             let now = Instant::now();
             _ = self.begin.send(now);
             now
@@ -161,7 +160,7 @@ fn a_run_at_the_pace_of_a_camera_does_not_wait_for_a_broker_that_stands_still() 
 
     let (begin, first_frame) = channel();
     let inner = registry::segmenter(&Config::default()).unwrap();
-    let paced = Paced { inner, begun: Arc::default(), begin };
+    let paced = Paced { inner, begin };
     let disturbance = Disturbance { segmenter: Some(Arc::new(paced)), ..Disturbance::default() };
     let (by_disturbed, by_quiet) = (watch(kafka(&disturbed).clone()), watch(kafka(&quiet).clone()));
     let data = dir.path().join("data");

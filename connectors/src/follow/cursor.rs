@@ -119,7 +119,11 @@ impl<T: Target> Follower<T> {
     fn snapshot(&mut self, stream: &Followed) -> Result<Option<Position>, Trouble> {
         let Some(at) = self.store.position(stream.id, None)? else { return Ok(None) };
         let graph = self.store.graph(stream.id, None, Some(KnownAt::Position(at)))?;
-        let last = self.store.page(stream.id, before(at), 1)?.entries;
+        let before = match at.seq.checked_sub(1) {
+            Some(seq) => Some(Position { seq, ..at }),
+            None => at.epoch.checked_sub(1).map(|epoch| Position { epoch, seq: SEQ_MAX }),
+        };
+        let last = self.store.page(stream.id, before, 1)?.entries;
         let t = last.iter().find_map(|entry| match &entry.record {
             Record::Progress(progress) => Some(progress.frontier.unwrap_or(progress.lower).saturating_sub(1)),
             Record::Delta(_) => None,
@@ -139,14 +143,6 @@ impl<T: Target> Follower<T> {
             }
             Err(other) => Err(other.into()),
         }
-    }
-}
-
-/// The place after which a page begins with the entry at this one.
-fn before(at: Position) -> Option<Position> {
-    match at.seq.checked_sub(1) {
-        Some(seq) => Some(Position { seq, ..at }),
-        None => at.epoch.checked_sub(1).map(|epoch| Position { epoch, seq: SEQ_MAX }),
     }
 }
 
