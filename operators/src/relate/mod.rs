@@ -32,6 +32,7 @@ mod near;
 mod occludes;
 mod overlaps;
 mod pair;
+mod pair_evidence;
 mod pairs;
 mod pose;
 mod relation;

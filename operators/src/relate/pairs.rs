@@ -7,6 +7,7 @@ use super::evidence::Evidence;
 use super::hidden::Hidden;
 use super::judges::{Ask, Glance, Judges};
 use super::pair::{Delays, Held, Pair, Shared};
+use super::pair_evidence::{PairEvidence, Slot, forget_old};
 use super::pose::{Motion, Pose};
 use super::relation::{Judgement, Registry};
 use super::sieve::{Sieve, Through};
@@ -18,7 +19,7 @@ use vokg_engine::id::TrackId;
 use vokg_engine::time::Micros;
 
 /// Smaller track first.
-type Key = (TrackId, TrackId);
+pub(super) type Key = (TrackId, TrackId);
 
 /// Evidence that holds, is paused or is remembered, per pair, and the relations it is judged by.
 #[derive(Serialize, Deserialize)]
@@ -31,55 +32,6 @@ pub(super) struct Pairs {
     lone: BTreeSet<Key>,
     /// Those with evidence of ABANDONED, and some that had it.
     left: BTreeSet<Key>,
-}
-
-/// What is known of a pair.
-#[derive(Serialize, Deserialize)]
-struct PairEvidence {
-    slots: Vec<Slot>,
-    /// While both are out of reach of each other, nothing is asked of them, and nothing is forgotten, until after this time. In a
-    /// crowd most pairs are so in most frames, and need not be read.
-    #[serde(skip)]
-    rests_until: Option<Micros>,
-}
-
-impl PairEvidence {
-    /// Sees whether the pair rests from now on.
-    fn settle(&mut self, relations: &Judges, memory_us: Micros) {
-        let rests = |slot: &Slot| slot.evidence.is_over() && !relations.has_followers(slot.relation);
-        let oldest_us = self.slots.iter().map(|slot| slot.evidence.on_us()).min();
-        self.rests_until = oldest_us.filter(|_| self.slots.iter().all(rests)).map(|on_us| on_us + memory_us);
-    }
-}
-
-/// Evidence of one relation in one direction.
-#[derive(Serialize, Deserialize)]
-struct Slot {
-    relation: usize,
-    forward: bool,
-    evidence: Evidence,
-}
-
-impl Slot {
-    /// For [`Judges::ask`].
-    fn standing(&self) -> (usize, bool, bool) {
-        (self.relation, self.forward, self.evidence.is_over())
-    }
-
-    fn held(&self) -> Held {
-        let Self { forward, evidence, .. } = self;
-        let (kind, from_us, on_us) = (evidence.kind(), evidence.began_us(), evidence.on_us());
-        let (on, believed, over) = (evidence.is_on(), evidence.is_believed(), evidence.is_over());
-        Held { kind, forward: *forward, from_us, on_us, on, believed, over }
-    }
-
-    fn is_abandoned(&self) -> bool {
-        self.evidence.kind() == RelationKind::ABANDONED
-    }
-
-    fn ends(&self, (a, b): Key) -> (TrackId, TrackId) {
-        if self.forward { (a, b) } else { (b, a) }
-    }
 }
 
 /// What one frame changes.
@@ -490,14 +442,6 @@ fn judge_pair(
             }
         };
         lag_us.into_iter().for_each(|lag_us| evidence.measure(lag_us));
-    }
-}
-
-/// Forgets what was over `memory_us` ago.
-fn forget_old(slots: &mut Vec<Slot>, t: Micros, memory_us: Micros) {
-    let stays = |slot: &Slot| !slot.evidence.is_over() || slot.evidence.on_us() + memory_us >= t;
-    if !slots.iter().all(stays) {
-        slots.retain(stays);
     }
 }
 
