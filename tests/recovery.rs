@@ -112,6 +112,24 @@ fn a_run_that_dies_at_a_named_place_goes_on() {
     assert!(from_checkpoints >= 1, "none of these had a checkpoint");
 }
 
+/// A database that is not whole has no name yet.
+#[test]
+fn a_run_that_dies_while_it_makes_the_store_begins_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    let (clip, data) = (support::clip(dir.path(), "near", Some(2.0)).0, dir.path().join("data"));
+    let output = command(&clip, &data, 1).arg("--no-restart").env(crash::VARIABLE, "database.made:1").output().unwrap();
+    assert!(!output.status.success(), "it should have died");
+    assert!(!data.join("vokg.redb").exists());
+    // Not even the beginning of the file need be there.
+    std::fs::write(data.join("vokg.redb.new"), [0; 4096]).unwrap();
+    run(&clip, &data, 1);
+    let files: Vec<_> = std::fs::read_dir(&data).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(
+        files.iter().any(|file| file == "vokg.redb") && !files.iter().any(|file| file == "vokg.redb.new"),
+        "{files:?}"
+    );
+}
+
 /// Kills runs at random times, and goes on with each until it is done.
 fn kill_at_random(kills: usize, seed: u64) {
     let Undisturbed { dir, clip, fingerprint: expected, took } = undisturbed();

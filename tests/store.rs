@@ -6,7 +6,7 @@ mod support;
 
 use serde_json::Value;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use support::clip;
 use vokg_connectors::store::{StoreConfig, Writer};
 
@@ -39,6 +39,12 @@ fn a_store_is_checked_compacted_backed_up_and_restored() {
     assert!(vokg(&["run", path.to_str().unwrap(), "--data", data]).status.success());
     let graph = |data| vokg(&["export", "--data", data, "--format", "json", "--at", "3"]).stdout;
     let (before, seen) = (digest(data), graph(data));
+    let beside = [("dead-letters/log.jsonl", "{}\n"), ("sinks/graph.paused", "")];
+    for (file, text) in beside {
+        let path = Path::new(data).join(file);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
 
     let report = json(&["store", "check", "--data", data, "--json"]);
     assert_eq!(
@@ -58,6 +64,26 @@ fn a_store_is_checked_compacted_backed_up_and_restored() {
     assert!(code == Some(0) && text.contains("restored to"), "{text}");
     for data in [data, backup, restored] {
         assert_eq!((digest(data), graph(data)), (before.clone(), seen.clone()), "{data}");
+        for (file, text) in beside {
+            assert_eq!(std::fs::read_to_string(Path::new(data).join(file)).unwrap(), text, "{data}");
+        }
+    }
+}
+
+/// As in `vokg export | head`.
+#[test]
+fn whoever_stops_reading_an_export_has_read_enough() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, _) = clip(dir.path(), "near", Some(3.0));
+    let data = dir.path().join("data");
+    let data = data.to_str().unwrap();
+    assert!(vokg(&["run", path.to_str().unwrap(), "--data", data]).status.success());
+    for format in ["jsonl", "json", "csv"] {
+        let mut export = Command::new(env!("CARGO_BIN_EXE_vokg"));
+        export.args(["export", "--data", data, "--format", format]).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut export = export.spawn().unwrap();
+        drop(export.stdout.take());
+        assert_eq!(told(&export.wait_with_output().unwrap()), (Some(0), String::new()), "{format}");
     }
 }
 

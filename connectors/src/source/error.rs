@@ -116,7 +116,7 @@ pub enum SourceError {
     },
     /// No first picture in time.
     #[error(
-        "no picture after {seconds} s; raise the open deadline if the machine is busy, else the file is damaged: {path}"
+        "no picture after {seconds} s; raise limits.open_deadline_secs if the machine is busy, else the file is damaged: {path}"
     )]
     OpenDeadline {
         /// The deadline.
@@ -126,7 +126,7 @@ pub enum SourceError {
     },
     /// Pictures stopped coming.
     #[error(
-        "decoding stood still for {seconds} s at {at_us} us; raise the stall deadline if the machine is busy: {path}"
+        "decoding stood still for {seconds} s at {at_us} us; raise limits.stall_deadline_secs if the machine is busy: {path}"
     )]
     Stalled {
         /// The deadline.

@@ -257,6 +257,7 @@ fn commit_all(
             wake();
         }
         batches.iter().for_each(|batch| house.note(batch.stream));
+        make_room(writer, &mut house, totals);
         let room = writer.space().wait_for_room().map_err(|source| CommitError::no_room(source, writer.store().dir()));
         let mut result = room.and_then(|()| writer.commit(&batches)).map(|committed| totals.add(committed));
         let broken = result.as_ref().is_err_and(CommitError::is_of_one_stream);
@@ -281,7 +282,8 @@ fn commit_all(
 /// Seals or drops a little while nothing waits; whether there is nothing more to do. Trouble with it is no trouble for the
 /// log: it is told, and the stream is left alone until its log grows.
 fn tidy(writer: &Writer, house: &mut Housekeeping, totals: &Totals) -> bool {
-    if !writer.space().is_ample() {
+    // Sealing can wait for room, unless it ends in dropping, which gives some back.
+    if !(writer.space().is_ample() || writer.drops()) {
         return true;
     }
     let more = house.step(writer).unwrap_or_else(|error| {
@@ -291,6 +293,11 @@ fn tidy(writer: &Writer, house: &mut Housekeeping, totals: &Totals) -> bool {
     totals.sealed.store(house.sealed, Ordering::Relaxed);
     totals.dropped.store(house.dropped, Ordering::Relaxed);
     !more
+}
+
+/// Drops what may go, before anybody waits for room.
+fn make_room(writer: &Writer, house: &mut Housekeeping, totals: &Totals) {
+    while writer.drops() && !writer.space().has_room() && !tidy(writer, house, totals) {}
 }
 
 /// Commits each stream in a transaction of its own, and casts out those that break a promise of their log.
@@ -342,9 +349,10 @@ impl Totals {
 
 #[cfg(test)]
 mod tests {
-    use super::super::history::{begin, complete, open, random_batches, random_log};
-    use super::super::{Ending, Outcome, Position};
+    use super::super::history::{begin, complete, open, random_batches, random_log, settling_log};
+    use super::super::{Ending, Outcome, Position, Retention};
     use super::*;
+    use std::sync::atomic::AtomicU64;
     use std::sync::mpsc;
     use vokg_engine::record::{Digest, LogEntry};
 
@@ -482,5 +490,52 @@ mod tests {
         assert_eq!(fitting(&[5, 5, 5], 10), 2);
         assert_eq!(fitting(&[50, 5], 10), 1);
         assert_eq!(fitting(&[1, 2, 3], usize::MAX), 3);
+    }
+
+    /// A disk is not to fill to the brim with entries that may go.
+    #[test]
+    fn what_may_be_dropped_goes_where_there_is_little_room() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let free = Arc::new(AtomicU64::new(3 << 19));
+        let told = Arc::clone(&free);
+        let mut writer = open(dir.path());
+        writer.retention = Retention { keep_us: Some(1_000_000), keep_bytes: None };
+        writer.space = DiskSpace::with(dir.path(), 1 << 20, Box::new(move |_| Ok(told.load(Ordering::SeqCst))));
+        let (writer, log) = (Arc::new(writer), settling_log(12_000));
+        let stream = begin(&writer, "clip");
+        let moments: Vec<&[LogEntry]> =
+            log.split_inclusive(|entry| matches!(entry.record, vokg_engine::record::Record::Progress(_))).collect();
+        let batches = |from: usize, to: usize| {
+            let batches = moments[from..to].chunks(100);
+            batches.map(|batch| StreamBatch::of_entries(stream, batch.concat())).collect::<Vec<_>>()
+        };
+        for batch in batches(0, 8_000) {
+            writer.commit(&[batch]).expect("the log keeps every promise");
+        }
+        let (committer, woken) = start(&writer, CommitterConfig::default());
+        let handle = committer.handle();
+        let until = |wanted: &dyn Fn(&CommitCounters) -> bool| {
+            let give_up = soon();
+            while !wanted(&handle.counters()) {
+                assert!(Instant::now() < give_up, "{:?}", handle.counters());
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        };
+        // More than has to be left free, but not twice as much.
+        submit(&handle, &woken, batches(8_000, 8_100));
+        until(&|counters| counters.dropped > 0);
+        for batch in batches(8_100, 11_900) {
+            submit(&handle, &woken, vec![batch]);
+        }
+        handle.flush(soon()).expect("there is room");
+        let dropped = handle.counters().dropped;
+        assert!(dropped > 10_000, "{dropped}");
+        // Less than that: whoever commits waits, but not for the dropping.
+        free.store(1 << 19, Ordering::SeqCst);
+        submit(&handle, &woken, batches(11_900, 12_000));
+        until(&|counters| counters.waits_for_space && counters.dropped >= dropped);
+        free.store(1 << 30, Ordering::SeqCst);
+        handle.flush(soon()).expect("there is room again");
+        writer.store().verify(stream).expect("it is whole");
     }
 }

@@ -10,8 +10,8 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Directories of a data directory that are copied as they are.
-const BESIDE: &str = "dead-letters";
+/// Directories of a data directory that are copied as they are: what sinks set aside, and which of them are paused.
+const BESIDE: [&str; 2] = ["dead-letters", "sinks"];
 
 /// What was copied.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -125,14 +125,8 @@ fn copy(store: &Store, target: &Path, config: StoreConfig) -> Result<Copied, Cop
         }
     }
     drop(there);
-    let beside = store.dir().join(BESIDE);
-    if beside.is_dir() {
-        for entry in fs::read_dir(&beside).map_err(io_error("cannot list", &beside))? {
-            let path = entry.map_err(io_error("cannot list", &beside))?.path();
-            if let Some(name) = path.file_name().filter(|_| path.is_file()) {
-                copy_file(&path, &target.join(BESIDE).join(name), target)?;
-            }
-        }
+    for name in BESIDE {
+        copy_files_of(&store.dir().join(name), &target.join(name), target)?;
     }
     let database = target.join(DATABASE_FILE);
     fs::rename(&unfinished, &database).map_err(io_error("cannot name the copy", &database))?;
@@ -149,6 +143,20 @@ fn make_empty_dir(target: &Path) -> Result<(), CopyError> {
         Some(_) => Err(CopyError::NotEmpty(target.to_owned())),
         None => Ok(()),
     }
+}
+
+/// Copies the files of a directory, where it is there.
+fn copy_files_of(from: &Path, to: &Path, target: &Path) -> Result<(), CopyError> {
+    if !from.is_dir() {
+        return Ok(());
+    }
+    for entry in fs::read_dir(from).map_err(io_error("cannot list", from))? {
+        let path = entry.map_err(io_error("cannot list", from))?.path();
+        if let Some(name) = path.file_name().filter(|_| path.is_file()) {
+            copy_file(&path, &to.join(name), target)?;
+        }
+    }
+    Ok(())
 }
 
 /// Copies one file and makes it durable, with the directories above it up to the target.

@@ -18,6 +18,7 @@ use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
+use vokg_engine::crash;
 
 pub(super) const LOCK_FILE: &str = "writer.lock";
 /// How long a writer waits for another: one that was killed dies at its own pace, and a reader that repairs is one too.
@@ -117,6 +118,16 @@ impl Store {
         instance.ok_or_else(|| ReadError::Damaged("it has no instance number".into()))
     }
 
+    /// The number of the stream that is begun next. None is given out twice, also where streams were dropped.
+    ///
+    /// # Errors
+    /// Where the database cannot be read.
+    pub fn next_stream(&self) -> Result<StreamId, ReadError> {
+        let meta = self.read()?.open_table(META)?;
+        let next = meta.get("next_stream")?.and_then(|value| value.value().try_into().ok()).map(u32::from_le_bytes);
+        next.map(StreamId).ok_or_else(|| ReadError::Damaged("it has no next stream number".into()))
+    }
+
     /// The format of what is stored.
     pub(super) fn format(&self) -> Result<u32, ReadError> {
         let meta = self.read()?.open_table(META)?;
@@ -182,7 +193,10 @@ impl Writer {
         let space = DiskSpace::new(dir, config.least_free_bytes);
         // Nothing is under way that a wait could save, and nobody yet who could end it.
         space.give_up();
-        let file = File::options().read(true).write(true).create(true).truncate(false).open(&path);
+        if !path.try_exists().map_err(OpenError::io("cannot look for the database", &path))? {
+            make_database(&path, config, &space)?;
+        }
+        let file = File::options().read(true).write(true).open(&path);
         let file = file.map_err(OpenError::io("cannot write the database", &path))?;
         let database = match builder(config).create_with_backend(PatientFile::new(file, space.clone())?) {
             Err(DatabaseError::DatabaseAlreadyOpen) => {
@@ -277,6 +291,18 @@ pub(super) fn builder(config: StoreConfig) -> redb::Builder {
     let mut builder = redb::Builder::new();
     builder.set_concurrency_mode(ConcurrencyMode::SingleWriter).set_cache_size(config.cache_bytes);
     builder
+}
+
+/// Makes an empty database. It gets its name once it is one: whoever dies meanwhile leaves a file that nothing can open.
+fn make_database(path: &Path, config: StoreConfig, space: &DiskSpace) -> Result<(), OpenError> {
+    let unfinished = path.with_added_extension("new");
+    let failed = || OpenError::io("cannot make the database", &unfinished);
+    let file = File::options().read(true).write(true).create(true).truncate(true).open(&unfinished);
+    let file = PatientFile::new(file.map_err(failed())?, space.clone())?;
+    let database = builder(config).create_with_backend(file)?;
+    crash::point("database.made");
+    drop(database);
+    fs::rename(&unfinished, path).map_err(failed())
 }
 
 /// Takes the writer's lock and leaves this process's number in it.

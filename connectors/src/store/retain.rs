@@ -125,9 +125,14 @@ fn beyond(segments: &[(SegmentHeader, u64)], total: u64, head: &StreamHead, rete
 }
 
 impl Writer {
+    /// Whether old entries are dropped at all.
+    pub(super) fn drops(&self) -> bool {
+        self.retention != Retention::default()
+    }
+
     /// Drops some of the oldest segments of a stream that are beyond what is kept, in one transaction; how many entries.
     pub(super) fn drop_oldest(&self, stream: StreamId) -> Result<u64, CommitError> {
-        if self.retention == Retention::default() {
+        if !self.drops() {
             return Ok(0);
         }
         let Some(dropped) = self.beyond(stream)? else { return Ok(0) };

@@ -107,6 +107,11 @@ impl DiskSpace {
         })
     }
 
+    /// Whether enough is free to begin something.
+    pub(super) fn has_room(&self) -> bool {
+        (self.0.free)(&self.0.dir).map_or(true, |free| free >= self.0.least_free_bytes)
+    }
+
     /// Whether enough is free to do what can also be done later.
     pub(super) fn is_ample(&self) -> bool {
         (self.0.free)(&self.0.dir).map_or(true, |free| free >= self.0.least_free_bytes.saturating_mul(2))
