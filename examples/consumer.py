@@ -9,6 +9,7 @@ reads on from where the state file ends, up to the end of the topic, and prints 
 - It reads committed records only.
 - It collects deltas and applies them at the progress record, so that it never shows half a moment.
 - It knows loss and repetition by (epoch, seq), whatever its offsets say, and by `lower` that an epoch's end is not lost.
+- It goes on where a record was too large for the topic, and says which elements it does not know for that.
 - It drops a stream that the store no longer has.
 - It keeps its place with the graph, in one file that is replaced at once: so each record counts once, wherever it is killed.
 """
@@ -23,8 +24,9 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 class Stream:
     def __init__(self, kept=None):
         # The first record of all is the first of epoch 1.
-        kept = kept or {"applied": [0, -1], "frontier": 0, "closed": True, "vertices": {}, "edges": {}}
+        kept = kept or {"applied": [0, -1], "frontier": 0, "closed": True, "vertices": {}, "edges": {}, "unknown": []}
         self.applied, self.vertices, self.edges = kept["applied"], kept["vertices"], kept["edges"]
+        self.unknown = set(kept.get("unknown", []))  # elements whose value the topic did not take
         self.frontier, self.closed = kept["frontier"], kept["closed"]
         self.forget_unapplied()
 
@@ -34,7 +36,7 @@ class Stream:
 
     def kept(self):
         place = {"applied": self.applied, "frontier": self.frontier, "closed": self.closed}
-        return {**place, "vertices": self.vertices, "edges": self.edges}
+        return {**place, "vertices": self.vertices, "edges": self.edges, "unknown": sorted(self.unknown)}
 
     def take(self, record, partition, offset):
         place = [record["epoch"], record["seq"]]
@@ -43,7 +45,7 @@ class Stream:
                 # All its records have the place it is as of.
                 self.snapshot, self.since = "known" if place <= self.read else "taken", (partition, offset)
             elif self.snapshot == "taken":
-                self.vertices, self.edges = {}, {}
+                self.vertices, self.edges, self.unknown = {}, {}, set()
                 # Where it ends, time and epoch are unknown.
                 self.frontier, self.closed = None, False
                 self.apply(place, record["count"])
@@ -63,7 +65,7 @@ class Stream:
         if not (goes_on or begins):
             sys.exit(f"records of {record['stream']} are lost: {place} follows {self.read}")
         self.read, self.since = place, self.since or (partition, offset)
-        if record["kind"] == "delta":
+        if record["kind"] in ("delta", "refused"):
             self.deltas.append(record)
         elif record["kind"] == "progress":
             self.move(record)
@@ -85,10 +87,20 @@ class Stream:
         self.forget_unapplied()
 
     def change(self, delta):
+        if delta["kind"] == "refused":
+            id = delta["vokg_id"]
+            self.vertices.pop(id, None)
+            self.edges.pop(id, None)
+            (self.unknown.add if delta["diff"] == 1 else self.unknown.discard)(id)
+            return
         cud = delta["cud"]
         is_vertex, id = cud["type"] == "node", cud["ids"]["vokg_id"]
         elements = self.vertices if is_vertex else self.edges
+        was_unknown = id in self.unknown
+        self.unknown.discard(id)
         if delta["diff"] == -1:
+            if was_unknown:
+                return
             if id not in elements or elements.pop(id)["properties"] != delta["before"]:
                 sys.exit(f"{id} never had the value that is taken back")
             return
@@ -166,6 +178,8 @@ def main(brokers, topic, path):
     consumer.close()
     save(path, streams, offsets)
     for name in sorted(streams):
+        if unknown := sorted(streams[name].unknown):
+            print(f"{name} has {len(unknown)} elements that {topic} did not take: {unknown}", file=sys.stderr)
         print(json.dumps(streams[name].graph(name)))
 
 

@@ -7,6 +7,7 @@
 //! - It reads committed records only.
 //! - It collects deltas and applies them at the progress record, so that it never shows half a moment.
 //! - It knows loss and repetition by (epoch, seq), whatever its offsets say, and by `lower` that an epoch's end is not lost.
+//! - It goes on where a record was too large for the topic, and says which elements it does not know for that.
 //! - It drops a stream that the store no longer has.
 //! - It keeps its place with the graph, in one file that is replaced at once: so each record counts once, wherever it is
 //!   killed.
@@ -44,6 +45,9 @@ struct Stream {
     is_closed: bool,
     vertices: BTreeMap<String, Value>,
     edges: BTreeMap<String, Value>,
+    /// Elements whose value the topic did not take.
+    #[serde(default)]
+    unknown: BTreeSet<String>,
     #[serde(skip)]
     unapplied: Unapplied,
 }
@@ -68,8 +72,9 @@ enum Snapshot {
 impl Default for Stream {
     /// The first record of all is the first of epoch 1.
     fn default() -> Self {
-        let (vertices, edges, unapplied) = (BTreeMap::new(), BTreeMap::new(), Unapplied::default());
-        Self { applied: None, frontier: Some(0), is_closed: true, vertices, edges, unapplied }
+        let (vertices, edges, unknown) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
+        let unapplied = Unapplied::default();
+        Self { applied: None, frontier: Some(0), is_closed: true, vertices, edges, unknown, unapplied }
     }
 }
 
@@ -92,6 +97,7 @@ impl Stream {
             (Some("snapshot"), Some(Snapshot::Taken)) => {
                 self.vertices.clear();
                 self.edges.clear();
+                self.unknown.clear();
                 (self.frontier, self.is_closed) = (None, false);
                 return self.apply(place, number(&record, "count")?);
             }
@@ -111,7 +117,7 @@ impl Stream {
                 self.unapplied.read = Some(place);
                 self.unapplied.since.get_or_insert(from);
                 match kind {
-                    Some("delta") => self.unapplied.deltas.push(record),
+                    Some("delta" | "refused") => self.unapplied.deltas.push(record),
                     Some("progress") => {
                         self.move_time(&record)?;
                         self.apply(place, number(&record, "count")?)?;
@@ -149,12 +155,26 @@ impl Stream {
     }
 
     fn change(&mut self, delta: &Value) -> Result<(), Failure> {
+        if delta["kind"] == "refused" {
+            let id = text(&delta["vokg_id"])?;
+            self.vertices.remove(&id);
+            self.edges.remove(&id);
+            match delta["diff"] == 1 {
+                true => self.unknown.insert(id),
+                false => self.unknown.remove(&id),
+            };
+            return Ok(());
+        }
         let cud = &delta["cud"];
         let id = text(&cud["ids"]["vokg_id"])?;
         let is_vertex = cud["type"] == "node";
         let elements = if is_vertex { &mut self.vertices } else { &mut self.edges };
+        let was_unknown = self.unknown.remove(&id);
         if delta["diff"] == -1 {
             let gone = elements.remove(&id);
+            if was_unknown {
+                return Ok(());
+            }
             return match gone.is_some_and(|element| element["properties"] == delta["before"]) {
                 true => Ok(()),
                 false => Err(format!("{id} never had the value that is taken back").into()),
@@ -255,6 +275,9 @@ pub fn consume(brokers: &str, topic: &str, state_file: &Path) -> Result<Vec<Valu
         }
     }
     state.save(state_file, &next)?;
+    for (name, stream) in state.streams.iter().filter(|(_, stream)| !stream.unknown.is_empty()) {
+        eprintln!("{name} has {} elements that {topic} did not take: {:?}", stream.unknown.len(), stream.unknown);
+    }
     Ok(state.streams.iter().map(|(name, stream)| stream.graph(name)).collect())
 }
 

@@ -10,10 +10,10 @@ use vokg_connectors::follow::SinkState;
 use vokg_engine::delta::VertexKey;
 
 #[path = "../../examples/consumer.rs"]
-mod consumer;
+pub mod consumer;
 
 /// The graph of each stream as the store has it, in the order of names.
-fn exported(data: &Path) -> Vec<Value> {
+pub fn exported(data: &Path) -> Vec<Value> {
     let mut names: Vec<String> = store(data).streams().unwrap().iter().map(|stream| stream.name.to_string()).collect();
     names.sort();
     let export = |name: &String| {
@@ -27,7 +27,7 @@ fn exported(data: &Path) -> Vec<Value> {
 }
 
 /// A Python that has the client, where there is one.
-fn python() -> Option<String> {
+pub fn python() -> Option<String> {
     let Ok(python) = std::env::var("VOKG_PYTHON") else {
         eprintln!("SKIPPED: the Python consumer, since VOKG_PYTHON names no Python with confluent-kafka");
         return None;
@@ -48,7 +48,7 @@ fn python_command(python: &str, brokers: &str, topic: &str, state: &Path) -> Com
     command
 }
 
-fn by_python(python: &str, brokers: &str, topic: &str, state: &Path) -> Vec<Value> {
+pub fn by_python(python: &str, brokers: &str, topic: &str, state: &Path) -> Vec<Value> {
     let output = python_command(python, brokers, topic, state).output().unwrap();
     assert!(output.status.success(), "{output:?}");
     let lines = std::str::from_utf8(&output.stdout).unwrap().lines();
@@ -149,6 +149,14 @@ fn consumers_notice_what_is_missing() {
     };
     let snapshot =
         |phase: &str| json!({"kind": "snapshot", "stream": "s", "epoch": 3, "seq": 9, "phase": phase, "count": 0});
+    let refused = |seq: u64, diff: i8| json!({"kind": "refused", "stream": "s", "epoch": 1, "seq": seq, "t": 5, "diff": diff, "vokg_id": "s"});
+    let taken_back = |seq: u64| {
+        let cud = json!({"type": "node", "ids": {"vokg_id": "s"}, "labels": ["Stream"]});
+        let mut record =
+            json!({"kind": "delta", "stream": "s", "epoch": 1, "seq": seq, "t": 7, "diff": -1, "cud": cud});
+        record["before"] = json!({"of": "what was refused"});
+        record
+    };
     let begins = || vec![delta(1, 0, 5), progress(1, 1, 0, Some(6), 1)];
     let closes = || vec![delta(1, 0, 5), progress(1, 1, 0, None, 1)];
     let then = |mut records: Vec<Value>, more: &[Value]| {
@@ -159,6 +167,28 @@ fn consumers_notice_what_is_missing() {
         (then(begins(), &[progress(2, 0, 6, Some(9), 0)]), true, "an epoch that was not closed, and the next"),
         (then(closes(), &[delta(2, 0, 7), progress(2, 1, 6, None, 1)]), true, "an epoch that was closed, and the next"),
         (then(begins(), &begins()), true, "a repetition"),
+        (
+            vec![refused(0, 1), progress(1, 1, 0, Some(6), 1), taken_back(2), progress(1, 3, 6, Some(8), 1)],
+            true,
+            "what was refused is taken back",
+        ),
+        (
+            then(
+                begins(),
+                &[refused(2, 1), progress(1, 3, 6, Some(8), 1), delta(1, 4, 8), progress(1, 5, 8, Some(9), 1)],
+            ),
+            true,
+            "what was refused has another value",
+        ),
+        (then(begins(), &[taken_back(2), progress(1, 3, 6, Some(8), 1)]), false, "what was never so is taken back"),
+        (
+            then(
+                begins(),
+                &[refused(2, -1), progress(1, 3, 6, Some(8), 1), taken_back(4), progress(1, 5, 8, Some(9), 1)],
+            ),
+            false,
+            "what is gone already is taken back",
+        ),
         (vec![snapshot("begin"), snapshot("end"), progress(3, 10, 70, None, 0)], true, "a snapshot, and what follows"),
         (vec![snapshot("begin"), snapshot("end"), progress(4, 0, 70, None, 0)], true, "a snapshot of a closed epoch"),
         (then(begins(), &[progress(2, 0, 8, Some(9), 0)]), false, "the end of an epoch is lost"),

@@ -6,6 +6,7 @@ mod broker;
 mod consumers;
 mod outage;
 mod paced;
+mod refused;
 mod security;
 mod told;
 

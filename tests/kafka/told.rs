@@ -115,25 +115,6 @@ fn a_sink_that_begins_with_a_snapshot_holds_the_graph_and_what_follows() {
     }
 }
 
-/// A broker refuses a batch whole, with everybody in it: of those nobody is too large by himself.
-#[test]
-fn a_topic_of_small_messages_takes_every_record_that_is_small() {
-    let Some(brokers) = broker() else { return };
-    let dir = tempfile::tempdir().unwrap();
-    let (config, data) = (config(&brokers, "small"), dir.path().join("data"));
-    let [first_clip, second_clip] = ["near", "crossing"].map(|scene| clip(dir.path(), scene, None).0);
-    run(&[first_clip], &data, &config, &Disturbance::default());
-    set(&brokers, &kafka(&config).topic("deltas"), "max.message.bytes", "2000");
-    let mut without = config.clone();
-    without.sinks.kafka.clear();
-    run(&[second_clip], &data, &without, &Disturbance::default());
-    let store = store(&data);
-    let reports = Sinks::start(&config, &[], &store, &data).unwrap().finish(&AtomicBool::new(false));
-    let status = &reports[0].status;
-    assert_eq!((&status.state, status.dead_letters), (&SinkState::CaughtUp, 0), "{reports:?}");
-    assert_eq!(logs(kafka(&config)), stored(&store));
-}
-
 /// Two instances open a session under one name. The later one fences the earlier one off, which says so and writes no more.
 #[test]
 fn of_two_instances_exactly_one_writes() {

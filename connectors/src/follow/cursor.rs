@@ -109,7 +109,8 @@ impl<T: Target> Follower<T> {
         }
         let reason = format!(
             "the target holds other entries up to {at} of {} than this store: one of both was restored from a copy and went \
-             on otherwise; use another target, or have this one forget the stream",
+             on otherwise; give this store a target of its own (for Kafka another topic_prefix), or have a database forget \
+             the stream as docs/neo4j.md says",
             stream.name
         );
         Err(TargetError::Hopeless(reason).into())

@@ -178,7 +178,7 @@ impl<T: Target> Follower<T> {
             self.list(asked)?;
         }
         self.measure();
-        if let Some(stale) = self.stale() {
+        if let Some(stale) = self.stale()? {
             self.remove(&stale)?;
             return Ok(Step::Moved);
         }

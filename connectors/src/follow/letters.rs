@@ -43,7 +43,7 @@ pub enum LettersError {
         path: PathBuf,
     },
     /// There are too many.
-    #[error("the target refused {most} entries, the most that are set aside; see {path}, then remove it", path = path.display())]
+    #[error("the target refused {most} entries, the most that are set aside; {path} says why: once the target takes such entries, remove it", path = path.display())]
     Full {
         /// The limit.
         most: usize,

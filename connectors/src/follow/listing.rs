@@ -1,7 +1,7 @@
 //! The streams of the store as a follower knows them: which it tells, and which its target is to forget.
 
 use super::follower::Follower;
-use super::target::Target;
+use super::target::{Target, TargetError};
 use super::trouble::Trouble;
 use crate::store::{ReadError, Stream, StreamId};
 use std::collections::{BTreeMap, BTreeSet};
@@ -64,13 +64,30 @@ impl<T: Target> Follower<T> {
     }
 
     /// A stream that the target holds and that the store no longer has, or has under another number.
-    pub(super) fn stale(&self) -> Option<StreamName> {
+    ///
+    /// # Errors
+    /// Where the store has not given out that number yet: then it is an older copy, and it is not for it to say what is gone.
+    pub(super) fn stale(&self) -> Result<Option<StreamName>, Trouble> {
+        let Some((name, id)) = self.find_stale() else { return Ok(None) };
+        let next = self.store.next_stream()?;
+        match id.filter(|id| *id >= next) {
+            None => Ok(Some(name)),
+            Some(StreamId(number)) => Err(TargetError::Hopeless(format!(
+                "the target holds {name} as stream {number} of this store, which has begun only those before {}: it is an \
+                 older copy; restore a newer one, or give this one a target of its own",
+                next.0
+            ))
+            .into()),
+        }
+    }
+
+    fn find_stale(&self) -> Option<(StreamName, Option<StreamId>)> {
         let held = self.held.as_ref()?.as_ref()?;
         let is_stale = |name: &StreamName, id: Option<StreamId>| match self.listed.iter().find(|s| s.name == *name) {
             Some(now) => Some(now.id) != id,
             None => !self.all.contains(name),
         };
-        held.iter().find(|(name, id)| is_stale(name, **id)).map(|(name, _)| name.clone())
+        held.iter().find(|(name, id)| is_stale(name, **id)).map(|(name, id)| (name.clone(), *id))
     }
 
     /// A stream that the target holds and that another has replaced.

@@ -25,6 +25,14 @@ const RECONNECT_MOST: Duration = Duration::from_secs(1);
 /// How often a full queue of librdkafka is offered a record again.
 const QUEUE_PAUSE: Duration = Duration::from_millis(5);
 
+/// How long the report on a record may take that has spoiled the transaction.
+const REPORT_DEADLINE: Duration = Duration::from_secs(5);
+
+/// The way out where the cluster does not take the time of a record.
+const FUTURE: &str = "a topic does not take records whose time is ahead of its clock: the video says when it was made, in \
+                      local time perhaps; set message.timestamp.after.max.ms=9223372036854775807 on the topics, as \
+                      docs/kafka.md has it";
+
 /// How often it is looked whether the transactions of others have ended.
 const SETTLING_PAUSE: Duration = Duration::from_millis(100);
 
@@ -37,7 +45,7 @@ pub struct Cluster {
     /// The topics were found to keep what they must, in the first session.
     is_checked: bool,
     producer: Option<ThreadedProducer<Reports>>,
-    /// A batch was refused: the next transaction sends each record by itself.
+    /// A batch was refused: the next session sends each record by itself, until a transaction has gone through.
     apart: bool,
 }
 
@@ -73,6 +81,10 @@ impl Cluster {
             // The broker closes a transaction after it has said so, and until then refuses the next.
             .set("retry.backoff.ms", "10")
             .set("linger.ms", "5");
+        if self.apart {
+            // The first that fails is then the one that is not taken.
+            client.set("batch.num.messages", "1").set("max.in.flight.requests.per.connection", "1");
+        }
         client.create_with_context(Reports::default()).map_err(hopeless)
     }
 
@@ -146,7 +158,7 @@ impl Cluster {
         }
     }
 
-    /// Hands the records to the producer; where they go apart, each only once the one before was taken, until one is refused.
+    /// Hands the records to the producer.
     fn send(&self, producer: &ThreadedProducer<Reports>, records: &[KafkaRecord]) -> Result<(), KafkaError> {
         let give_up = Instant::now() + self.deadline();
         let names = Topic::ALL.map(|topic| (topic, self.config.topic(topic.part())));
@@ -164,19 +176,13 @@ impl Cluster {
             message.timestamp = record.timestamp_ms;
             while let Err((error, back)) = producer.send(message) {
                 if error.rdkafka_error_code() != Some(RDKafkaErrorCode::QueueFull) || Instant::now() >= give_up {
-                    if error.rdkafka_error_code() == Some(RDKafkaErrorCode::MessageSizeTooLarge) {
-                        producer.context().delivery_failed(index, RDKafkaErrorCode::MessageSizeTooLarge);
+                    if is_too_large_to_send(&error) {
+                        producer.context().not_sent(index, RDKafkaErrorCode::MessageSizeTooLarge);
                     }
                     return Err(error);
                 }
                 message = back;
                 std::thread::sleep(QUEUE_PAUSE);
-            }
-            if self.apart {
-                producer.flush(give_up.saturating_duration_since(Instant::now()))?;
-                if producer.context().has_failed() {
-                    break;
-                }
             }
         }
         Ok(())
@@ -247,15 +253,19 @@ impl TransactionLog for Cluster {
         };
         let begun = Since::now();
         let Err(error) = self.transact(&producer, records) else {
-            self.apart = false;
             producer.context().known();
-            self.producer = Some(producer);
+            // One that sends record by record is too slow to go on with.
+            self.producer = Some(producer).filter(|_| !std::mem::take(&mut self.apart));
             return Ok(());
         };
-        if let Some((index, code)) = producer.context().take().filter(|(_, code)| is_of_the_record(*code)) {
+        let failed = producer.context().failed_within(if is_state(&error) { REPORT_DEADLINE } else { Duration::ZERO });
+        if let Some((index, code)) = failed.filter(|(_, code)| is_of_the_record(*code)) {
+            if code == RDKafkaErrorCode::InvalidTimestamp {
+                return Err(TransactionError::Hopeless(FUTURE.to_owned()));
+            }
             // A batch is refused whole, with every record in it: whose fault it was only shows where each goes by itself. The
             // numbers of its records are lost, so that takes a new session.
-            if !self.apart && !matches!(error, KafkaError::MessageProduction(_)) {
+            if !self.apart && !is_too_large_to_send(&error) {
                 self.apart = true;
                 return Err(TransactionError::Again(format!("a batch is refused, its records go one by one: {code}")));
             }
@@ -332,8 +342,21 @@ fn key(message: &BorrowedMessage<'_>) -> Option<String> {
 fn is_of_the_record(code: RDKafkaErrorCode) -> bool {
     matches!(
         code,
-        RDKafkaErrorCode::MessageSizeTooLarge | RDKafkaErrorCode::InvalidMessage | RDKafkaErrorCode::InvalidRecord
+        RDKafkaErrorCode::MessageSizeTooLarge
+            | RDKafkaErrorCode::InvalidMessage
+            | RDKafkaErrorCode::InvalidRecord
+            | RDKafkaErrorCode::InvalidTimestamp
     )
+}
+
+/// Whether a record was not even handed over, since no broker would take it.
+fn is_too_large_to_send(error: &KafkaError) -> bool {
+    matches!(error, KafkaError::MessageProduction(RDKafkaErrorCode::MessageSizeTooLarge))
+}
+
+/// Whether nothing can be added to a transaction, since something in it has failed.
+fn is_state(error: &KafkaError) -> bool {
+    matches!(error, KafkaError::MessageProduction(RDKafkaErrorCode::State))
 }
 
 fn of_transaction(error: KafkaError) -> TransactionError {

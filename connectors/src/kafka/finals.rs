@@ -88,6 +88,11 @@ impl Finals {
         self.at
     }
 
+    /// Whether nothing may change any more, as behind the end of an epoch.
+    pub(super) fn is_empty(&self) -> bool {
+        self.pending.is_empty() && self.taken_back.is_empty()
+    }
+
     /// How much longer than other elements edges wait.
     pub(super) fn margin_us(&self) -> Micros {
         self.margin_us
@@ -95,15 +100,15 @@ impl Finals {
 
     /// Reads the next entry. Gives what it makes final, in the order of a log: deltas in the words and under the numbers in
     /// which the log states them, then this progress record with their count. Nothing where it makes nothing final, but
-    /// for the record that closes an epoch. Entries in `refused` are not said: no reader of the log knows them either.
-    pub(super) fn take(&mut self, entry: &LogEntry, refused: &BTreeSet<Position>) -> Vec<LogEntry> {
+    /// for the record that closes an epoch.
+    pub(super) fn take(&mut self, entry: &LogEntry) -> Vec<LogEntry> {
         self.at = Some(Position::of(entry));
         match &entry.record {
             Record::Delta(delta) => {
                 self.change(entry, delta);
                 Vec::new()
             }
-            Record::Progress(progress) => self.settle(entry, progress, refused),
+            Record::Progress(progress) => self.settle(entry, progress),
         }
     }
 
@@ -125,7 +130,7 @@ impl Finals {
         }
     }
 
-    fn settle(&mut self, entry: &LogEntry, progress: &Progress, refused: &BTreeSet<Position>) -> Vec<LogEntry> {
+    fn settle(&mut self, entry: &LogEntry, progress: &Progress) -> Vec<LogEntry> {
         let mut said = std::mem::take(&mut self.taken_back);
         if progress.frontier.is_none() {
             for (key, entry) in std::mem::take(&mut self.pending) {
@@ -145,7 +150,6 @@ impl Finals {
                 }
             }
         }
-        said.retain(|entry| !refused.contains(&Position::of(entry)));
         said.sort_by_key(|entry| match &entry.record {
             Record::Delta(delta) => Some(delta.order()),
             Record::Progress(_) => None,
@@ -290,8 +294,8 @@ pub(super) mod tests {
     }
 
     fn finals_of(log: &[LogEntry]) -> Vec<LogEntry> {
-        let (mut finals, refused) = (Finals::new(MARGIN_US), BTreeSet::new());
-        log.iter().flat_map(|entry| finals.take(entry, &refused)).collect()
+        let mut finals = Finals::new(MARGIN_US);
+        log.iter().flat_map(|entry| finals.take(entry)).collect()
     }
 
     fn fold(log: &[LogEntry]) -> Graph {
@@ -338,12 +342,11 @@ pub(super) mod tests {
         fn a_restart_changes_nothing(seed: u64, cut in 0.0f64..1.0) {
             let log = settled_log(seed, 60);
             let cut = (log.len() as f64 * cut) as usize;
-            let refused = BTreeSet::new();
             let mut again = Finals::new(MARGIN_US);
-            let before: Vec<LogEntry> = log[..cut].iter().flat_map(|entry| again.take(entry, &refused)).collect();
+            let before: Vec<LogEntry> = log[..cut].iter().flat_map(|entry| again.take(entry)).collect();
             let mut again = Finals::new(MARGIN_US);
-            log[..cut].iter().for_each(|entry| drop(again.take(entry, &refused)));
-            let after: Vec<LogEntry> = log[cut..].iter().flat_map(|entry| again.take(entry, &refused)).collect();
+            log[..cut].iter().for_each(|entry| drop(again.take(entry)));
+            let after: Vec<LogEntry> = log[cut..].iter().flat_map(|entry| again.take(entry)).collect();
             prop_assert_eq!([before, after].concat(), finals_of(&log));
         }
     }
@@ -355,20 +358,19 @@ pub(super) mod tests {
         #[test]
         fn it_goes_back_to_where_it_was_marked(seed: u64, marked in 0.0f64..1.0, further in 0.0f64..1.0) {
             let log = settled_log(seed, 60);
-            let refused = BTreeSet::new();
             let moments: Vec<&[LogEntry]> =
                 log.split_inclusive(|entry| matches!(entry.record, Record::Progress(_))).collect();
             let marked = (moments.len() as f64 * marked) as usize;
             let further = marked + ((moments.len() - marked) as f64 * further) as usize;
             let mut finals = Finals::new(MARGIN_US);
             let mut said: Vec<LogEntry> =
-                moments[..marked].concat().iter().flat_map(|entry| finals.take(entry, &refused)).collect();
+                moments[..marked].concat().iter().flat_map(|entry| finals.take(entry)).collect();
             finals.mark();
             let at = finals.at();
-            moments[marked..further].concat().iter().for_each(|entry| drop(finals.take(entry, &refused)));
+            moments[marked..further].concat().iter().for_each(|entry| drop(finals.take(entry)));
             let mut finals = finals.stand_at(at).expect("it is the marked one");
             prop_assert_eq!(finals.at(), at);
-            said.extend(moments[marked..].concat().iter().flat_map(|entry| finals.take(entry, &refused)));
+            said.extend(moments[marked..].concat().iter().flat_map(|entry| finals.take(entry)));
             prop_assert_eq!(said, finals_of(&log));
             let elsewhere = Some(Position { epoch: 9, seq: 9 });
             prop_assert!(finals.stand_at(elsewhere).is_none());
@@ -384,18 +386,5 @@ pub(super) mod tests {
             })
             .sum();
         assert!(early > 100, "{early}");
-    }
-
-    #[test]
-    fn what_readers_of_the_log_never_saw_is_not_said() {
-        let log = settled_log(3, 60);
-        let refused = log.iter().find(|entry| matches!(entry.record, Record::Delta(_))).map(Position::of);
-        let refused: BTreeSet<Position> = refused.into_iter().collect();
-        let mut finals = Finals::new(MARGIN_US);
-        let said: Vec<LogEntry> = log.iter().flat_map(|entry| finals.take(entry, &refused)).collect();
-        assert!(
-            said.iter()
-                .all(|entry| !refused.contains(&Position::of(entry)) || matches!(entry.record, Record::Progress(_)))
-        );
     }
 }

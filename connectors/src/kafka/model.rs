@@ -22,6 +22,9 @@ use vokg_engine::graph::Graph;
 use vokg_engine::id::{InteractionId, ObjectId, StreamName};
 use vokg_engine::record::{LogEntry, Progress, Record};
 
+mod refused;
+mod removal;
+
 #[derive(Default)]
 struct Broker {
     committed: Vec<KafkaRecord>,
@@ -54,11 +57,16 @@ struct Client {
     session: u32,
     chance: ChaCha8Rng,
     partitions: u32,
+    /// Bytes of the largest value that the broker takes.
+    most: usize,
+    /// Whether it takes a record for the rest.
+    takes: fn(&KafkaRecord) -> bool,
 }
 
 impl Client {
     fn new(broker: &Arc<Mutex<Broker>>, seed: u64) -> Self {
-        Self { broker: Arc::clone(broker), session: 0, chance: ChaCha8Rng::seed_from_u64(seed), partitions: 4 }
+        let (broker, chance) = (Arc::clone(broker), ChaCha8Rng::seed_from_u64(seed));
+        Self { broker, session: 0, chance, partitions: 4, most: usize::MAX, takes: |_| true }
     }
 
     fn fails(&mut self) -> Result<(), TransactionError> {
@@ -109,6 +117,12 @@ impl TransactionLog for Client {
         if broker.session != self.session {
             return Err(TransactionError::Fenced("a later session".into()));
         }
+        let is_refused = |record: &KafkaRecord| {
+            record.value.as_ref().is_some_and(|value| value.len() > self.most) || !(self.takes)(record)
+        };
+        if let Some(index) = records.iter().position(is_refused) {
+            return Err(TransactionError::Refused { index, reason: "too large".into() });
+        }
         broker.committed.extend_from_slice(records);
         self.fails()
     }
@@ -144,6 +158,14 @@ fn until_caught_up(follower: &mut Follower<KafkaTarget<Client>>) {
     assert!(caught_up);
 }
 
+fn why_it_fails(follower: &mut Follower<KafkaTarget<Client>>) -> String {
+    let failed = (0..1000).find_map(|_| match follower.step() {
+        Step::Failed(reason) => Some(reason),
+        _ => None,
+    });
+    failed.expect("it cannot go on")
+}
+
 /// The lines of a stream in a topic, in order.
 fn lines_in(broker: &Broker, topic: Topic, stream: &str) -> Vec<String> {
     let values = broker.of(topic).filter_map(|record| record.value.clone());
@@ -154,8 +176,8 @@ fn lines_in(broker: &Broker, topic: Topic, stream: &str) -> Vec<String> {
 
 /// What of a log becomes final.
 fn finals_of(log: &[LogEntry]) -> Vec<LogEntry> {
-    let (mut finals, refused) = (Finals::new(MARGIN_US), BTreeSet::new());
-    log.iter().flat_map(|entry| finals.take(entry, &refused)).collect()
+    let mut finals = Finals::new(MARGIN_US);
+    log.iter().flat_map(|entry| finals.take(entry)).collect()
 }
 
 fn fold(lines: &[String]) -> Graph {
@@ -233,11 +255,7 @@ fn another_number_of_partitions_is_refused() {
     assert!((0..1000).any(|_| first.step() == Step::CaughtUp));
     let more = Client { partitions: 5, ..Client::new(&broker, 2) };
     let mut second = follower(writer.store(), more, dir.path());
-    let failed = (0..1000).find_map(|_| match second.step() {
-        Step::Failed(reason) => Some(reason),
-        _ => None,
-    });
-    let reason = failed.expect("the order would be lost");
+    let reason = why_it_fails(&mut second);
     assert!(reason.contains("had 4 partitions and have 5"), "{reason}");
 }
 
@@ -278,6 +296,24 @@ proptest! {
     }
 }
 
+/// What was told without `state` cannot be made up for.
+#[test]
+fn state_cannot_be_added_later() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let writer = open(dir.path());
+    let stream = begin(&writer, "clip");
+    writer.commit(&[StreamBatch::of_entries(stream, random_log(1, 10))]).expect("the log keeps every promise");
+    let broker: Arc<Mutex<Broker>> = Arc::default();
+    let with = |state, seed| {
+        let written = Written { state, finals: None };
+        follower_from(StartFrom::Beginning, written, writer.store(), Client::new(&broker, seed), dir.path())
+    };
+    until_caught_up(&mut with(false, 1));
+    until_caught_up(&mut with(false, 2));
+    let reason = why_it_fails(&mut with(true, 3));
+    assert!(reason.contains("state = false") && reason.contains("topic_prefix"), "{reason}");
+}
+
 #[test]
 fn final_can_be_added_later_and_is_whole() {
     let dir = tempfile::tempdir().expect("a temporary directory");
@@ -293,60 +329,6 @@ fn final_can_be_added_later_and_is_whole() {
     }
     let broker = broker.lock().expect("nobody panicked");
     assert_eq!(lines_in(&broker, Topic::Final, "clip"), lines_of("clip", &finals_of(&log)));
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
-
-    /// A stream that another generation has replaced is taken back once that one is told, however often this is
-    /// interrupted: no value of it is left, and readers of the log are told to forget it, after all that was said of it.
-    #[test]
-    fn what_was_replaced_is_taken_back(seed: u64) {
-        let dir = tempfile::tempdir().expect("a temporary directory");
-        let writer = open(dir.path());
-        let broker: Arc<Mutex<Broker>> = Arc::default();
-        let mut chance = ChaCha8Rng::seed_from_u64(seed);
-        let logs = [1, 2].map(|salt| random_log(seed ^ salt, 40));
-        let mut latest = None;
-        for (generation, log) in logs.iter().enumerate() {
-            let config_hash = [generation as u8; 32];
-            let begun = writer.begin_stream(StreamRequest { config_hash, ..request("clip") }, PROGRAM);
-            let Ok(Begun::Fresh(stream)) = begun else { panic!("other settings make a generation: {begun:?}") };
-            latest = Some(stream.id);
-            let whole = StreamBatch { outcome: Some(complete()), ..StreamBatch::of_entries(stream.id, log.clone()) };
-            writer.commit(&[whole]).expect("the log keeps every promise");
-            // A piece is taken back, or two, and the process dies.
-            for _ in 0..chance.next_u32() % 8 {
-                let mut sink = follower(writer.store(), Client::new(&broker, chance.next_u64()), dir.path());
-                for _ in 0..chance.next_u32() % 40 {
-                    sink.step();
-                }
-            }
-            until_caught_up(&mut follower(writer.store(), Client::new(&broker, chance.next_u64()), dir.path()));
-        }
-        let broker = broker.lock().expect("nobody panicked");
-        let graph = writer.store().graph(latest.expect("there are two"), None, None).expect("the store is whole");
-        let name = StreamName::slug("clip.g2");
-        let vertices = graph.vertices.keys().map(|key| key.external(&name));
-        let wanted: BTreeSet<String> = vertices.chain(graph.edges.keys().map(|id| id.external(&name))).collect();
-        prop_assert_eq!(broker.state(None), wanted);
-        for topic in [Topic::Deltas, Topic::Final] {
-            let of_old = |record: &&KafkaRecord| {
-                record.key.strip_prefix("~progress/").unwrap_or(&record.key).split('/').next() == Some("clip")
-            };
-            let markers: Vec<_> = broker.of(topic).filter(|record| record.value.is_none()).collect();
-            prop_assert_eq!(markers.len(), 1, "{:?}", topic);
-            prop_assert_eq!(broker.of(topic).rfind(of_old), Some(markers[0]), "{:?}", topic);
-        }
-        let mut left = BTreeSet::new();
-        for record in broker.of(Topic::Progress) {
-            match record.value {
-                Some(_) => left.insert(record.key.as_str()),
-                None => left.remove(record.key.as_str()),
-            };
-        }
-        prop_assert_eq!(left.into_iter().collect::<Vec<_>>(), vec!["clip.g2"]);
-    }
 }
 
 /// A log in which somebody is in view from its first moment to its last, and meets somebody late. Others come and go.

@@ -5,6 +5,7 @@ use super::transaction_log::Cursor;
 use crate::export::delta_json::{DeltaJson, SnapshotPhase};
 use crate::follow::{Followed, Portion, Snapshot};
 use crate::store::{Position, StreamId};
+use std::collections::BTreeSet;
 use vokg_engine::delta::{Delta, Diff, Element};
 use vokg_engine::id::StreamName;
 use vokg_engine::record::{LogEntry, Record};
@@ -65,6 +66,13 @@ pub struct KafkaRecord {
     pub at: Position,
 }
 
+impl KafkaRecord {
+    /// Whether it tells of one element, and not of how far a stream is.
+    pub fn is_of_a_delta(&self) -> bool {
+        self.topic != Topic::Progress && !self.key.starts_with("~progress/")
+    }
+}
+
 /// What does not change from record to record.
 #[derive(Clone, Debug)]
 pub struct Recorder {
@@ -85,7 +93,8 @@ impl Recorder {
     /// The cursor that stands at a position of a stream.
     pub fn cursor(&self, stream: StreamId, Position { epoch, seq }: Position, margin_us: Option<Micros>) -> Cursor {
         let (instance, partitions, number) = (self.instance.clone(), self.partitions, Some(stream.0));
-        Cursor { instance, epoch, seq, partitions, margin_us, number, mark: None, leaves: false }
+        let state = Some(self.state);
+        Cursor { instance, epoch, seq, partitions, margin_us, number, mark: None, state, leaves: false }
     }
 
     /// The tombstones of these keys of a stream in `state`.
@@ -120,17 +129,36 @@ impl Recorder {
         KafkaRecord { topic, partition, key, value: None, headers, timestamp_ms: None, at }
     }
 
-    /// The records of a portion: those of `deltas` and of `state`.
+    /// The records of a portion: those of `deltas` and of `state`. A delta that is refused leaves a line in its place, and no
+    /// value.
     pub fn records(&self, portion: &Portion<'_>) -> Vec<KafkaRecord> {
         let stream = portion.stream;
         let lines = DeltaJson::new(stream.name.clone(), stream.origin_us);
         let mut records = Vec::new();
-        for entry in portion.wanted() {
-            let record = self.delta_or_progress(&lines, stream, entry);
-            records.extend(self.state_of(&record, entry));
-            records.push(record);
+        for entry in portion.entries {
+            match &entry.record {
+                Record::Delta(delta) if portion.refused.contains(&Position::of(entry)) => {
+                    let line = self.refused(&lines, stream, Position::of(entry), delta);
+                    let value = || self.without_value(Topic::State, &stream.name, line.key.clone(), line.at);
+                    records.extend(self.state.then(value));
+                    records.push(line);
+                }
+                _ => {
+                    let record = self.delta_or_progress(&lines, stream, entry);
+                    records.extend(self.state_of(&record, entry));
+                    records.push(record);
+                }
+            }
         }
         records
+    }
+
+    /// What stands in the place of a delta.
+    fn refused(&self, lines: &DeltaJson, stream: &Followed, at: Position, delta: &Delta) -> KafkaRecord {
+        let mut value = Vec::new();
+        lines.write_refused(&mut value, at, delta).expect("writing to memory works");
+        let key = external(&delta.element, &stream.name);
+        self.record(stream, "refused", (key, id_of(stream, at)), Some(delta.t), value, at)
     }
 
     /// What a stream begins with in place of its log up to an entry: the elements of its graph between two markers.
@@ -165,11 +193,16 @@ impl Recorder {
         records
     }
 
-    /// The records of what has become final.
-    pub fn finals(&self, stream: &Followed, said: &[LogEntry]) -> Vec<KafkaRecord> {
+    /// The records of what has become final. What is refused leaves a line in its place, as in `deltas`.
+    pub fn finals(&self, stream: &Followed, said: &[LogEntry], refused: &BTreeSet<Position>) -> Vec<KafkaRecord> {
         let lines = DeltaJson::new(stream.name.clone(), stream.origin_us);
         let records = said.iter().map(|entry| {
-            let mut record = self.delta_or_progress(&lines, stream, entry);
+            let mut record = match &entry.record {
+                Record::Delta(delta) if refused.contains(&Position::of(entry)) => {
+                    self.refused(&lines, stream, Position::of(entry), delta)
+                }
+                _ => self.delta_or_progress(&lines, stream, entry),
+            };
             // Ids are unique within a source, and `deltas` has used these.
             if let Some((_, value)) = record.headers.iter_mut().find(|(key, _)| *key == "ce_source") {
                 value.push_str("/final");
@@ -202,8 +235,8 @@ impl Recorder {
             Record::Delta(delta) => ("delta", Some(delta.t), external(&delta.element, &stream.name)),
             Record::Progress(progress) => ("progress", progress.frontier, format!("~progress/{}", stream.name)),
         };
-        let id = format!("{}/{}/{}", stream.name, entry.epoch, entry.seq);
-        self.record(stream, kind, (key, id), t, value, Position::of(entry))
+        let at = Position::of(entry);
+        self.record(stream, kind, (key, id_of(stream, at)), t, value, at)
     }
 
     /// A record of `deltas` from a line of the log, its line feed included.
@@ -251,6 +284,10 @@ impl Recorder {
     }
 }
 
+fn id_of(stream: &Followed, at: Position) -> String {
+    format!("{}/{}/{}", stream.name, at.epoch, at.seq)
+}
+
 fn external(element: &Element, stream: &StreamName) -> String {
     match element {
         Element::Vertex(key, _) => key.external(stream),
@@ -262,7 +299,35 @@ fn external(element: &Element, stream: &StreamName) -> String {
 mod tests {
     use super::*;
     use crate::export::delta_json::{parse_line, samples};
-    use std::collections::{BTreeMap, BTreeSet};
+    use std::collections::BTreeMap;
+
+    #[test]
+    fn in_the_place_of_what_is_refused_stands_a_line_without_its_value() {
+        let stream = Followed { id: StreamId(1), name: samples::stream(), origin_us: None };
+        let entries = samples::story();
+        let refused = BTreeSet::from([Position::of(&entries[2])]);
+        let portion = Portion { stream: &stream, after: None, entries: &entries, refused: &refused };
+        let recorder = Recorder { instance: "ab".into(), partitions: 3, state: true };
+        let records = recorder.records(&portion);
+        let of = |topic| {
+            let at = |record: &&KafkaRecord| record.topic == topic && record.at == Position::of(&entries[2]);
+            let found: Vec<&KafkaRecord> = records.iter().filter(at).collect();
+            assert_eq!(found.len(), 1, "{topic:?}");
+            found[0]
+        };
+        let (line, state) = (of(Topic::Deltas), of(Topic::State));
+        assert_eq!((line.key.as_str(), &state.value), (state.key.as_str(), &None));
+        let value: serde_json::Value =
+            serde_json::from_slice(line.value.as_ref().expect("a line")).expect("it is JSON");
+        let Record::Delta(delta) = &entries[2].record else { panic!("the third of the story is a delta") };
+        let wanted = serde_json::json!({
+            "v": 1, "kind": "refused", "stream": "gate", "epoch": 1, "seq": entries[2].seq, "t": delta.t, "diff": 1,
+            "vokg_id": line.key,
+        });
+        assert_eq!(value, wanted);
+        let seqs = records.iter().filter(|record| record.topic == Topic::Deltas).map(|record| record.at);
+        assert!(seqs.eq(entries.iter().map(Position::of)), "there is no gap");
+    }
 
     fn written(origin_us: Option<i64>, state: bool) -> (Vec<LogEntry>, Vec<KafkaRecord>) {
         let stream = Followed { id: StreamId(1), name: samples::stream(), origin_us };

@@ -7,6 +7,10 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::DeliveryResult;
 use rdkafka::producer::ProducerContext;
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How often it is looked whether a report has come.
+const REPORT_PAUSE: Duration = Duration::from_millis(5);
 
 /// What became of the records of the open transaction, and whether the cluster knows us.
 #[derive(Default)]
@@ -22,11 +26,24 @@ impl Reports {
         self.failed.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    pub fn has_failed(&self) -> bool {
-        self.failed.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    /// The same, once it is told, at most after so long. Somebody else polls.
+    pub fn failed_within(&self, deadline: Duration) -> Option<(usize, RDKafkaErrorCode)> {
+        let give_up = Instant::now() + deadline;
+        loop {
+            let failed = self.take();
+            if failed.is_some() || Instant::now() >= give_up {
+                return failed;
+            }
+            std::thread::sleep(REPORT_PAUSE);
+        }
     }
 
-    pub fn delivery_failed(&self, index: usize, code: RDKafkaErrorCode) {
+    /// This record did not even get on its way, which is more certain than what is told of those that did.
+    pub fn not_sent(&self, index: usize, code: RDKafkaErrorCode) {
+        *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some((index, code));
+    }
+
+    fn delivery_failed(&self, index: usize, code: RDKafkaErrorCode) {
         self.failed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert((index, code));
     }
 

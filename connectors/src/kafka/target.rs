@@ -73,7 +73,7 @@ impl<L: TransactionLog> KafkaTarget<L> {
                 let told = session.cursors.get(name.as_str()).and_then(|cursor| cursor.margin_us);
                 let held = self.finals.remove(name);
                 let (finals, said) = settle(&self.store, telling, held, told, margin_us).map_err(unreadable)?;
-                records.extend(session.recorder.finals(telling.stream, &said));
+                records.extend(session.recorder.finals(telling.stream, &said, telling.refused));
                 let margin_us = finals.margin_us();
                 self.finals.insert(name.clone(), finals);
                 Some(margin_us)
@@ -87,12 +87,16 @@ impl<L: TransactionLog> KafkaTarget<L> {
         match self.log.write(&records) {
             Ok(()) => {
                 session.cursors.insert(name.to_string(), cursor);
+                if let Some(finals) = self.finals.get_mut(name) {
+                    finals.mark();
+                    // Behind its end a stream takes no memory.
+                    if finals.is_empty() {
+                        self.finals.remove(name);
+                    }
+                }
                 Ok(())
             }
-            Err(TransactionError::Refused { index, reason }) => Err(match records.get(index) {
-                Some(record) => TargetError::Refused { at: record.at, reason },
-                None => TargetError::Hopeless(reason),
-            }),
+            Err(TransactionError::Refused { index, reason }) => Err(refused(records.get(index), telling, reason)),
             Err(other) => {
                 // What was written is unknown: only a new session tells.
                 self.session = None;
@@ -133,7 +137,7 @@ fn settle(
     };
     finals.mark();
     for entry in telling.entries {
-        said.extend(finals.take(entry, telling.refused));
+        said.extend(finals.take(entry));
     }
     Ok((finals, said))
 }
@@ -147,7 +151,7 @@ fn fold(store: &Store, telling: &Telling<'_>, finals: &mut Finals) -> Result<Vec
     }
     let kept = store.kept(telling.stream.id)?;
     for entry in &kept.entries {
-        said.extend(finals.take(entry, telling.refused));
+        said.extend(finals.take(entry));
     }
     // If more is dropped meanwhile, this fails, and the next try finds more that was kept.
     let from = kept.dropped.unwrap_or(Position { epoch: 0, seq: SEQ_MAX });
@@ -156,7 +160,7 @@ fn fold(store: &Store, telling: &Telling<'_>, finals: &mut Finals) -> Result<Vec
         if Some(Position::of(&entry)) > telling.after {
             break;
         }
-        said.extend(finals.take(&entry, telling.refused));
+        said.extend(finals.take(&entry));
     }
     Ok(said)
 }
@@ -177,6 +181,13 @@ impl<L: TransactionLog> Target for KafkaTarget<L> {
                 "the topics had {} partitions and have {}: {} would go on in another partition and lose its order; use \
                  another topic_prefix",
                 cursor.partitions, recorder.partitions, stream.name
+            )));
+        }
+        if recorder.state && cursor.state == Some(false) {
+            return Err(TargetError::Hopeless(format!(
+                "{} was told without state, which would lack all that was said of it until now; set state = false, or use \
+                 another topic_prefix",
+                stream.name
             )));
         }
         Ok(Some(cursor.told()))
@@ -254,6 +265,27 @@ impl<L: TransactionLog> Target for KafkaTarget<L> {
         let refused = BTreeSet::new();
         self.write(&Telling { stream, after: Some(until), entries: &[], refused: &refused, until, mark: None }, records)
     }
+}
+
+/// What is to become of a record that the cluster never takes: the entry is set aside where something else may stand in its
+/// place.
+fn refused(record: Option<&KafkaRecord>, telling: &Telling<'_>, reason: String) -> TargetError {
+    let Some(record) = record else { return TargetError::Hopeless(reason) };
+    if !telling.entries.iter().any(|entry| Position::of(entry) == record.at) {
+        return TargetError::Hopeless(format!(
+            "the topic of {} does not take {}, which that of deltas has taken ({reason}); give it the same max.message.bytes",
+            record.topic.part(),
+            record.key
+        ));
+    }
+    if !record.is_of_a_delta() || telling.refused.contains(&record.at) {
+        let bytes = record.value.as_ref().map_or(0, Vec::len);
+        return TargetError::Hopeless(format!(
+            "the topic of {} does not even take a record of {bytes} bytes ({reason}); raise its max.message.bytes",
+            record.topic.part()
+        ));
+    }
+    TargetError::Refused { at: record.at, reason }
 }
 
 fn closed() -> TargetError {

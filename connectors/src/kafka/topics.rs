@@ -32,6 +32,8 @@ impl Topic {
             // Records carry the time of the video, which may be years ago: by age they would be deleted at once.
             ("retention.ms", "-1".to_owned()),
             ("max.message.bytes", MESSAGE_BYTES_MAX.to_string()),
+            // Nor is it for the broker to say that a camera's clock is wrong, or in another time zone.
+            ("message.timestamp.after.max.ms", i64::MAX.to_string()),
         ];
         if self == Self::Progress {
             settings.extend([

@@ -31,6 +31,10 @@ pub struct Cursor {
     /// in what an earlier vokg wrote, as is one that cannot be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mark: Option<String>,
+    /// Whether `state` has all that was told of the stream; where it has not, it cannot be made up for. Absent in what an earlier
+    /// vokg wrote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<bool>,
     /// Part of what the topics hold of the stream was taken back already, and the rest is to be.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub leaves: bool,

@@ -123,6 +123,18 @@ struct SnapshotLine<'a> {
     origin: Option<&'a str>,
 }
 
+#[derive(Serialize)]
+struct RefusedLine<'a> {
+    v: u64,
+    kind: &'static str,
+    stream: &'a StreamName,
+    epoch: u32,
+    seq: u64,
+    t: u64,
+    diff: i8,
+    vokg_id: String,
+}
+
 impl DeltaJson {
     /// For the records of `stream`, whose `t = 0` was at `origin_us` microseconds since 1970, where that is known.
     ///
@@ -166,6 +178,30 @@ impl DeltaJson {
             phase,
             count,
             origin: self.origin.as_deref(),
+        };
+        serde_json::to_writer(&mut *out, &line)?;
+        out.write_all(b"\n")
+    }
+
+    /// Writes what stands in the place of a delta that a target never takes, and a line feed: which element it states or takes
+    /// back, without its value. Only sinks write it: a log has none.
+    ///
+    /// # Errors
+    /// Those of `out`.
+    pub fn write_refused(&self, out: &mut impl Write, at: Position, delta: &Delta) -> io::Result<()> {
+        let vokg_id = match &delta.element {
+            Element::Vertex(key, _) => key.external(&self.stream),
+            Element::Edge(edge) => edge.id.external(&self.stream),
+        };
+        let line = RefusedLine {
+            v: VERSION,
+            kind: "refused",
+            stream: &self.stream,
+            epoch: at.epoch,
+            seq: at.seq,
+            t: delta.t,
+            diff: delta.diff.sign(),
+            vokg_id,
         };
         serde_json::to_writer(&mut *out, &line)?;
         out.write_all(b"\n")

@@ -1,0 +1,79 @@
+//! What topics hold that the store no longer has.
+
+use super::*;
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// A stream that another generation has replaced is taken back once that one is told, however often this is
+    /// interrupted: no value of it is left, and readers of the log are told to forget it, after all that was said of it.
+    #[test]
+    fn what_was_replaced_is_taken_back(seed: u64) {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let writer = open(dir.path());
+        let broker: Arc<Mutex<Broker>> = Arc::default();
+        let mut chance = ChaCha8Rng::seed_from_u64(seed);
+        let logs = [1, 2].map(|salt| random_log(seed ^ salt, 40));
+        let mut latest = None;
+        for (generation, log) in logs.iter().enumerate() {
+            let config_hash = [generation as u8; 32];
+            let begun = writer.begin_stream(StreamRequest { config_hash, ..request("clip") }, PROGRAM);
+            let Ok(Begun::Fresh(stream)) = begun else { panic!("other settings make a generation: {begun:?}") };
+            latest = Some(stream.id);
+            let whole = StreamBatch { outcome: Some(complete()), ..StreamBatch::of_entries(stream.id, log.clone()) };
+            writer.commit(&[whole]).expect("the log keeps every promise");
+            // A piece is taken back, or two, and the process dies.
+            for _ in 0..chance.next_u32() % 8 {
+                let mut sink = follower(writer.store(), Client::new(&broker, chance.next_u64()), dir.path());
+                for _ in 0..chance.next_u32() % 40 {
+                    sink.step();
+                }
+            }
+            until_caught_up(&mut follower(writer.store(), Client::new(&broker, chance.next_u64()), dir.path()));
+        }
+        let broker = broker.lock().expect("nobody panicked");
+        let graph = writer.store().graph(latest.expect("there are two"), None, None).expect("the store is whole");
+        let name = StreamName::slug("clip.g2");
+        let vertices = graph.vertices.keys().map(|key| key.external(&name));
+        let wanted: BTreeSet<String> = vertices.chain(graph.edges.keys().map(|id| id.external(&name))).collect();
+        prop_assert_eq!(broker.state(None), wanted);
+        for topic in [Topic::Deltas, Topic::Final] {
+            let of_old = |record: &&KafkaRecord| {
+                record.key.strip_prefix("~progress/").unwrap_or(&record.key).split('/').next() == Some("clip")
+            };
+            let markers: Vec<_> = broker.of(topic).filter(|record| record.value.is_none()).collect();
+            prop_assert_eq!(markers.len(), 1, "{:?}", topic);
+            prop_assert_eq!(broker.of(topic).rfind(of_old), Some(markers[0]), "{:?}", topic);
+        }
+        let mut left = BTreeSet::new();
+        for record in broker.of(Topic::Progress) {
+            match record.value {
+                Some(_) => left.insert(record.key.as_str()),
+                None => left.remove(record.key.as_str()),
+            };
+        }
+        prop_assert_eq!(left.into_iter().collect::<Vec<_>>(), vec!["clip.g2"]);
+    }
+}
+
+/// Streams that it has not begun are not gone.
+#[test]
+fn a_store_that_is_an_older_copy_takes_nothing_back() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let broker: Arc<Mutex<Broker>> = Arc::default();
+    let step = |name: &str, streams: &[&str], seed| {
+        let dir = dir.path().join(name);
+        let writer = open(&dir);
+        for name in streams {
+            let whole = StreamBatch::of_entries(begin(&writer, name), random_log(1, 10));
+            writer.commit(&[StreamBatch { outcome: Some(complete()), ..whole }]).expect("the log keeps every promise");
+        }
+        let mut sink = follower(writer.store(), Client::new(&broker, seed), &dir);
+        (0..10_000).map(|_| sink.step()).find(|step| matches!(step, Step::CaughtUp | Step::Failed(_)))
+    };
+    assert_eq!(step("store", &["a", "b"], 1), Some(Step::CaughtUp));
+    let told = broker.lock().expect("nobody panicked").committed.clone();
+    let older = step("copy", &["a"], 2);
+    assert!(matches!(&older, Some(Step::Failed(reason)) if reason.contains("an older copy")), "{older:?}");
+    assert_eq!(broker.lock().expect("nobody panicked").committed, told);
+}
