@@ -24,7 +24,7 @@ test:
 check-long: build
 	@scripts/prepare.sh test
 	@scripts/services.sh start
-	eval "$$(scripts/services.sh env)"; VOKG_LONG=1 VOKG_PYTHON=$(VENV_PYTHON) cargo test --workspace --release --locked \
+	eval "$$(scripts/services.sh env)"; VOKG_LONG=1 VOKG_PYTHON=$(VENV_PYTHON) cargo test --workspace --release --locked -- --show-output \
 	  && benches/all.sh; rc=$$?; scripts/services.sh stop; exit $$rc
 
 # The servers that the tests of the sinks talk to.

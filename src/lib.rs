@@ -29,6 +29,7 @@ pub mod supervise;
 
 use cli::{Cli, Command, Common, LogFormat};
 use exit::Exit;
+use std::io::IsTerminal as _;
 use tracing_subscriber::EnvFilter;
 use vokg_connectors::export::text::printable;
 
@@ -88,7 +89,9 @@ fn start_logs(common: &Common) {
         (false, _) => "debug",
     };
     let filter = EnvFilter::try_from_env("VOKG_LOG").unwrap_or_else(|_| EnvFilter::new(level));
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let colour = std::io::stderr().is_terminal() && !no_colour;
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colour);
     // A second start, in tests, keeps the first.
     let _ = match common.log_format {
         LogFormat::Text => logs.try_init(),

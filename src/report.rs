@@ -127,7 +127,8 @@ impl RunReport {
         let ran = || streams.iter().filter(|stream| stream.ran);
         let frames: u64 = ran().map(|stream| stream.frames.saturating_sub(stream.before.frames)).sum();
         let media = |stream: &StreamReport| secs_from_micros(stream.duration_us.saturating_sub(stream.before.t_us));
-        let media: f64 = ran().map(media).sum();
+        // A sum of nothing is -0.0.
+        let media = ran().map(media).sum::<f64>() + 0.0;
         let usage = getrusage(UsageWho::RUSAGE_SELF).ok();
         let cpu_seconds = usage.map_or(0.0, |usage| {
             let micros = usage.user_time().num_microseconds() + usage.system_time().num_microseconds();

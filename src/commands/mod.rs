@@ -17,6 +17,7 @@ pub mod track;
 pub mod verify;
 
 use crate::exit::{Context, Failure};
+use crate::say::Listener;
 use std::fs::File;
 use std::io::{BufWriter, Read, Write};
 use std::path::Path;
@@ -65,9 +66,10 @@ fn open_store(dir: &Path) -> Result<Store, Failure> {
 /// A file that appears under its name only when it is whole; stdout where none is named.
 fn write_to(out: Option<&Path>, write: impl FnOnce(&mut Output) -> Result<(), Failure>) -> Result<(), Failure> {
     let Some(path) = out else {
-        let mut stdout: Output = BufWriter::new(Box::new(std::io::stdout().lock()));
-        write(&mut stdout)?;
-        return stdout.flush().context("cannot write to stdout");
+        let (listener, has_left) = Listener::new();
+        let mut stdout: Output = BufWriter::new(Box::new(listener));
+        let written = write(&mut stdout).and_then(|()| stdout.flush().context("cannot write to stdout"));
+        return if has_left.get() { Ok(()) } else { written };
     };
     let unwritable = || format!("cannot write {}", path.display());
     // A device, a pipe or a link stays what it is.
