@@ -152,8 +152,11 @@ fn copy_files_of(from: &Path, to: &Path, target: &Path) -> Result<(), CopyError>
     }
     for entry in fs::read_dir(from).map_err(io_error("cannot list", from))? {
         let path = entry.map_err(io_error("cannot list", from))?.path();
-        if let Some(name) = path.file_name().filter(|_| path.is_file()) {
-            copy_file(&path, &to.join(name), target)?;
+        let Some(name) = path.file_name().filter(|_| path.is_file()) else { continue };
+        match copy_file(&path, &to.join(name), target) {
+            // A sink was resumed meanwhile.
+            Err(CopyError::Vanished(_)) => {}
+            copied => copied?,
         }
     }
     Ok(())

@@ -91,19 +91,26 @@ impl DiskSpace {
         (state.is_given_up, state.has_refused) = (false, false);
     }
 
-    /// Waits until enough is free to begin something.
+    /// Waits until enough is free to begin something. Before each look there is something to do about it.
     ///
     /// # Errors
     /// Where somebody gave up.
-    pub(super) fn wait_for_room(&self) -> io::Result<()> {
+    pub(super) fn wait_for_room(&self, mut make_room: impl FnMut()) -> io::Result<()> {
         let least = self.0.least_free_bytes;
-        self.retry(|| match (self.0.free)(&self.0.dir) {
-            Ok(free) if free < least => Err(io::Error::new(
-                ErrorKind::StorageFull,
-                format!("{free} bytes are free, store.least_free_bytes is {least}"),
-            )),
-            // A system that does not tell is trusted: the write itself is refused in time.
-            Ok(_) | Err(_) => Ok(()),
+        // A system that does not tell is trusted: the write itself is refused in time.
+        let lack = || (self.0.free)(&self.0.dir).ok().filter(|free| *free < least);
+        self.retry(|| {
+            if lack().is_none() {
+                return Ok(());
+            }
+            make_room();
+            match lack() {
+                None => Ok(()),
+                Some(free) => Err(io::Error::new(
+                    ErrorKind::StorageFull,
+                    format!("{free} bytes are free, store.least_free_bytes is {least}"),
+                )),
+            }
         })
     }
 
