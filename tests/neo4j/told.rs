@@ -54,7 +54,7 @@ fn what_other_settings_replace_and_what_the_store_has_not_is_removed() {
     assert_eq!(neo4j.held(second.name.as_str()), neo4j.fold(&second));
     assert_eq!(neo4j.count("MATCH (n {stream: $stream})", &first), 0);
     assert_eq!(neo4j.count("MATCH (n:VokgSink {stream: $stream})", &first), 0);
-    let held = "MATCH (s:VokgSink {stream: $stream}) SET s.stream = s.stream + '.g3' WITH s MATCH (n {stream: $stream}) \
+    let held = "MATCH (s:VokgSink {stream: $stream}) SET s.stream = s.stream + '.g3', s.number = 0 WITH s MATCH (n {stream: $stream}) \
                 SET n.vokg_id = replace(n.vokg_id, $stream, $stream + '.g3'), n.stream = n.stream + '.g3' \
                 RETURN count(*) AS count";
     assert!(neo4j.rows(held, second.name.as_str())[0]["count"].as_u64().unwrap() > 0);

@@ -12,7 +12,7 @@ use super::target::{Followed, Held, Target, TargetError, Told};
 use super::trouble::Trouble;
 use crate::export::delta_json::DeltaJson;
 use crate::store::{Position, ReadError, Store, Stream, StreamId};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 use vokg_engine::id::StreamName;
@@ -46,8 +46,8 @@ pub struct Follower<T> {
     backoff: Backoff,
     /// The streams when they were last listed, and when that was.
     pub(super) listed: Vec<Stream>,
-    /// The names of all streams by then, also of those that others have replaced.
-    pub(super) all: BTreeSet<StreamName>,
+    /// The names and numbers of all streams by then, also of those that others have replaced.
+    pub(super) all: BTreeMap<StreamName, StreamId>,
     pub(super) listing: Option<Listing>,
     pub(super) streams: BTreeMap<StreamId, Followed>,
     /// What the target said, and what it took since. Forgotten at every error.
@@ -91,7 +91,7 @@ impl<T: Target> Follower<T> {
             letters,
             backoff,
             listed: Vec::new(),
-            all: BTreeSet::new(),
+            all: BTreeMap::new(),
             listing: None,
             streams: BTreeMap::new(),
             cursors: BTreeMap::new(),
@@ -119,6 +119,8 @@ impl<T: Target> Follower<T> {
             Err(Trouble::Target(TargetError::Underway(what))) => {
                 tracing::debug!(sink = %self.name, %what, "a sink does something else first");
                 self.backoff.reset();
+                self.forget_cursors();
+                self.held = None;
                 self.control.update(|status| status.moves += 1);
                 Step::Moved
             }
@@ -306,13 +308,14 @@ impl<T: Target> Follower<T> {
             tracing::error!(stream = %stream.name, %at, %reason, "a target refuses an entry, it is set aside");
             let lines = DeltaJson::new(stream.name.clone(), stream.origin_us);
             self.letters.add(&lines, stream, &entry, &reason)?;
+            self.backoff.reset();
         }
     }
 
     /// Streams of which something is kept in memory.
     #[cfg(test)]
     pub(super) fn remembered(&self) -> usize {
-        self.streams.keys().chain(self.cursors.keys()).collect::<BTreeSet<_>>().len()
+        self.streams.keys().chain(self.cursors.keys()).collect::<std::collections::BTreeSet<_>>().len()
     }
 
     pub(super) fn measure(&self) {

@@ -23,14 +23,14 @@ impl<T: Target> Follower<T> {
         let all = self.store.streams()?;
         // As long as the target says nothing, whatever there was to tell still is, and what has come since.
         let was_listed: BTreeSet<StreamId> = self.listed.iter().map(|stream| stream.id).collect();
-        let is_to_tell = |stream: &&Stream| was_listed.contains(&stream.id) || !self.all.contains(&stream.name);
+        let is_to_tell = |stream: &&Stream| was_listed.contains(&stream.id) || !self.all.contains_key(&stream.name);
         self.listed = all.iter().filter(is_to_tell).cloned().collect();
         self.measure();
         self.listed = match self.held()? {
             None => all.clone(),
             Some(_) => self.present(&all)?,
         };
-        self.all = all.iter().map(|stream| stream.name.clone()).collect();
+        self.all = all.iter().map(|stream| (stream.name.clone(), stream.id)).collect();
         self.listing = Some(Listing { at: Instant::now(), asked });
         // What was dropped never comes back under its number.
         let present: BTreeSet<StreamId> = self.listed.iter().map(|stream| stream.id).collect();
@@ -66,16 +66,17 @@ impl<T: Target> Follower<T> {
     /// A stream that the target holds and that the store no longer has, or has under another number.
     ///
     /// # Errors
-    /// Where the store has not given out that number yet: then it is an older copy, and it is not for it to say what is gone.
+    /// Where the store has not given out that number yet, or to another stream: then it is an older copy, and it is not for it to
+    /// say what is gone.
     pub(super) fn stale(&self) -> Result<Option<StreamName>, Trouble> {
         let Some((name, id)) = self.find_stale() else { return Ok(None) };
         let next = self.store.next_stream()?;
-        match id.filter(|id| *id >= next) {
+        let is_of_another = |id| self.all.iter().any(|(other, number)| *number == id && *other != name);
+        match id.filter(|id| *id >= next || is_of_another(*id)) {
             None => Ok(Some(name)),
             Some(StreamId(number)) => Err(TargetError::Hopeless(format!(
-                "the target holds {name} as stream {number} of this store, which has begun only those before {}: it is an \
-                 older copy; restore a newer one, or give this one a target of its own",
-                next.0
+                "the target holds {name} as stream {number}, which this store has not begun, or has as another stream: it is an \
+                 older copy; restore a newer one, or give this one a target of its own"
             ))
             .into()),
         }
@@ -85,7 +86,7 @@ impl<T: Target> Follower<T> {
         let held = self.held.as_ref()?.as_ref()?;
         let is_stale = |name: &StreamName, id: Option<StreamId>| match self.listed.iter().find(|s| s.name == *name) {
             Some(now) => Some(now.id) != id,
-            None => !self.all.contains(name),
+            None => !self.all.contains_key(name),
         };
         held.iter().find(|(name, id)| is_stale(name, **id)).map(|(name, id)| (name.clone(), *id))
     }

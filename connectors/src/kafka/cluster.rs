@@ -18,6 +18,8 @@ use vokg_engine::id::StreamName;
 
 /// A record of the log has at most 1 MiB; its JSON may be longer.
 pub(super) const MESSAGE_BYTES_MAX: usize = 8 << 20;
+/// Bytes of a batch unless a topic takes less.
+const BATCH_BYTES: u64 = 1_000_000;
 /// How long a cluster may take to answer a question.
 pub(super) const ANSWER_DEADLINE: Duration = Duration::from_secs(15);
 /// How long after a failed connection the next one is tried at most: as long it may take to notice that the cluster is back.
@@ -25,13 +27,16 @@ const RECONNECT_MOST: Duration = Duration::from_secs(1);
 /// How often a full queue of librdkafka is offered a record again.
 const QUEUE_PAUSE: Duration = Duration::from_millis(5);
 
+/// How often it is looked whether all records were taken.
+const DELIVERY_PAUSE: Duration = Duration::from_millis(1);
+
 /// How long the report on a record may take that has spoiled the transaction.
 const REPORT_DEADLINE: Duration = Duration::from_secs(5);
 
 /// The way out where the cluster does not take the time of a record.
-const FUTURE: &str = "a topic does not take records whose time is ahead of its clock: the video says when it was made, in \
-                      local time perhaps; set message.timestamp.after.max.ms=9223372036854775807 on the topics, as \
-                      docs/kafka.md has it";
+const OTHER_TIME: &str = "a topic does not take the time of a record, which is that of the video: years ago, or ahead of the \
+                          broker's clock where a camera writes local time; set message.timestamp.before.max.ms and \
+                          message.timestamp.after.max.ms of the topics to 9223372036854775807";
 
 /// How often it is looked whether the transactions of others have ended.
 const SETTLING_PAUSE: Duration = Duration::from_millis(100);
@@ -45,7 +50,9 @@ pub struct Cluster {
     /// The topics were found to keep what they must, in the first session.
     is_checked: bool,
     producer: Option<ThreadedProducer<Reports>>,
-    /// A batch was refused: the next session sends each record by itself, until a transaction has gone through.
+    /// Bytes of a batch that all topics take, where they tell.
+    batch_bytes: Option<u64>,
+    /// A batch was refused all the same: the next session sends each record by itself, until a transaction has gone through.
     apart: bool,
 }
 
@@ -57,7 +64,8 @@ impl Cluster {
     /// Where the configuration cannot work.
     pub fn new(config: KafkaConfig, transactional_id: String) -> Result<Self, super::KafkaConfigError> {
         let client = config.client()?;
-        Ok(Self { config, client, transactional_id, partitions: 0, is_checked: false, producer: None, apart: false })
+        let (partitions, is_checked, producer, batch_bytes, apart) = (0, false, None, None, false);
+        Ok(Self { config, client, transactional_id, partitions, is_checked, producer, batch_bytes, apart })
     }
 
     fn deadline(&self) -> Duration {
@@ -80,10 +88,13 @@ impl Cluster {
             .set("message.max.bytes", MESSAGE_BYTES_MAX.to_string())
             // The broker closes a transaction after it has said so, and until then refuses the next.
             .set("retry.backoff.ms", "10")
+            .set("batch.size", BATCH_BYTES.to_string())
             .set("linger.ms", "5");
+        if let Some(bytes) = self.batch_bytes.filter(|bytes| *bytes < BATCH_BYTES) {
+            client.set("batch.size", bytes.max(1).to_string());
+        }
         if self.apart {
-            // The first that fails is then the one that is not taken.
-            client.set("batch.num.messages", "1").set("max.in.flight.requests.per.connection", "1");
+            client.set("batch.num.messages", "1");
         }
         client.create_with_context(Reports::default()).map_err(hopeless)
     }
@@ -188,11 +199,28 @@ impl Cluster {
         Ok(())
     }
 
+    /// Waits until every record was taken, or one was not. Those that come behind one that is refused are never sent, and a commit
+    /// would wait for them.
+    fn deliver(&self, producer: &ThreadedProducer<Reports>) -> Result<(), KafkaError> {
+        let give_up = Instant::now() + self.deadline();
+        while producer.in_flight_count() > 0 {
+            if let Some(code) = producer.context().failed() {
+                return Err(KafkaError::Flush(code));
+            }
+            if Instant::now() >= give_up {
+                return Err(KafkaError::Flush(RDKafkaErrorCode::OperationTimedOut));
+            }
+            std::thread::sleep(DELIVERY_PAUSE);
+        }
+        Ok(())
+    }
+
     /// Sends and commits; a commit that may be repeated is.
     fn transact(&self, producer: &ThreadedProducer<Reports>, records: &[KafkaRecord]) -> Result<(), KafkaError> {
         producer.begin_transaction()?;
         self.send(producer, records)?;
         crash::point("kafka.sent");
+        self.deliver(producer)?;
         let give_up = Instant::now() + self.deadline();
         loop {
             match producer.commit_transaction(self.deadline()) {
@@ -215,7 +243,9 @@ impl TransactionLog for Cluster {
         let found = found.map_err(|error| self.explain(error, producer.context()))?;
         // What was made just now, or by somebody else at the same time, is looked at the next time.
         self.is_checked = !found.are_new;
-        if found.are_new {
+        let is_narrow = found.batch_bytes.is_some_and(|bytes| bytes < BATCH_BYTES && self.batch_bytes != Some(bytes));
+        self.batch_bytes = found.batch_bytes.or(self.batch_bytes);
+        if found.are_new || is_narrow {
             producer = self.connect()?;
         }
         let ready = producer.init_transactions(self.deadline());
@@ -247,6 +277,10 @@ impl TransactionLog for Cluster {
         self.partitions
     }
 
+    fn is_open(&self) -> bool {
+        self.producer.is_some()
+    }
+
     fn write(&mut self, records: &[KafkaRecord]) -> Result<(), TransactionError> {
         let Some(producer) = self.producer.take() else {
             return Err(TransactionError::Again("there is no session".to_owned()));
@@ -258,23 +292,26 @@ impl TransactionLog for Cluster {
             self.producer = Some(producer).filter(|_| !std::mem::take(&mut self.apart));
             return Ok(());
         };
-        let failed = producer.context().failed_within(if is_state(&error) { REPORT_DEADLINE } else { Duration::ZERO });
-        if let Some((index, code)) = failed.filter(|(_, code)| is_of_the_record(*code)) {
+        let patience = if is_spoilt(&error) { REPORT_DEADLINE } else { Duration::ZERO };
+        if let Some((index, code)) = producer.context().refused_within(patience) {
             if code == RDKafkaErrorCode::InvalidTimestamp {
-                return Err(TransactionError::Hopeless(FUTURE.to_owned()));
+                return Err(TransactionError::Hopeless(OTHER_TIME.to_owned()));
             }
-            // A batch is refused whole, with every record in it: whose fault it was only shows where each goes by itself. The
-            // numbers of its records are lost, so that takes a new session.
-            if !self.apart && !is_too_large_to_send(&error) {
-                self.apart = true;
+            // A batch is refused whole, with every record in it. Where a single one fills it, that is whose fault it was; else it
+            // only shows where each goes by itself. The numbers of its records are lost, so that takes a new session.
+            let fills_a_batch = |record: &KafkaRecord| self.batch_bytes.is_some_and(|bytes| record.bytes() > bytes);
+            if !(self.apart || is_too_large_to_send(&error) || records.get(index).is_some_and(fills_a_batch)) {
+                (self.apart, self.is_checked) = (true, false);
                 return Err(TransactionError::Again(format!("a batch is refused, its records go one by one: {code}")));
             }
-            producer.abort_transaction(self.deadline()).map_err(of_transaction)?;
-            producer.context().take();
-            self.producer = Some(producer);
             return Err(TransactionError::Refused { index, reason: code.to_string() });
         }
-        // A new session aborts what is open; the producer is dropped without waiting for its queue.
+        // A new session aborts what is open; the producer is dropped without waiting for its queue. What spoilt a transaction, and
+        // whether it was another instance, shows where it is aborted.
+        let error = match is_spoilt(&error) {
+            true => producer.abort_transaction(ANSWER_DEADLINE).err().unwrap_or(error),
+            false => error,
+        };
         let error = match of_transaction(error) {
             // The cluster closes a transaction that stays open too long in the same way as that of one that is replaced.
             TransactionError::Fenced(reason) if begun.elapsed() >= self.deadline() => {
@@ -338,25 +375,18 @@ fn key(message: &BorrowedMessage<'_>) -> Option<String> {
     String::from_utf8(message.key()?.to_vec()).ok()
 }
 
-/// Whether the record is the reason, and not the cluster.
-fn is_of_the_record(code: RDKafkaErrorCode) -> bool {
-    matches!(
-        code,
-        RDKafkaErrorCode::MessageSizeTooLarge
-            | RDKafkaErrorCode::InvalidMessage
-            | RDKafkaErrorCode::InvalidRecord
-            | RDKafkaErrorCode::InvalidTimestamp
-    )
-}
-
 /// Whether a record was not even handed over, since no broker would take it.
 fn is_too_large_to_send(error: &KafkaError) -> bool {
     matches!(error, KafkaError::MessageProduction(RDKafkaErrorCode::MessageSizeTooLarge))
 }
 
-/// Whether nothing can be added to a transaction, since something in it has failed.
-fn is_state(error: &KafkaError) -> bool {
-    matches!(error, KafkaError::MessageProduction(RDKafkaErrorCode::State))
+/// Whether something else in the transaction has failed before, of which the report may yet come.
+fn is_spoilt(error: &KafkaError) -> bool {
+    matches!(
+        error,
+        KafkaError::MessageProduction(RDKafkaErrorCode::State)
+            | KafkaError::Flush(RDKafkaErrorCode::PurgeQueue | RDKafkaErrorCode::PurgeInflight)
+    )
 }
 
 fn of_transaction(error: KafkaError) -> TransactionError {

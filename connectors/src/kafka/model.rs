@@ -55,6 +55,7 @@ impl Broker {
 struct Client {
     broker: Arc<Mutex<Broker>>,
     session: u32,
+    is_open: bool,
     chance: ChaCha8Rng,
     partitions: u32,
     /// Bytes of the largest value that the broker takes.
@@ -66,7 +67,7 @@ struct Client {
 impl Client {
     fn new(broker: &Arc<Mutex<Broker>>, seed: u64) -> Self {
         let (broker, chance) = (Arc::clone(broker), ChaCha8Rng::seed_from_u64(seed));
-        Self { broker, session: 0, chance, partitions: 4, most: usize::MAX, takes: |_| true }
+        Self { broker, session: 0, is_open: false, chance, partitions: 4, most: usize::MAX, takes: |_| true }
     }
 
     fn fails(&mut self) -> Result<(), TransactionError> {
@@ -83,7 +84,7 @@ impl TransactionLog for Client {
         let (broker, mut cursors) = (Arc::clone(&self.broker), BTreeMap::new());
         let mut broker = broker.lock().expect("nobody panicked");
         broker.session += 1;
-        self.session = broker.session;
+        (self.session, self.is_open) = (broker.session, true);
         self.fails()?;
         for record in broker.committed.iter().filter(|record| record.topic == Topic::Progress) {
             match &record.value {
@@ -110,7 +111,14 @@ impl TransactionLog for Client {
         self.partitions
     }
 
+    fn is_open(&self) -> bool {
+        self.is_open
+    }
+
+    /// Once in a while the session ends with a transaction that goes through.
     fn write(&mut self, records: &[KafkaRecord]) -> Result<(), TransactionError> {
+        assert!(self.is_open, "the session has ended");
+        self.is_open = !self.chance.next_u32().is_multiple_of(8);
         self.fails()?;
         let broker = Arc::clone(&self.broker);
         let mut broker = broker.lock().expect("nobody panicked");
@@ -121,6 +129,7 @@ impl TransactionLog for Client {
             record.value.as_ref().is_some_and(|value| value.len() > self.most) || !(self.takes)(record)
         };
         if let Some(index) = records.iter().position(is_refused) {
+            self.is_open = false;
             return Err(TransactionError::Refused { index, reason: "too large".into() });
         }
         broker.committed.extend_from_slice(records);

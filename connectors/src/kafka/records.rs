@@ -71,6 +71,12 @@ impl KafkaRecord {
     pub fn is_of_a_delta(&self) -> bool {
         self.topic != Topic::Progress && !self.key.starts_with("~progress/")
     }
+
+    /// Bytes of its key, its value and its headers.
+    pub fn bytes(&self) -> u64 {
+        let headers: usize = self.headers.iter().map(|(key, value)| key.len() + value.len()).sum();
+        (self.key.len() + self.value.as_ref().map_or(0, Vec::len) + headers) as u64
+    }
 }
 
 /// What does not change from record to record.

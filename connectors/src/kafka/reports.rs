@@ -15,24 +15,27 @@ const REPORT_PAUSE: Duration = Duration::from_millis(5);
 /// What became of the records of the open transaction, and whether the cluster knows us.
 #[derive(Default)]
 pub(super) struct Reports {
-    /// The first one that failed, and why.
+    /// The first one that failed for a reason of its own, or else for another, and why: what the client throws away behind a
+    /// refusal is told before the refusal itself.
     failed: Mutex<Option<(usize, RDKafkaErrorCode)>>,
     /// Why the cluster turned us away, where it did.
     rejected: Mutex<Option<String>>,
 }
 
 impl Reports {
-    pub fn take(&self) -> Option<(usize, RDKafkaErrorCode)> {
-        self.failed.lock().unwrap_or_else(PoisonError::into_inner).take()
+    /// Why one has failed, where one has.
+    pub fn failed(&self) -> Option<RDKafkaErrorCode> {
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner).map(|(_, code)| code)
     }
 
-    /// The same, once it is told, at most after so long. Somebody else polls.
-    pub fn failed_within(&self, deadline: Duration) -> Option<(usize, RDKafkaErrorCode)> {
+    /// The record that is never taken, and why, once it is told, at most after so long. Somebody else polls.
+    pub fn refused_within(&self, deadline: Duration) -> Option<(usize, RDKafkaErrorCode)> {
         let give_up = Instant::now() + deadline;
         loop {
-            let failed = self.take();
-            if failed.is_some() || Instant::now() >= give_up {
-                return failed;
+            let failed = *self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+            let refused = failed.filter(|(_, code)| is_of_the_record(*code));
+            if refused.is_some() || Instant::now() >= give_up {
+                return refused;
             }
             std::thread::sleep(REPORT_PAUSE);
         }
@@ -44,7 +47,10 @@ impl Reports {
     }
 
     fn delivery_failed(&self, index: usize, code: RDKafkaErrorCode) {
-        self.failed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert((index, code));
+        let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        if failed.is_none_or(|(_, earlier)| is_of_the_record(code) && !is_of_the_record(earlier)) {
+            *failed = Some((index, code));
+        }
     }
 
     /// The cluster does what we ask, so it knows us, whatever one of its brokers said before.
@@ -56,6 +62,17 @@ impl Reports {
     pub fn rejected(&self) -> Option<String> {
         self.rejected.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
+}
+
+/// Whether the record is the reason, and not the cluster.
+fn is_of_the_record(code: RDKafkaErrorCode) -> bool {
+    matches!(
+        code,
+        RDKafkaErrorCode::MessageSizeTooLarge
+            | RDKafkaErrorCode::InvalidMessage
+            | RDKafkaErrorCode::InvalidRecord
+            | RDKafkaErrorCode::InvalidTimestamp
+    )
 }
 
 impl ClientContext for Reports {
@@ -104,6 +121,20 @@ impl ConsumerContext for Quiet {}
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_record_that_is_refused_is_told_from_those_that_are_thrown_away_behind_it() {
+        let reports = Reports::default();
+        assert_eq!(reports.refused_within(Duration::ZERO), None);
+        reports.delivery_failed(9, RDKafkaErrorCode::PurgeQueue);
+        assert_eq!(reports.refused_within(Duration::ZERO), None);
+        reports.delivery_failed(3, RDKafkaErrorCode::MessageSizeTooLarge);
+        reports.delivery_failed(4, RDKafkaErrorCode::MessageSizeTooLarge);
+        reports.delivery_failed(5, RDKafkaErrorCode::PurgeInflight);
+        assert_eq!(reports.refused_within(Duration::ZERO), Some((3, RDKafkaErrorCode::MessageSizeTooLarge)));
+        reports.not_sent(7, RDKafkaErrorCode::MessageSizeTooLarge);
+        assert_eq!(reports.refused_within(Duration::ZERO), Some((7, RDKafkaErrorCode::MessageSizeTooLarge)));
+    }
 
     #[test]
     fn only_an_answer_of_the_broker_turns_us_away() {

@@ -52,7 +52,17 @@ impl<L: TransactionLog> KafkaTarget<L> {
         Self { log, store, instance, written, session: None, finals: BTreeMap::new(), keys_at_once: KEYS_AT_ONCE }
     }
 
+    /// Whoever wrote meanwhile may have moved the cursors: where the session has ended they are asked for again, all of them.
+    fn refuse_ended(&mut self) -> Result<(), TargetError> {
+        if self.session.is_some() && !self.log.is_open() {
+            self.session = None;
+            return Err(closed());
+        }
+        Ok(())
+    }
+
     fn session(&mut self) -> Result<&mut Session, TargetError> {
+        self.refuse_ended()?;
         if self.session.is_none() {
             let cursors = self.log.open().map_err(refusal)?;
             let partitions = self.log.partitions();
@@ -195,6 +205,7 @@ impl<L: TransactionLog> Target for KafkaTarget<L> {
 
     fn apply(&mut self, portion: &Portion<'_>) -> Result<(), TargetError> {
         let Portion { stream, after, entries, refused } = *portion;
+        self.refuse_ended()?;
         let Some(session) = &self.session else { return Err(closed()) };
         let records = session.recorder.records(portion);
         self.write(
@@ -259,6 +270,7 @@ impl<L: TransactionLog> Target for KafkaTarget<L> {
     }
 
     fn snapshot(&mut self, snapshot: &Snapshot<'_>) -> Result<(), TargetError> {
+        self.refuse_ended()?;
         let Some(session) = &self.session else { return Err(closed()) };
         let records = session.recorder.snapshot(snapshot);
         let (stream, until) = (snapshot.stream, snapshot.at);
@@ -271,7 +283,8 @@ impl<L: TransactionLog> Target for KafkaTarget<L> {
 /// place.
 fn refused(record: Option<&KafkaRecord>, telling: &Telling<'_>, reason: String) -> TargetError {
     let Some(record) = record else { return TargetError::Hopeless(reason) };
-    if !telling.entries.iter().any(|entry| Position::of(entry) == record.at) {
+    // A snapshot is of what others have told.
+    if !telling.entries.is_empty() && !telling.entries.iter().any(|entry| Position::of(entry) == record.at) {
         return TargetError::Hopeless(format!(
             "the topic of {} does not take {}, which that of deltas has taken ({reason}); give it the same max.message.bytes",
             record.topic.part(),
@@ -289,7 +302,7 @@ fn refused(record: Option<&KafkaRecord>, telling: &Telling<'_>, reason: String) 
 }
 
 fn closed() -> TargetError {
-    TargetError::Again("the session is closed".to_owned())
+    TargetError::Underway("a new session is opened".to_owned())
 }
 
 fn unreadable(error: ReadError) -> TargetError {

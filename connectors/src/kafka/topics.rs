@@ -56,6 +56,8 @@ pub(super) struct Found {
     pub partitions: u32,
     /// Some were made just now: whoever asked for them before believes that they are not there.
     pub are_new: bool,
+    /// Bytes of a batch that all of them take, where that was asked and told.
+    pub batch_bytes: Option<u64>,
 }
 
 /// Sees to the topics that are written, and to how they are cleaned up where that is `unchecked`.
@@ -93,11 +95,9 @@ pub(super) fn see_to_topics(
         )));
     }
     let admin: AdminClient<Quiet> = client.create_with_context(Quiet).map_err(hopeless)?;
-    if unchecked {
-        check_policies(config, &admin, &present)?;
-    }
+    let batch_bytes = if unchecked { check_settings(config, &admin, &present)? } else { None };
     create(config, &admin, &absent, wanted)?;
-    Ok(Found { partitions, are_new: !absent.is_empty() })
+    Ok(Found { partitions, are_new: !absent.is_empty(), batch_bytes })
 }
 
 /// The partitions of a topic; none where it is not there.
@@ -141,12 +141,16 @@ fn missing(name: &str, code: RDKafkaErrorCode) -> Result<u32, TransactionError> 
     }
 }
 
-/// Refuses topics that forget what they must keep.
-fn check_policies(config: &KafkaConfig, admin: &AdminClient<Quiet>, topics: &[Topic]) -> Result<(), TransactionError> {
+/// Refuses topics that forget what they must keep, or take too little; how large a batch all of them take, where they tell.
+fn check_settings(
+    config: &KafkaConfig,
+    admin: &AdminClient<Quiet>,
+    topics: &[Topic],
+) -> Result<Option<u64>, TransactionError> {
     let names: Vec<String> = topics.iter().map(|topic| config.topic(topic.part())).collect();
     let asked: Vec<ResourceSpecifier<'_>> = names.iter().map(|name| ResourceSpecifier::Topic(name)).collect();
     if asked.is_empty() {
-        return Ok(());
+        return Ok(None);
     }
     let options = AdminOptions::new().request_timeout(Some(SETTINGS_DEADLINE));
     let told = match futures_executor::block_on(admin.describe_configs(&asked, &options)) {
@@ -154,16 +158,42 @@ fn check_policies(config: &KafkaConfig, admin: &AdminClient<Quiet>, topics: &[To
         Err(KafkaError::AdminOp(code)) => vec![Err(code)],
         Err(error) => return Err(again(error)),
     };
+    let mut most = BTreeMap::new();
     for resource in told {
         match resource {
-            Ok(resource) => check_policy(config, topics, &resource)?,
+            Ok(resource) => {
+                let Some(topic) = topic_of(config, topics, &resource) else { continue };
+                check_policy(config, topic, &resource)?;
+                let bytes =
+                    resource.get("max.message.bytes").and_then(|entry| entry.value.as_ref()?.parse::<u64>().ok());
+                most.extend(bytes.map(|bytes| (topic, bytes)));
+            }
             Err(code) if is_reserved(code) => {
                 tracing::warn!(%code, "the cluster does not say how its topics are cleaned up; docs/kafka.md says how they must be");
             }
             Err(code) => return Err(TransactionError::Again(format!("Kafka: {code}"))),
         }
     }
-    Ok(())
+    match too_narrow(&most) {
+        None => Ok(most.into_values().min()),
+        Some((topic, bytes, wanted)) => Err(TransactionError::Hopeless(format!(
+            "the topic {} takes records of {bytes} bytes and that of deltas of {wanted}, of which the same is told: set its \
+             max.message.bytes to {wanted}",
+            config.topic(topic.part())
+        ))),
+    }
+}
+
+/// A topic that takes less than that of deltas, and how many bytes they take: what it refuses would have to be taken from both.
+fn too_narrow(most: &BTreeMap<Topic, u64>) -> Option<(Topic, u64, u64)> {
+    let deltas = *most.get(&Topic::Deltas)?;
+    let told = [Topic::State, Topic::Final].into_iter().filter_map(|topic| Some((topic, *most.get(&topic)?, deltas)));
+    told.into_iter().find(|(_, bytes, _)| *bytes < deltas)
+}
+
+fn topic_of(config: &KafkaConfig, topics: &[Topic], resource: &ConfigResource) -> Option<Topic> {
+    let OwnedResourceSpecifier::Topic(name) = &resource.specifier else { return None };
+    topics.iter().copied().find(|topic| config.topic(topic.part()) == *name)
 }
 
 /// Whether the cluster does not tell settings, or not to us, or not now. Writing takes less than asking for them.
@@ -178,11 +208,9 @@ fn is_reserved(code: RDKafkaErrorCode) -> bool {
     )
 }
 
-fn check_policy(config: &KafkaConfig, topics: &[Topic], resource: &ConfigResource) -> Result<(), TransactionError> {
-    let OwnedResourceSpecifier::Topic(name) = &resource.specifier else { return Ok(()) };
-    let Some(topic) = topics.iter().find(|topic| config.topic(topic.part()) == *name) else { return Ok(()) };
+fn check_policy(config: &KafkaConfig, topic: Topic, resource: &ConfigResource) -> Result<(), TransactionError> {
     let policy = resource.get("cleanup.policy").and_then(|entry| entry.value.as_deref());
-    match policy.and_then(|policy| complaint(*topic, name, policy, &config.brokers)) {
+    match policy.and_then(|policy| complaint(topic, &config.topic(topic.part()), policy, &config.brokers)) {
         Some(complaint) => Err(TransactionError::Hopeless(complaint)),
         None => Ok(()),
     }
@@ -228,6 +256,12 @@ fn create(
     for result in futures_executor::block_on(admin.create_topics(&topics, &options)).map_err(again)? {
         match result {
             Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
+            Err((name, RDKafkaErrorCode::InvalidConfig)) => {
+                return Err(TransactionError::Hopeless(format!(
+                    "the topic {name} cannot be made with our settings, of which a Kafka before 3.6 does not know \
+                     message.timestamp.after.max.ms; docs/kafka.md has the commands to make it without"
+                )));
+            }
             Err((name, code)) => {
                 return Err(TransactionError::Hopeless(format!("the topic {name} cannot be made: {code}")));
             }
@@ -253,6 +287,15 @@ mod tests {
                        --add-config cleanup.policy=compact";
         assert!(told.contains(command), "{told}");
         assert!(of(Topic::State, "delete").is_some() && of(Topic::Deltas, "compact").is_some());
+    }
+
+    #[test]
+    fn what_takes_less_than_the_topic_of_deltas_is_found() {
+        let all = |state, finals| BTreeMap::from([(Topic::Deltas, 9), (Topic::State, state), (Topic::Final, finals)]);
+        assert_eq!(too_narrow(&all(9, 12)), None);
+        assert_eq!(too_narrow(&all(9, 8)), Some((Topic::Final, 8, 9)));
+        assert_eq!(too_narrow(&all(8, 9)), Some((Topic::State, 8, 9)));
+        assert_eq!(too_narrow(&BTreeMap::from([(Topic::Final, 8)])), None, "the cluster does not tell");
     }
 
     #[test]

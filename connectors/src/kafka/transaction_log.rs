@@ -71,6 +71,9 @@ pub trait TransactionLog: Send {
     /// Partitions of `deltas`, known once a session was opened.
     fn partitions(&self) -> u32;
 
+    /// Whether the session still is: one may end with a transaction, also with one that has gone through.
+    fn is_open(&self) -> bool;
+
     /// Writes all the records in one transaction of the session.
     ///
     /// # Errors
@@ -87,7 +90,7 @@ pub enum TransactionError {
     /// Another writer has opened a session under our name.
     #[error("{0}")]
     Fenced(String),
-    /// This record is never taken. The session goes on.
+    /// This record is never taken.
     #[error("record {index}: {reason}")]
     Refused {
         /// Its place among those given.

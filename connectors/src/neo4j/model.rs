@@ -316,7 +316,7 @@ fn a_stream_that_the_store_no_longer_has_is_removed_in_pieces() {
         let cursor = SinkCursor {
             stream: "cli".into(),
             instance: "07".repeat(16),
-            number: StreamId(77),
+            number: StreamId(0),
             position: Position { epoch: 1, seq: 9 },
             frontier_us: None,
             form: "1".into(),

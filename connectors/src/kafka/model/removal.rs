@@ -73,7 +73,10 @@ fn a_store_that_is_an_older_copy_takes_nothing_back() {
     };
     assert_eq!(step("store", &["a", "b"], 1), Some(Step::CaughtUp));
     let told = broker.lock().expect("nobody panicked").committed.clone();
-    let older = step("copy", &["a"], 2);
-    assert!(matches!(&older, Some(Step::Failed(reason)) if reason.contains("an older copy")), "{older:?}");
-    assert_eq!(broker.lock().expect("nobody panicked").committed, told);
+    // Also one that has gone on with something else since.
+    for (copy, streams) in [("copy", &["a"][..]), ("other", &["a", "c"])] {
+        let older = step(copy, streams, 2);
+        assert!(matches!(&older, Some(Step::Failed(reason)) if reason.contains("an older copy")), "{older:?}");
+        assert_eq!(broker.lock().expect("nobody panicked").committed, told);
+    }
 }
