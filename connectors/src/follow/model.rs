@@ -175,7 +175,6 @@ fn a_stream_that_is_begun_anew_says_the_same_again_and_nothing_comes_twice() {
     assert_eq!(held.lock().expect("nobody panicked").logs[&StreamName::slug("clip")], log);
 }
 
-/// A copy of the store went on otherwise, and is put in its place.
 #[test]
 fn what_was_known_of_a_stream_that_is_gone_is_forgotten() {
     let dir = tempfile::tempdir().expect("a temporary directory");

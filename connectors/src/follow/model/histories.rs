@@ -28,6 +28,7 @@ fn a_target_filled_from_another_store_is_not_written_to() {
     assert!(matches!(&step, Step::Failed(reason) if reason.contains("another store")), "{step:?}");
 }
 
+/// A copy of the store went on otherwise, and is put in its place.
 #[test]
 fn another_history_is_not_told_on_top_of_what_the_target_holds() {
     let dir = tempfile::tempdir().expect("a temporary directory");
