@@ -2,7 +2,7 @@
 
 use super::murmur2::partition_of;
 use super::transaction_log::Cursor;
-use crate::export::delta_json::{DeltaJson, SnapshotPhase};
+use crate::export::delta_json::{DeltaJson, SnapshotPhase, external_id};
 use crate::follow::{Followed, Portion, Snapshot};
 use crate::store::{Position, StreamId};
 use std::collections::BTreeSet;
@@ -163,7 +163,7 @@ impl Recorder {
     fn refused(&self, lines: &DeltaJson, stream: &Followed, at: Position, delta: &Delta) -> KafkaRecord {
         let mut value = Vec::new();
         lines.write_refused(&mut value, at, delta).expect("writing to memory works");
-        let key = external(&delta.element, &stream.name);
+        let key = external_id(&delta.element, &stream.name);
         self.record(stream, "refused", (key, id_of(stream, at)), Some(delta.t), value, at)
     }
 
@@ -238,7 +238,7 @@ impl Recorder {
         let mut value = Vec::new();
         lines.write(&mut value, entry).expect("writing to memory works");
         let (kind, t, key) = match &entry.record {
-            Record::Delta(delta) => ("delta", Some(delta.t), external(&delta.element, &stream.name)),
+            Record::Delta(delta) => ("delta", Some(delta.t), external_id(&delta.element, &stream.name)),
             Record::Progress(progress) => ("progress", progress.frontier, format!("~progress/{}", stream.name)),
         };
         let at = Position::of(entry);
@@ -292,13 +292,6 @@ impl Recorder {
 
 fn id_of(stream: &Followed, at: Position) -> String {
     format!("{}/{}/{}", stream.name, at.epoch, at.seq)
-}
-
-fn external(element: &Element, stream: &StreamName) -> String {
-    match element {
-        Element::Vertex(key, _) => key.external(stream),
-        Element::Edge(edge) => edge.id.external(stream),
-    }
 }
 
 #[cfg(test)]

@@ -189,10 +189,7 @@ impl DeltaJson {
     /// # Errors
     /// Those of `out`.
     pub fn write_refused(&self, out: &mut impl Write, at: Position, delta: &Delta) -> io::Result<()> {
-        let vokg_id = match &delta.element {
-            Element::Vertex(key, _) => key.external(&self.stream),
-            Element::Edge(edge) => edge.id.external(&self.stream),
-        };
+        let vokg_id = external_id(&delta.element, &self.stream);
         let line = RefusedLine {
             v: VERSION,
             kind: "refused",
@@ -280,6 +277,14 @@ impl DeltaJson {
 
     fn ids(&self, key: &VertexKey) -> Ids {
         Ids { vokg_id: key.external(&self.stream) }
+    }
+}
+
+/// The id of an element outside its stream.
+pub(crate) fn external_id(element: &Element, stream: &StreamName) -> String {
+    match element {
+        Element::Vertex(key, _) => key.external(stream),
+        Element::Edge(edge) => edge.id.external(stream),
     }
 }
 

@@ -1,6 +1,7 @@
 //! What the broker never takes.
 
 use super::*;
+use crate::export::delta_json::external_id;
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(16))]
@@ -33,10 +34,7 @@ proptest! {
                 prop_assert_eq!(told, line);
                 continue;
             };
-            let key = match &delta.element {
-                Element::Vertex(key, _) => key.external(&StreamName::slug("clip")),
-                Element::Edge(edge) => edge.id.external(&StreamName::slug("clip")),
-            };
+            let key = external_id(&delta.element, &StreamName::slug("clip"));
             keys.remove(&key);
             if line.len() > most {
                 let place = format!("\"kind\":\"refused\",\"stream\":\"clip\",\"epoch\":{},\"seq\":{},", entry.epoch, entry.seq);
