@@ -3,8 +3,8 @@
 
 pip install confluent-kafka
 python3 examples/consumer.py 127.0.0.1:9092 vokg.deltas graph.state
-reads on from where the state file ends, up to the end of the topic, and prints for each stream what
-`vokg export --format json` prints, with JSON's freedom of spaces. examples/consumer.rs is the same in Rust.
+reads on from where the state file ends, up to the end of the topic, and prints a line for each stream: the same JSON value
+that `vokg export --format json` prints, with spaces between. examples/consumer.rs is the same in Rust.
 
 - It reads committed records only.
 - It collects deltas and applies them at the progress record, so that it never shows half a moment.
@@ -119,6 +119,21 @@ class Stream:
         return graph
 
 
+def load(path):
+    """The streams and offsets that are kept; at first none."""
+    if not os.path.exists(path):
+        return {}, {}
+    try:
+        with open(path) as file:
+            kept = json.load(file)
+        streams = {name: Stream(stream) for name, stream in kept["streams"].items()}
+        return streams, {int(partition): int(offset) for partition, offset in kept["offsets"].items()}
+    except OSError as error:
+        sys.exit(f"{path} cannot be read: {error.strerror}")
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        sys.exit(f"{path} is no state of this consumer ({error!r}); delete it to read the topic from the beginning")
+
+
 def save(path, streams, offsets):
     """Replaces the file at once; what is not applied yet is read again."""
     offsets = dict(offsets)
@@ -126,17 +141,19 @@ def save(path, streams, offsets):
         if stream.since:
             partition, offset = stream.since
             offsets[partition] = min(offsets[partition], offset)
-    with open(path + ".new", "w") as file:
-        json.dump({"offsets": offsets, "streams": {name: stream.kept() for name, stream in streams.items()}}, file)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(path + ".new", path)
+    try:
+        with open(path + ".new", "w") as file:
+            json.dump({"offsets": offsets, "streams": {name: stream.kept() for name, stream in streams.items()}}, file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(path + ".new", path)
+    except OSError as error:
+        sys.exit(f"{path} cannot be written: {error.strerror}")
 
 
 def main(brokers, topic, path):
-    kept = json.load(open(path)) if os.path.exists(path) else {"offsets": {}, "streams": {}}
-    streams = {name: Stream(stream) for name, stream in kept["streams"].items()}
-    offsets = {int(partition): offset for partition, offset in kept["offsets"].items()}
+    streams, offsets = load(path)
+    troubles = []  # what the client says of brokers that are away
     consumer = Consumer(
         {
             "bootstrap.servers": brokers,
@@ -145,12 +162,15 @@ def main(brokers, topic, path):
             "enable.auto.commit": False,
             "enable.partition.eof": True,
             "auto.offset.reset": "error",  # what is gone is told, and not passed over
+            "log_level": 0,  # the client would say it again with every try
+            "error_cb": lambda error: troubles.append(error.str()),
         }
     )
     try:
         found = consumer.list_topics(topic, 30).topics[topic]
     except KafkaException as error:
-        sys.exit(f"{brokers} does not answer: {error.args[0].str()}")
+        consumer.poll(1)  # lets it say why
+        sys.exit(f"{brokers} does not answer: {troubles[0] if troubles else error.args[0].str()}")
     partitions = found.partitions
     if found.error or not partitions:
         sys.exit(f"{brokers} has no topic {topic}")
@@ -159,7 +179,7 @@ def main(brokers, topic, path):
     while len(ended) < len(partitions):
         message = consumer.poll(30)
         if message is None:
-            sys.exit("the broker does not answer")
+            sys.exit(f"{brokers} does not answer{': ' + troubles[-1] if troubles else ''}")
         if message.error():
             if message.error().code() == KafkaError._AUTO_OFFSET_RESET:
                 sys.exit(f"{topic} does not have what follows the last record read: it was made again, or retention took "

@@ -1,8 +1,9 @@
 //! A consumer of `vokg.deltas`: rebuilds the graph of every stream from Kafka alone.
 //!
 //! `cargo run --example consumer -- 127.0.0.1:9092 vokg.deltas graph.state` reads on from where the state file ends, up to
-//! the end of the topic, and prints for each stream the line that `vokg export --format json` prints. It uses nothing of
-//! vokg but what docs/delta-format.md and docs/kafka.md say; examples/consumer.py is the same in Python.
+//! the end of the topic, and prints a line for each stream: the same JSON value that `vokg export --format json` prints, with
+//! sorted keys. It uses nothing of vokg but what docs/delta-format.md and docs/kafka.md say; examples/consumer.py is the same
+//! in Python.
 //!
 //! - It reads committed records only.
 //! - It collects deltas and applies them at the progress record, so that it never shows half a moment.
@@ -22,6 +23,7 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::path::Path;
+use std::process::ExitCode;
 use std::time::Duration;
 
 type Failure = Box<dyn Error>;
@@ -206,9 +208,13 @@ impl Stream {
 impl State {
     fn load(path: &Path) -> Result<Self, Failure> {
         match std::fs::read(path) {
-            Ok(bytes) => Ok(serde_json::from_slice(&bytes)?),
+            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| {
+                let path = path.display();
+                format!("{path} is no state of this consumer ({error}); delete it to read the topic from the beginning")
+                    .into()
+            }),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
-            Err(error) => Err(error.into()),
+            Err(error) => Err(format!("{} cannot be read: {error}", path.display()).into()),
         }
     }
 
@@ -240,8 +246,7 @@ pub fn consume(brokers: &str, topic: &str, state_file: &Path) -> Result<Vec<Valu
         // What is gone is told, and not passed over.
         .set("auto.offset.reset", "error")
         .create()?;
-    let metadata = consumer.fetch_metadata(Some(topic), Duration::from_secs(30))?;
-    let partitions = metadata.topics().first().map_or(0, |topic| topic.partitions().len());
+    let partitions = count_partitions(&consumer, brokers, topic)?;
     let mut assignment = TopicPartitionList::new();
     for partition in 0..i32::try_from(partitions)? {
         let offset = state.offsets.get(&partition).map_or(Offset::Beginning, |offset| Offset::Offset(*offset));
@@ -250,7 +255,7 @@ pub fn consume(brokers: &str, topic: &str, state_file: &Path) -> Result<Vec<Valu
     consumer.assign(&assignment)?;
     let (mut next, mut ended) = (state.offsets.clone(), BTreeSet::new());
     while ended.len() < partitions {
-        match consumer.poll(Duration::from_secs(30)).ok_or("the broker does not answer")? {
+        match consumer.poll(Duration::from_secs(30)).ok_or_else(|| format!("{brokers} does not answer"))? {
             Err(KafkaError::PartitionEOF(partition)) => drop(ended.insert(partition)),
             Err(KafkaError::MessageConsumption(RDKafkaErrorCode::AutoOffsetReset)) => {
                 return Err(format!(
@@ -274,11 +279,25 @@ pub fn consume(brokers: &str, topic: &str, state_file: &Path) -> Result<Vec<Valu
             }
         }
     }
-    state.save(state_file, &next)?;
+    state.save(state_file, &next).map_err(|error| format!("{} cannot be written: {error}", state_file.display()))?;
     for (name, stream) in state.streams.iter().filter(|(_, stream)| !stream.unknown.is_empty()) {
         eprintln!("{name} has {} elements that {topic} did not take: {:?}", stream.unknown.len(), stream.unknown);
     }
     Ok(state.streams.iter().map(|(name, stream)| stream.graph(name)).collect())
+}
+
+/// The partitions of a topic, which has one at least where it is there.
+fn count_partitions(consumer: &BaseConsumer, brokers: &str, topic: &str) -> Result<usize, Failure> {
+    let metadata = consumer.fetch_metadata(Some(topic), Duration::from_secs(30));
+    let metadata = metadata.map_err(|error| format!("{brokers} does not answer: {error}"))?;
+    let found = metadata.topics().first().ok_or_else(|| format!("{brokers} has no topic {topic}"))?;
+    match found.error().map(RDKafkaErrorCode::from) {
+        None if !found.partitions().is_empty() => Ok(found.partitions().len()),
+        None | Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => {
+            Err(format!("{brokers} has no topic {topic}").into())
+        }
+        Some(code) => Err(format!("{brokers} does not give the topic {topic}: {code}").into()),
+    }
 }
 
 /// What becomes of the records of one stream; for the tests.
@@ -298,13 +317,20 @@ fn text(value: &Value) -> Result<String, Failure> {
 }
 
 #[allow(dead_code, reason = "the tests call consume")]
-fn main() -> Result<(), Failure> {
+fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [brokers, topic, state] = arguments.as_slice() else {
-        return Err("usage: consumer BROKERS TOPIC STATE-FILE".into());
+        eprintln!("usage: consumer BROKERS TOPIC STATE-FILE");
+        return ExitCode::FAILURE;
     };
-    for graph in consume(brokers, topic, Path::new(state))? {
-        println!("{graph}");
+    match consume(brokers, topic, Path::new(state)) {
+        Ok(graphs) => {
+            graphs.iter().for_each(|graph| println!("{graph}"));
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
     }
-    Ok(())
 }

@@ -2,7 +2,8 @@
 """Folds the delta log of one stream into its graph, as docs/delta-format.md explains it.
 
 vokg export --data DIR --stream S --format jsonl | python3 examples/fold.py
-prints the JSON that `vokg export --data DIR --stream S --format json` prints."""
+prints the JSON value that `vokg export --data DIR --stream S --format json` prints. It takes a whole log: where
+retention dropped the beginning, the rest does not fold to the graph."""
 
 import json
 import sys
@@ -36,6 +37,10 @@ for line in open(sys.argv[1]) if len(sys.argv) > 1 else sys.stdin:
     follows = place == (epoch, seq + 1) and not is_closed
     # An epoch need not be closed before the next begins, but it ends with a progress record.
     begins = place == (epoch + 1, 0) and not unclosed
+    if stream is None and place != (1, 0):
+        sys.exit(f"the log of {record['stream']} begins at {place[0]}-{place[1]} and not at 1-0: what is older was dropped by "
+                 "retention ([store] keep_secs, keep_bytes) or is missing. Fold a whole log, or take the graph as the store has "
+                 "it from `vokg export --format json`")
     if not (follows or begins) or stream not in (None, record["stream"]):
         sys.exit(f"something is missing after {stream}, epoch {epoch}, seq {seq}: {line}")
     stream, epoch, seq = record["stream"], *place

@@ -155,8 +155,12 @@ impl RunReport {
     /// A line for every stream that failed.
     pub fn failures(&self) -> impl Iterator<Item = String> {
         let failed = |stream: &StreamReport| {
-            let error = stream.error.as_deref()?;
-            Some(format!("{}: failed after {} frames: {}", stream.stream, stream.frames, printable(error)))
+            let error = printable(stream.error.as_deref()?);
+            // What was set aside or never began has no frames of this run.
+            Some(match stream.frames {
+                0 => format!("{}: failed: {error}", stream.stream),
+                frames => format!("{}: failed after {frames} frames: {error}", stream.stream),
+            })
         };
         self.streams.iter().filter_map(failed)
     }

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use vokg_connectors::follow::{Follower, FollowerConfig, Following, Nudge, SinkControl, SinkState, SinkStatus, Target};
-use vokg_connectors::kafka::{Cluster, KafkaConfig, KafkaTarget, Written};
+use vokg_connectors::kafka::{Cluster, KafkaConfig, KafkaTarget, SaslMechanism, Written};
 use vokg_connectors::neo4j::{Neo4jConfig, Neo4jTarget, Server};
 use vokg_connectors::store::Store;
 use vokg_engine::time::Micros;
@@ -131,6 +131,13 @@ fn kafka_target(
     margin_us: Micros,
     store: &Store,
 ) -> Result<KafkaTarget<Cluster>, Failure> {
+    let security = &config.security;
+    if security.sasl == Some(SaslMechanism::Plain) && !security.tls {
+        tracing::warn!(
+            sink = name,
+            "sasl = \"PLAIN\" without tls = true sends the password as it is to whoever listens"
+        );
+    }
     let instance = store.instance().context("cannot read the store")?;
     let digits: String = instance.iter().map(|byte| format!("{byte:02x}")).collect();
     // Named by the topics it writes: whoever writes those for the same store is to be fenced off, whatever it is called.

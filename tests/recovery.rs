@@ -381,6 +381,8 @@ fn an_input_that_kills_the_process_twice_is_set_aside_and_the_others_go_on() {
     assert_eq!(told, ["failed", "complete"]);
     let output = command(&bad, &data, 1).output().unwrap();
     assert_eq!(output.status.code(), Some(1), "it stays set aside");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("near: failed: ") && !said.contains("0 frames"), "{said}");
     let output = command(&bad, &data, 1).arg("--retry").output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let digest = |data: &Path| store(data).find_stream("near").unwrap().unwrap().head.digest;

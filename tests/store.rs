@@ -53,7 +53,7 @@ fn a_store_is_checked_compacted_backed_up_and_restored() {
         "{report}"
     );
     let (code, text) = told(&vokg(&["store", "backup", backup, "--data", data]));
-    assert!(code == Some(0) && text.contains("whole"), "{text}");
+    assert!(code == Some(0) && text.contains("whole") && text.contains("compared with its checksum"), "{text}");
     let (code, text) = told(&vokg(&["store", "backup", backup, "--data", data]));
     assert!(code == Some(2) && text.contains("there is something in"), "{text}");
     let compacted = json(&["store", "compact", "--data", data, "--json"]);
@@ -123,7 +123,16 @@ fn what_is_wrong_is_named_with_a_way_out() {
     assert!(code == Some(1) && said.contains(&format!("in use by process {}", std::process::id())), "{said}");
     let (code, said) = told(&vokg(&["store", "check", "--data", text]));
     assert!(code == Some(0) && said.contains("another process writes to it"), "{said}");
+    let backup = dir.path().join("backup");
+    let (code, said) = told(&vokg(&["store", "backup", backup.to_str().unwrap(), "--data", text]));
+    assert!(code == Some(0) && said.contains("were not compared with their checksums"), "{said}");
     drop(writer);
+    let inside = data.join("x");
+    let (code, said) = told(&vokg(&["store", "backup", inside.to_str().unwrap(), "--data", text]));
+    assert!(code == Some(2) && said.contains("choose a directory outside of it") && !inside.exists(), "{said}");
+    let [none, restored] = ["none", "restored"].map(|name| dir.path().join(name).to_str().unwrap().to_owned());
+    let (code, said) = told(&vokg(&["store", "restore", &none, &restored]));
+    assert!(code == Some(1) && said.contains("is no backup") && !said.contains("vokg run"), "{said}");
 
     let file = std::fs::read_dir(data.join("observations/1-near")).unwrap().next().unwrap().unwrap().path();
     let mut bytes = std::fs::read(&file).unwrap();
@@ -134,4 +143,45 @@ fn what_is_wrong_is_named_with_a_way_out() {
     assert!(code == Some(1) && said.contains(name) && said.contains("vokg store restore"), "{said}");
     let (code, said) = told(&vokg(&["store", "check", "--data", Path::new(text).join("none").to_str().unwrap()]));
     assert!(code == Some(1) && said.contains("no vokg data here"), "{said}");
+}
+
+/// Before, an emptied database was taken for a new store, and its observations were removed.
+#[test]
+fn a_store_whose_database_is_lost_or_damaged_stays_as_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, _) = clip(dir.path(), "near", Some(6.0));
+    let data = dir.path().join("data");
+    let (path, text) = (path.to_str().unwrap(), data.to_str().unwrap());
+    assert!(vokg(&["run", path, "--data", text]).status.success());
+    let (database, observations) = (data.join("vokg.redb"), data.join("observations/1-near"));
+    let files = || std::fs::read_dir(&observations).unwrap().count();
+    let (there, whole) = (files(), std::fs::read(&database).unwrap());
+    assert!(there > 0);
+    let commands = [
+        &["run", path, "--data", text][..],
+        &["export", "--data", text, "--format", "json"],
+        &["store", "compact", "--data", text],
+        &["store", "check", "--data", text],
+    ];
+    let random: Vec<u8> = (0..8192u32).map(|i| (i * 31 % 251) as u8).collect();
+    let contents = [(&whole[..0], "is empty"), (&whole[..2_000], "wrong: "), (&random[..], "wrong: ")];
+    for (bytes, checked) in contents {
+        std::fs::write(&database, bytes).unwrap();
+        for command in commands {
+            let (code, said) = told(&vokg(command));
+            let found = match (command[1], bytes.len()) {
+                ("check", _) => said.contains(checked),
+                (_, 0) => said.contains("vokg.redb is empty"),
+                _ => said.contains("vokg.redb is damaged or no store of vokg"),
+            };
+            assert!(code == Some(1) && found && said.contains("vokg store restore"), "{command:?}: {said}");
+        }
+    }
+    std::fs::remove_file(&database).unwrap();
+    let (code, said) = told(&vokg(commands[0]));
+    assert!(code == Some(1) && said.contains("but observations of a store are in"), "{said}");
+    assert_eq!(files(), there);
+    std::fs::write(&database, whole).unwrap();
+    let (code, said) = told(&vokg(commands[3]));
+    assert!(code == Some(0) && said.contains("whole"), "{said}");
 }

@@ -27,6 +27,12 @@ pub fn run(args: cli::Export) -> Result<Exit, Failure> {
     if !stream.head.outcome.as_ref().is_some_and(Outcome::is_complete) {
         note(format!("vokg: {} is not complete; this is what was processed of it", stream.name));
     }
+    if let Some(oldest) = store.oldest(stream.id).context("cannot read the log")?.filter(|_| whole) {
+        note(format!(
+            "vokg: the log of {} begins at {}: what is older was dropped by retention",
+            stream.name, oldest.first
+        ));
+    }
     write(&store, &stream, args.format, at_us, known_at, args.out.as_deref())?;
     Ok(Exit::Done)
 }

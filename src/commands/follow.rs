@@ -8,14 +8,19 @@ use crate::exit::{Context, Exit, Failure};
 use crate::patience::Patience;
 use crate::say::{note, say};
 use crate::sinks::{SinkReport, Sinks};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use vokg_connectors::follow::SinkState;
+use vokg_connectors::store::DATABASE_FILE;
 
 /// Time between two looks at the sinks.
 const TICK: Duration = Duration::from_millis(50);
 /// Time between two reports on stderr while something is behind.
 const REPORT_EVERY: Duration = Duration::from_secs(10);
+/// Time between two looks at whether the store is still the one that is read.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// A sink may stand still for so long, however short the wait at the end of a run is.
 const LEAST_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -23,6 +28,7 @@ const LEAST_PATIENCE: Duration = Duration::from_secs(5);
 pub fn run(args: cli::Follow, common: &Common) -> Result<Exit, Failure> {
     let config = Config::load(common.config.as_deref(), environment(), &common.overrides)?;
     let store = open_store(&args.data.dir)?;
+    let (file, mut looked) = (identity(&args.data.dir), Instant::now());
     let interrupt = interrupt_flag()?;
     let sinks = Sinks::start(&config, &args.sinks, &store, &args.data.dir)?;
     if sinks.is_empty() {
@@ -35,6 +41,12 @@ pub fn run(args: cli::Follow, common: &Common) -> Result<Exit, Failure> {
         let stands = reports.iter().map(|report| Standing::of(report, &mut patience, now)).collect::<Vec<_>>();
         if interrupt.load(Ordering::Acquire) {
             break Ending::Interrupted;
+        }
+        if looked.elapsed() >= LOOK_EVERY || args.once {
+            looked = now;
+            if identity(&args.data.dir) != file {
+                break Ending::Replaced;
+            }
         }
         let failed = stands.iter().filter(|stands| **stands == Standing::Failed).count();
         if failed == stands.len() {
@@ -54,6 +66,12 @@ pub fn run(args: cli::Follow, common: &Common) -> Result<Exit, Failure> {
     };
     let reports = sinks.reports();
     sinks.stop();
+    if matches!(ending, Ending::Replaced) {
+        return Err(Failure::failed(format!(
+            "the store in {} was replaced or removed while it was followed, and what is there now is not told; run vokg follow again",
+            args.data.dir.display()
+        )));
+    }
     match args.json {
         true => say(serde_json::to_string(&reports).context("the report cannot be written")? + "\n")?,
         false => reports.iter().try_for_each(|report| say(report.to_text()))?,
@@ -63,7 +81,7 @@ pub fn run(args: cli::Follow, common: &Common) -> Result<Exit, Failure> {
             stands.iter().filter_map(|(report, stands)| left_out(report, *stands, patience.most())).for_each(note);
             stands.iter().all(|(_, stands)| *stands == Standing::HoldsAll)
         }
-        Ending::Interrupted | Ending::AllFailed => !reports.iter().any(SinkReport::has_failed),
+        Ending::Interrupted | Ending::AllFailed | Ending::Replaced => !reports.iter().any(SinkReport::has_failed),
     };
     Ok(match (is_told, ending) {
         (false, _) => Exit::Failed,
@@ -72,8 +90,16 @@ pub fn run(args: cli::Follow, common: &Common) -> Result<Exit, Failure> {
     })
 }
 
+/// What tells the file of a store from another of the same name, where it is there.
+fn identity(dir: &Path) -> Option<(u64, u64)> {
+    let about = std::fs::metadata(dir.join(DATABASE_FILE)).ok()?;
+    Some((about.dev(), about.ino()))
+}
+
 /// Why the command ends.
 enum Ending {
+    /// Another store has taken the place of this one.
+    Replaced,
     Interrupted,
     AllFailed,
     /// No sink gets on any more, with how each stands.

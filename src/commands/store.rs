@@ -37,13 +37,13 @@ fn run_compact(args: &StoreCompact, config: StoreConfig) -> Result<Exit, Failure
 
 fn run_backup(args: &StoreBackup, config: StoreConfig) -> Result<Exit, Failure> {
     let copied = backup(&args.data.dir, &args.target, config).map_err(|error| refused("cannot back up", &error))?;
-    tell(args.json, &copied, || told_copy("backed up to", &args.target, copied))?;
+    tell(args.json, &copied, || told_copy("backed up to", &args.target, copied) + told_pages(copied))?;
     Ok(Exit::Done)
 }
 
 fn run_restore(args: &StoreRestore, config: StoreConfig) -> Result<Exit, Failure> {
     let copied = restore(&args.backup, &args.target, config).map_err(|error| refused("cannot restore", &error))?;
-    tell(args.json, &copied, || told_copy("restored to", &args.target, copied))?;
+    tell(args.json, &copied, || told_copy("restored to", &args.target, copied) + told_pages(copied))?;
     Ok(Exit::Done)
 }
 
@@ -74,11 +74,11 @@ fn run_drop(args: &StoreDrop, config: StoreConfig) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// A target that has something in it is wrong usage: nothing was done.
+/// A target that cannot take a copy is wrong usage: nothing was done.
 fn refused(what: &str, error: &CopyError) -> Failure {
     let message = format!("{what}: {error}");
     match error {
-        CopyError::NotEmpty(_) => Failure::usage(message),
+        CopyError::NotEmpty(_) | CopyError::Within { .. } => Failure::usage(message),
         _ => Failure::failed(message),
     }
 }
@@ -125,11 +125,22 @@ fn told_compact(dir: &Path, compacted: &Compacted) -> String {
 }
 
 fn told_copy(what: &str, target: &Path, copied: Copied) -> String {
-    let Copied { streams, entries, database_bytes, observation_files } = copied;
+    let Copied { streams, entries, database_bytes, observation_files, .. } = copied;
     format!(
         "{what} {}: {streams} streams, {entries} log entries, {observation_files} segments of observations, {:.1} MB; \
          read to its end and whole\n",
         target.display(),
         database_bytes as f64 / 1e6
     )
+}
+
+/// Whether damage in what was copied can have gone unnoticed.
+fn told_pages(copied: Copied) -> &'static str {
+    match copied.pages_checked {
+        true => "every page of the database that was copied was compared with its checksum before\n",
+        false => {
+            "another process writes to the store: the pages of its database were not compared with their checksums; \
+             vokg store check does that once nobody writes\n"
+        }
+    }
 }

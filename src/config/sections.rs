@@ -211,6 +211,15 @@ impl SinksConfig {
                 ));
             }
         }
+        let neo4j: Vec<_> = self.neo4j.iter().collect();
+        for (index, (name, config)) in neo4j.iter().enumerate() {
+            if let Some((other, _)) = neo4j[..index].iter().find(|(_, other)| other.shares_database_with(config)) {
+                return Err(format!(
+                    "sinks.neo4j.{other} and sinks.neo4j.{name} write the same database, at {}; each takes one of its own",
+                    config.uri
+                ));
+            }
+        }
         Ok(())
     }
 }

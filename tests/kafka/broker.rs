@@ -4,14 +4,14 @@ use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, ResourceSpecifier};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Headers, Message};
 use rdkafka::{Offset, TopicPartitionList};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use vokg::config::Config;
 use vokg_connectors::export::delta_json::parse_line;
 use vokg_connectors::kafka::KafkaConfig;
@@ -134,6 +134,26 @@ pub fn set(brokers: &str, topic: &str, key: &str, value: &str) {
     let altered = AlterConfig::new(ResourceSpecifier::Topic(topic)).set(key, value);
     let told = block_on(admin(brokers).alter_configs(&[altered], &AdminOptions::new())).unwrap();
     assert!(told.iter().all(Result::is_ok), "{told:?}");
+}
+
+/// Deletes topics, and waits until they are gone.
+pub fn delete(brokers: &str, topics: &[String]) {
+    let names: Vec<&str> = topics.iter().map(String::as_str).collect();
+    let admin = admin(brokers);
+    let deleted = block_on(admin.delete_topics(&names, &AdminOptions::new())).unwrap();
+    let is_gone = |result: &Result<String, (String, RDKafkaErrorCode)>| {
+        matches!(result, Ok(_) | Err((_, RDKafkaErrorCode::UnknownTopicOrPartition)))
+    };
+    assert!(deleted.iter().all(is_gone), "{deleted:?}");
+    let deadline = Instant::now() + Duration::from_secs(30);
+    let is_there = |name: &str| {
+        let metadata = admin.inner().fetch_metadata(None, Duration::from_secs(10)).unwrap();
+        metadata.topics().iter().any(|topic| topic.name() == name)
+    };
+    while names.iter().any(|name| is_there(name)) {
+        assert!(Instant::now() < deadline, "{names:?} are not deleted");
+        std::thread::sleep(Duration::from_millis(50));
+    }
 }
 
 pub fn stored(store: &Store) -> BTreeMap<String, Vec<LogEntry>> {

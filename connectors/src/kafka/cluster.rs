@@ -1,5 +1,6 @@
 //! A Kafka cluster through librdkafka.
 
+use super::agreement::{forgotten, lost, told_in};
 use super::config::{KafkaConfig, Security};
 use super::records::{KafkaRecord, Topic};
 use super::reports::{Quiet, Reports};
@@ -142,6 +143,38 @@ impl Cluster {
         }
     }
 
+    /// Refuses topics of which one was deleted, or made anew, while another stayed.
+    fn check_agreement(&self, cursors: &BTreeMap<String, Cursor>) -> Result<(), TransactionError> {
+        let name = |topic: Topic| self.config.topic(topic.part());
+        let asker: BaseConsumer<Quiet> = self.client.create_with_context(Quiet).map_err(hopeless)?;
+        let is_unwritten = |topic, partition: u32| {
+            let partition = i32::try_from(partition).unwrap_or(i32::MAX);
+            let marks = asker.fetch_watermarks(&name(topic), partition, ANSWER_DEADLINE).map_err(again)?;
+            Ok(marks.1 == 0)
+        };
+        let told = told_in(cursors);
+        let mut unwritten = BTreeSet::new();
+        for partition in told.keys().copied().filter(|partition| *partition < self.partitions) {
+            if is_unwritten(Topic::Deltas, partition)? {
+                unwritten.insert(partition);
+            }
+        }
+        if let Some(complaint) = lost(&told, &unwritten, name) {
+            return Err(TransactionError::Hopeless(complaint));
+        }
+        if !cursors.is_empty() || !is_unwritten(Topic::Progress, 0)? {
+            return Ok(());
+        }
+        for partition in 0..self.partitions {
+            if !is_unwritten(Topic::Deltas, partition)? {
+                // What the first transaction left when it was aborted is nothing that was told.
+                let partition = i32::try_from(partition).unwrap_or(i32::MAX);
+                self.read(&name(Topic::Deltas), partition, |_| Err(TransactionError::Hopeless(forgotten(name))))?;
+            }
+        }
+        Ok(())
+    }
+
     /// Reads `progress`.
     fn cursors(&self) -> Result<BTreeMap<String, Cursor>, TransactionError> {
         let topic = self.config.topic(Topic::Progress.part());
@@ -253,6 +286,7 @@ impl TransactionLog for Cluster {
         producer.context().known();
         self.partitions = found.partitions;
         let cursors = self.cursors()?;
+        self.check_agreement(&cursors)?;
         self.producer = Some(producer);
         Ok(cursors)
     }

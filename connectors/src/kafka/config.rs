@@ -119,6 +119,22 @@ pub enum KafkaConfigError {
         /// The file.
         path: PathBuf,
     },
+    /// No cluster can be found there.
+    #[error("brokers is {0:?}, it takes host:port, several separated by commas, with ports from 1 to 65535")]
+    Brokers(String),
+    /// Two places for one password.
+    #[error("security has password_env and password_file, it takes one of them")]
+    Ambiguous,
+    /// A file of the security cannot be read.
+    #[error("security.{key} cannot be read: {source}: {path}", path = path.display())]
+    NoPem {
+        /// Which.
+        key: &'static str,
+        /// What the system said.
+        source: std::io::Error,
+        /// The file.
+        path: PathBuf,
+    },
     /// A topic would have no valid name.
     #[error("topic_prefix is {0:?}, it takes 1 to 200 letters, digits, dots, dashes and underscores")]
     Prefix(String),
@@ -155,6 +171,12 @@ impl KafkaConfig {
         if self.topic_prefix.is_empty() || self.topic_prefix.len() > 200 || !self.topic_prefix.chars().all(fits) {
             return Err(KafkaConfigError::Prefix(self.topic_prefix.clone()));
         }
+        if !self.brokers.split(',').all(|broker| is_address(broker.trim())) {
+            return Err(KafkaConfigError::Brokers(self.brokers.clone()));
+        }
+        if self.security.password_env.is_some() && self.security.password_file.is_some() {
+            return Err(KafkaConfigError::Ambiguous);
+        }
         let mut client = rdkafka::ClientConfig::new();
         client.set("bootstrap.servers", &self.brokers).set("client.id", "vokg");
         // To ask for a topic is not to make it, with whatever settings a broker makes topics by itself.
@@ -167,13 +189,15 @@ impl KafkaConfig {
             (true, true) => "sasl_ssl",
         };
         client.set("security.protocol", protocol);
-        for (key, file) in [
-            ("ssl.ca.location", ca_file),
-            ("ssl.certificate.location", certificate_file),
-            ("ssl.key.location", key_file),
+        for (key, name, file) in [
+            ("ssl.ca.location", "ca_file", ca_file),
+            ("ssl.certificate.location", "certificate_file", certificate_file),
+            ("ssl.key.location", "key_file", key_file),
         ] {
-            if let Some(file) = file {
-                client.set(key, file.to_string_lossy());
+            if let Some(path) = file {
+                let unreadable = |source| KafkaConfigError::NoPem { key: name, source, path: path.clone() };
+                std::fs::File::open(path).map_err(unreadable)?;
+                client.set(key, path.to_string_lossy());
             }
         }
         if let Some(mechanism) = sasl {
@@ -187,6 +211,15 @@ impl KafkaConfig {
         }
         Ok(client)
     }
+}
+
+/// Whether it is `host:port`; the host of an IPv6 address stands in brackets.
+fn is_address(broker: &str) -> bool {
+    let Some((host, port)) = broker.rsplit_once(':') else { return false };
+    let is_host = !host.is_empty()
+        && !host.contains('/')
+        && (!host.contains(':') || host.starts_with('[') && host.ends_with(']'));
+    is_host && port.parse::<u16>().is_ok_and(|port| port > 0)
 }
 
 impl Security {
@@ -219,6 +252,17 @@ mod tests {
         assert_eq!(client.get("sasl.password"), Some("open sesame"));
         assert_eq!(client.get("security.protocol"), Some("sasl_ssl"));
         assert!(!format!("{config:?}").contains("sesame"));
+    }
+
+    #[test]
+    fn brokers_are_hosts_with_ports() {
+        let client = |brokers: &str| KafkaConfig { brokers: brokers.to_owned(), ..KafkaConfig::default() }.client();
+        for good in ["127.0.0.1:9092", "a:1, b.example:65535", "[::1]:9092"] {
+            assert!(client(good).is_ok(), "{good}");
+        }
+        for bad in ["", "here", "kafka://here:9092", "here:99999", "here:0", ":::", "a:1,,b:2", ":9092"] {
+            assert!(matches!(client(bad), Err(KafkaConfigError::Brokers(_))), "{bad:?}");
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! [`TransactionLog`] is what of Kafka that takes, [`Cluster`] does it with librdkafka, and [`KafkaTarget`] puts the two
 //! behind the [`crate::follow::Target`] of a sink. docs/kafka.md tells users of the topics.
 
+mod agreement;
 mod cluster;
 mod config;
 #[cfg(test)]

@@ -20,6 +20,8 @@ pub(super) struct Reports {
     failed: Mutex<Option<(usize, RDKafkaErrorCode)>>,
     /// Why the cluster turned us away, where it did.
     rejected: Mutex<Option<String>>,
+    /// Why a broker was not reached the last time.
+    unreached: Mutex<Option<String>>,
 }
 
 impl Reports {
@@ -58,6 +60,11 @@ impl Reports {
         *self.rejected.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
+    /// Why a broker was not reached the last time.
+    pub fn unreached(&self) -> Option<String> {
+        self.unreached.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Why the cluster turned us away, where it did.
     pub fn rejected(&self) -> Option<String> {
         self.rejected.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -84,8 +91,16 @@ impl ClientContext for Reports {
         if error.rdkafka_error_code() == Some(RDKafkaErrorCode::Authentication) && is_verdict(reason) {
             *self.rejected.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason.to_owned());
         }
+        if error.rdkafka_error_code().is_some_and(is_of_the_way) {
+            *self.unreached.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason.to_owned());
+        }
         Quiet.error(error, reason);
     }
+}
+
+/// Whether there is no way to a broker.
+fn is_of_the_way(code: RDKafkaErrorCode) -> bool {
+    matches!(code, RDKafkaErrorCode::BrokerTransportFailure | RDKafkaErrorCode::Resolve | RDKafkaErrorCode::SSL)
 }
 
 /// Whether the broker has answered. librdkafka calls it the same where the connection breaks on the way to the answer.
@@ -140,7 +155,9 @@ mod tests {
     fn only_an_answer_of_the_broker_turns_us_away() {
         let reports = Reports::default();
         let say = |code, reason| reports.error(KafkaError::Global(code), reason);
-        say(RDKafkaErrorCode::BrokerTransportFailure, "127.0.0.1:9092/1: Connect failed: Connection refused");
+        let refused = "127.0.0.1:9092/1: Connect failed: Connection refused";
+        say(RDKafkaErrorCode::BrokerTransportFailure, refused);
+        assert_eq!(reports.unreached().as_deref(), Some(refused));
         let broken = "SASL authentication error: SaslAuthenticateRequest failed: Local: Broker transport failure";
         say(RDKafkaErrorCode::Authentication, broken);
         say(RDKafkaErrorCode::Authentication, "Disconnected: hung up from peer in state AUTH_LEGACY");

@@ -35,6 +35,10 @@ impl Topic {
             // Nor is it for the broker to say that a camera's clock is wrong, or in another time zone.
             ("message.timestamp.after.max.ms", i64::MAX.to_string()),
         ];
+        if !self.is_compacted() {
+            // A broker may have another size by default.
+            settings.push(("retention.bytes", "-1".to_owned()));
+        }
         if self == Self::Progress {
             settings.extend([
                 ("segment.bytes", PROGRESS_SEGMENT_BYTES.to_string()),
@@ -73,17 +77,14 @@ pub(super) fn see_to_topics(
     let written: Vec<Topic> = Topic::ALL.into_iter().filter(|topic| config.writes(*topic)).collect();
     let mut found = BTreeMap::new();
     for topic in &written {
-        found.insert(*topic, count_partitions(producer, &config.topic(topic.part()))?);
+        found.insert(*topic, count_partitions(producer, config, &config.topic(topic.part()))?);
     }
     let count = |topic: Topic| found.get(&topic).copied().filter(|count| *count > 0);
     let partitions = count(Topic::Deltas).unwrap_or(config.partitions);
     let wanted = |topic: Topic| if topic == Topic::Progress { 1 } else { partitions };
     for topic in &written {
         if let Some(count) = count(*topic).filter(|count| *count != wanted(*topic)) {
-            let (name, wanted) = (config.topic(topic.part()), wanted(*topic));
-            return Err(TransactionError::Hopeless(format!(
-                "the topic {name} has {count} partitions, it takes {wanted}"
-            )));
+            return Err(TransactionError::Hopeless(other_count(config, *topic, count, wanted(*topic))));
         }
     }
     let (present, absent): (Vec<Topic>, Vec<Topic>) = written.iter().partition(|topic| count(**topic).is_some());
@@ -100,17 +101,35 @@ pub(super) fn see_to_topics(
     Ok(Found { partitions, are_new: !absent.is_empty(), batch_bytes })
 }
 
+/// What is wrong with a topic of so many partitions.
+fn other_count(config: &KafkaConfig, topic: Topic, count: u32, wanted: u32) -> String {
+    let (name, deltas) = (config.topic(topic.part()), config.topic(Topic::Deltas.part()));
+    match topic {
+        Topic::Progress => format!(
+            "the topic {name} has {count} partitions, it takes 1, for all cursors to be read in order; use another topic_prefix"
+        ),
+        _ => format!(
+            "the topic {name} has {count} partitions and {deltas} has {wanted}: they take the same number, and none can be added \
+             once a stream was told, for it would go on in another partition; use another topic_prefix"
+        ),
+    }
+}
+
 /// The partitions of a topic; none where it is not there.
 ///
 /// # Errors
 /// Where the cluster does not answer, does not know it just now, or does not let us ask for it.
-fn count_partitions(producer: &ThreadedProducer<Reports>, name: &str) -> Result<u32, TransactionError> {
+fn count_partitions(
+    producer: &ThreadedProducer<Reports>,
+    config: &KafkaConfig,
+    name: &str,
+) -> Result<u32, TransactionError> {
     let give_up = Instant::now() + ANSWER_DEADLINE;
     let metadata = loop {
         match producer.client().fetch_metadata(Some(name), ASKED_AT_ONCE) {
             Ok(metadata) => break metadata,
             Err(error) if producer.context().rejected().is_some() || Instant::now() >= give_up => {
-                return Err(again(error));
+                return Err(unreached(producer.context(), &config.brokers).unwrap_or_else(|| again(error)));
             }
             Err(_) => {}
         }
@@ -122,6 +141,14 @@ fn count_partitions(producer: &ThreadedProducer<Reports>, name: &str) -> Result<
         None => Ok(u32::try_from(of_topic.partitions().len()).unwrap_or(u32::MAX)),
         Some(code) => missing(name, code),
     }
+}
+
+/// That no broker is reached, and why, where the client has told.
+fn unreached(reports: &Reports, brokers: &str) -> Option<TransactionError> {
+    let reason = reports.unreached()?;
+    Some(TransactionError::Again(format!(
+        "no broker of {brokers} is reached ({reason}); see to brokers and security.tls"
+    )))
 }
 
 /// What it means that the cluster gives a code instead of a topic: that it is not there, and no other.
@@ -164,6 +191,7 @@ fn check_settings(
             Ok(resource) => {
                 let Some(topic) = topic_of(config, topics, &resource) else { continue };
                 check_policy(config, topic, &resource)?;
+                warn_of_age(topic, &config.topic(topic.part()), &resource);
                 let bytes =
                     resource.get("max.message.bytes").and_then(|entry| entry.value.as_ref()?.parse::<u64>().ok());
                 most.extend(bytes.map(|bytes| (topic, bytes)));
@@ -214,6 +242,25 @@ fn check_policy(config: &KafkaConfig, topic: Topic, resource: &ConfigResource) -
         Some(complaint) => Err(TransactionError::Hopeless(complaint)),
         None => Ok(()),
     }
+}
+
+/// Says that a topic drops what a consumer that begins would have to read. Whoever pays for the disk may want that.
+fn warn_of_age(topic: Topic, name: &str, resource: &ConfigResource) {
+    for key in ["retention.ms", "retention.bytes"] {
+        let value = resource.get(key).and_then(|entry| entry.value.as_deref());
+        if let Some(value) = value.filter(|value| drops_the_oldest(topic, value)) {
+            tracing::warn!(
+                topic = name,
+                "{key} is {value}: what is older is dropped, by the time of the video, and consumers cannot begin at the \
+                 beginning; set it to -1 (docs/kafka.md)"
+            );
+        }
+    }
+}
+
+/// Whether a topic with this age or size forgets what is not said again.
+fn drops_the_oldest(topic: Topic, most: &str) -> bool {
+    !topic.is_compacted() && most != "-1"
 }
 
 /// What is wrong with the way a topic is cleaned up, and what mends it.
@@ -287,6 +334,12 @@ mod tests {
                        --add-config cleanup.policy=compact";
         assert!(told.contains(command), "{told}");
         assert!(of(Topic::State, "delete").is_some() && of(Topic::Deltas, "compact").is_some());
+    }
+
+    #[test]
+    fn what_drops_its_oldest_records_is_told_of() {
+        assert!(drops_the_oldest(Topic::Deltas, "1000") && drops_the_oldest(Topic::Final, "0"));
+        assert!(!drops_the_oldest(Topic::Deltas, "-1") && !drops_the_oldest(Topic::State, "1000"));
     }
 
     #[test]

@@ -74,6 +74,9 @@ pub enum Neo4jConfigError {
     /// The address is none.
     #[error("uri is {0:?}, it takes bolt://, bolt+s://, bolt+ssc://, neo4j://, neo4j+s:// or neo4j+ssc:// and a host")]
     Uri(String),
+    /// Two places for one password.
+    #[error("there are password_env and password_file, it takes one of them")]
+    Ambiguous,
     /// The variable is not there.
     #[error("password_env names {0}, which is not set in the environment")]
     NoVariable(String),
@@ -95,6 +98,20 @@ pub enum Neo4jConfigError {
 const SCHEMES: [&str; 6] = ["bolt", "bolt+s", "bolt+ssc", "neo4j", "neo4j+s", "neo4j+ssc"];
 
 impl Neo4jConfig {
+    /// Whether another sink with these settings would write the same database: each would take the graph from the other.
+    pub fn shares_database_with(&self, other: &Self) -> bool {
+        let host = |config: &Self| config.uri.split_once("://").map(|(_, host)| host.to_owned());
+        host(self) == host(other) && self.database == other.database
+    }
+
+    /// Where the database is.
+    pub(super) fn place(&self) -> String {
+        match &self.database {
+            Some(database) => format!("{}, database {database}", self.uri),
+            None => self.uri.clone(),
+        }
+    }
+
     /// How long a transaction may take.
     pub(super) fn transaction(&self) -> Duration {
         Duration::from_secs_f64(self.transaction_secs)
@@ -121,6 +138,9 @@ impl Neo4jConfig {
         };
         if host.is_empty() || host.contains(['/', '?', '#']) {
             return Err(wrong());
+        }
+        if self.password_env.is_some() && self.password_file.is_some() {
+            return Err(Neo4jConfigError::Ambiguous);
         }
         let mut driver = neo4rs::ConfigBuilder::default()
             .uri(&self.uri)
@@ -165,6 +185,18 @@ mod tests {
         assert_eq!(config.password().expect("it is there").as_deref(), Some("open sesame"));
         assert!(config.driver().is_ok());
         assert!(!format!("{config:?}").contains("sesame"));
+    }
+
+    #[test]
+    fn one_database_is_known_by_its_host_and_name() {
+        let of = |uri: &str, database: Option<&str>| Neo4jConfig {
+            uri: uri.into(),
+            database: database.map(str::to_owned),
+            ..Neo4jConfig::default()
+        };
+        assert!(of("bolt://host:7687", None).shares_database_with(&of("neo4j://host:7687", None)));
+        assert!(!of("bolt://host:7687", None).shares_database_with(&of("bolt://host:7687", Some("other"))));
+        assert!(!of("bolt://host:7687", None).shares_database_with(&of("bolt://host:7688", None)));
     }
 
     #[test]

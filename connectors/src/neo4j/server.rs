@@ -17,6 +17,8 @@ pub struct Server {
     driver: neo4rs::Config,
     connect: Duration,
     transaction: Duration,
+    /// Where it is, for whoever reads of an error.
+    place: String,
     graph: Option<Graph>,
     open: Option<(Txn, Instant)>,
 }
@@ -31,7 +33,8 @@ impl Server {
         let runtime = Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| Neo4jConfigError::Driver(error.to_string()))?;
         let (connect, transaction) = (config.connect(), config.transaction());
-        Ok(Self { runtime, driver, connect, transaction, graph: None, open: None })
+        let place = config.place();
+        Ok(Self { runtime, driver, connect, transaction, place, graph: None, open: None })
     }
 
     /// Throws the connection away: whoever holds it open no longer does.
@@ -52,10 +55,13 @@ impl Server {
 
     fn attempt<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, SessionError>) -> Result<T, SessionError> {
         let done = work(self);
-        if done.is_err() {
+        done.map_err(|error| {
             self.disconnect();
-        }
-        done
+            match error {
+                SessionError::Again(reason) => SessionError::Again(format!("{reason} ({})", self.place)),
+                SessionError::Hopeless(reason) => SessionError::Hopeless(format!("{reason} ({})", self.place)),
+            }
+        })
     }
 }
 
@@ -173,6 +179,9 @@ fn refusal(error: Error) -> SessionError {
         Error::AuthenticationError(_) => format!(
             "Neo4j turns the user away ({error}); see to user and password_env or password_file of this sink, and start again"
         ),
+        Error::Neo4j(said) if said.code() == "Neo.ClientError.Database.DatabaseNotFound" => {
+            format!("Neo4j: {error}; see to database of this sink, or make that database, and start again")
+        }
         error => format!("Neo4j: {error}"),
     };
     let is_ours = match &error {

@@ -3,8 +3,7 @@
 use super::error::{OpenError, ReadError};
 use super::index::Filed;
 use super::observations::orphans;
-use super::open::{LOCK_FILE, Store, StoreConfig};
-use super::overlay::Overlay;
+use super::open::{LOCK_FILE, Store, StoreConfig, database_file};
 use super::packed::{COLUMNS, Row};
 use super::position::Position;
 use super::schema::*;
@@ -17,7 +16,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::Arc;
 use vokg_engine::delta::Delta;
 use vokg_engine::record::Record;
 
@@ -56,21 +54,50 @@ impl CheckReport {
     }
 }
 
+/// A store that is opened to find out whether it is whole.
+pub(super) struct Opened {
+    /// The store, or what is wrong with its database.
+    pub store: Result<Store, String>,
+    /// Whether every page of its database was compared with its checksum: not while another process writes.
+    pub pages_checked: bool,
+    /// As long as it is held, nobody begins to write.
+    _lock: Option<File>,
+}
+
 /// Reads all of a data directory and compares it with itself. Changes nothing.
 ///
 /// While another process writes, the pages of the database cannot be compared with their checksums, and the streams are
 /// those of one moment.
 ///
 /// # Errors
-/// Where there is no store, or a newer vokg wrote it. What is wrong with one is no error.
+/// Where there is no store, it may not be read, or a newer vokg wrote it. What is wrong with one is no error.
 pub fn check(dir: &Path, config: StoreConfig) -> Result<CheckReport, OpenError> {
-    let path = dir.join(DATABASE_FILE);
-    if !path.is_file() {
-        return Err(OpenError::Absent(dir.to_owned()));
-    }
+    let path = database_file(dir)?;
     let mut report =
         CheckReport { database_bytes: path.metadata().map_or(0, |about| about.len()), ..Default::default() };
-    // Held to the end, so that nobody begins to write meanwhile.
+    let opened = open_to_check(dir, config)?;
+    let store = match &opened.store {
+        Ok(store) => store,
+        Err(problem) => {
+            report.problems.push(problem.clone());
+            return Ok(report);
+        }
+    };
+    report.pages_checked = opened.pages_checked;
+    let looked = catch_unwind(AssertUnwindSafe(|| look(store, &mut report)));
+    match looked {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => report.problems.push(error.to_string()),
+        Err(_) => report.problems.push("the database cannot be read to its end: its rows make no sense".into()),
+    }
+    Ok(report)
+}
+
+/// Opens a store, comparing every page of its database with its checksum where nobody writes to it.
+///
+/// # Errors
+/// As [`check`].
+pub(super) fn open_to_check(dir: &Path, config: StoreConfig) -> Result<Opened, OpenError> {
     let lock = File::open(dir.join(LOCK_FILE)).ok();
     let in_use =
         lock.as_ref().is_some_and(|lock| matches!(lock.try_lock_shared(), Err(std::fs::TryLockError::WouldBlock)));
@@ -80,36 +107,24 @@ pub fn check(dir: &Path, config: StoreConfig) -> Result<CheckReport, OpenError> 
         false => open_checked(dir, config),
     }));
     let store = match opened {
-        Ok(Ok(store)) => store,
+        Ok(Ok(store)) => Ok(store),
         Ok(Err(error @ (OpenError::Newer { .. } | OpenError::Absent(_)))) => return Err(error),
-        Ok(Err(error)) => {
-            report.problems.push(format!("the database cannot be read: {error}"));
-            return Ok(report);
+        Ok(Err(error @ (OpenError::Empty(_) | OpenError::Unreadable { .. }))) => return Err(error),
+        // Whoever writes may be in the way.
+        Ok(Err(error)) if in_use && !matches!(error, OpenError::Damaged { .. } | OpenError::Read(_)) => {
+            return Err(error);
         }
-        Err(_) => {
-            report.problems.push("the database cannot be read: its pages make no sense".into());
-            return Ok(report);
-        }
+        Ok(Err(error)) => Err(format!("the database cannot be read: {}", error.problem())),
+        Err(_) => Err("the database cannot be read: its pages make no sense".to_owned()),
     };
-    report.pages_checked = !in_use;
-    let looked = catch_unwind(AssertUnwindSafe(|| look(&store, &mut report)));
-    match looked {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => report.problems.push(error.to_string()),
-        Err(_) => report.problems.push("the database cannot be read to its end: its rows make no sense".into()),
-    }
-    Ok(report)
+    Ok(Opened { pages_checked: !in_use && store.is_ok(), store, _lock: lock })
 }
 
 /// Opens a database that nobody writes, comparing every page with its checksum.
 fn open_checked(dir: &Path, config: StoreConfig) -> Result<Store, OpenError> {
-    let file = dir.join(DATABASE_FILE);
-    let overlay = File::open(&file).and_then(Overlay::new).map_err(OpenError::io("cannot read the database", &file))?;
     let mut builder = redb::Builder::new();
     builder.set_cache_size(config.cache_bytes).set_check_integrity_on_open(true);
-    let store = Store::of_database(Arc::new(builder.create_with_backend(overlay)?), dir);
-    store.check_format()?;
-    Ok(store)
+    Store::open_overlaid(dir, &builder)
 }
 
 /// Looks at all that an open store holds.

@@ -1,9 +1,9 @@
 //! Making a data directory small while nobody uses it.
 
+use super::check::open_to_check;
 use super::error::{CommitError, OpenError, ReadError};
 use super::observations::orphans;
-use super::open::{LOCK_PATIENCE, StoreConfig, Writer, builder, take_lock};
-use super::schema::DATABASE_FILE;
+use super::open::{LOCK_PATIENCE, StoreConfig, Writer, builder, database_file, take_lock};
 use serde::Serialize;
 use std::path::Path;
 
@@ -24,16 +24,18 @@ pub struct Compacted {
 
 /// Seals whatever can be sealed, drops what is older than what is kept, and gives unused pages back to the disk.
 ///
+/// Every page is compared with its checksum before: what is written anew has a new one, and damage would be found no
+/// more.
+///
 /// # Errors
-/// [`OpenError::InUse`] where another process uses the directory; where there is no store, or the disk fails.
+/// [`OpenError::InUse`] where another process uses the directory, [`OpenError::Damaged`] where a page is not what was
+/// written; where there is no store, or the disk fails.
 pub fn compact(dir: &Path, config: StoreConfig) -> Result<Compacted, OpenError> {
-    let file = dir.join(DATABASE_FILE);
-    if !file.is_file() {
-        return Err(OpenError::Absent(dir.to_owned()));
-    }
+    let file = database_file(dir)?;
     let length =
         || file.metadata().map(|about| about.len()).map_err(OpenError::io("cannot look at the database", &file));
     let mut compacted = Compacted { bytes_before: length()?, ..Compacted::default() };
+    refuse_damaged(dir, &file, config)?;
     let writer = Writer::open(dir, config)?;
     (compacted.sealed, compacted.dropped) = writer.seal_all().map_err(|error| match error {
         CommitError::Read(error) => error.into(),
@@ -60,4 +62,16 @@ pub fn compact(dir: &Path, config: StoreConfig) -> Result<Compacted, OpenError> 
     drop(database);
     compacted.bytes_after = length()?;
     Ok(compacted)
+}
+
+/// Refuses a database whose pages are not what was written, or that is in use.
+fn refuse_damaged(dir: &Path, file: &Path, config: StoreConfig) -> Result<(), OpenError> {
+    // Whoever writes is waited for, and named where that takes long.
+    drop(take_lock(dir, LOCK_PATIENCE)?);
+    let opened = open_to_check(dir, config)?;
+    match opened.store {
+        Err(reason) => Err(OpenError::Damaged { path: file.to_owned(), reason }),
+        Ok(_) if !opened.pages_checked => Err(OpenError::InUse { pid: None, dir: dir.to_owned() }),
+        Ok(_) => Ok(()),
+    }
 }

@@ -7,6 +7,7 @@ use super::*;
 use redb::ReadableTable;
 use std::fs;
 use std::path::Path;
+use vokg_engine::id::TrackId;
 use vokg_engine::record::Digest;
 
 fn fill(writer: &Writer, name: &str, times: u32) -> StreamId {
@@ -37,7 +38,7 @@ fn a_backup_taken_while_a_run_goes_on_is_whole_and_can_be_restored() {
     fill(&writer, "a", 60);
     writer.seal_all().expect("the disk has room");
     let copied = backup(&source, &backup_dir, StoreConfig::default()).expect("the source is whole");
-    assert_eq!((copied.streams, copied.observation_files), (1, 1));
+    assert_eq!((copied.streams, copied.observation_files, copied.pages_checked), (1, 1, false));
     let before = digests(&source);
     fill(&writer, "b", 60);
     let report = check(&source, StoreConfig::default()).expect("there is a store");
@@ -48,7 +49,8 @@ fn a_backup_taken_while_a_run_goes_on_is_whole_and_can_be_restored() {
 
     let error = restore(&backup_dir, &source, StoreConfig::default()).expect_err("there is something in it");
     assert!(matches!(error, CopyError::NotEmpty(_)), "{error}");
-    restore(&backup_dir, &restored, StoreConfig::default()).expect("the backup is whole");
+    let copied = restore(&backup_dir, &restored, StoreConfig::default()).expect("the backup is whole");
+    assert!(copied.pages_checked);
     assert_eq!(digests(&restored), before);
     let writer = open(&restored);
     assert!(matches!(writer.begin_stream(request("a"), PROGRAM), Ok(Begun::Done(_))));
@@ -65,7 +67,73 @@ fn a_backup_that_is_not_whole_is_not_restored() {
     let error = restore(&backup_dir, &dir.path().join("new"), StoreConfig::default()).expect_err("a file is missing");
     assert!(error.to_string().contains("1-000000.zst"), "{error}");
     let absent = restore(&dir.path().join("none"), &dir.path().join("new"), StoreConfig::default());
-    assert!(matches!(absent, Err(CopyError::Open(OpenError::Absent(_)))));
+    assert!(matches!(absent, Err(CopyError::NoBackup(_))));
+    assert!(!dir.path().join("new").exists());
+}
+
+/// Changes a bit of a picture, wherever the database has it, as a failing disk might.
+fn change_a_picture(dir: &Path, picture: &[u8]) {
+    let database = dir.join(DATABASE_FILE);
+    let mut bytes = fs::read(&database).expect("it is there");
+    let places: Vec<usize> =
+        bytes.windows(picture.len()).enumerate().filter(|(_, part)| *part == picture).map(|(place, _)| place).collect();
+    assert!(!places.is_empty(), "the picture is stored as it is");
+    places.into_iter().for_each(|place| bytes[place + picture.len() / 2] ^= 1);
+    fs::write(&database, bytes).expect("the disk has room");
+}
+
+#[test]
+fn a_changed_picture_is_neither_backed_up_nor_compacted() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let [source, backup_dir] = ["source", "backup"].map(|name| dir.path().join(name));
+    let picture: Vec<u8> = (0..400u32).map(|i| (i * 31 % 251) as u8).collect();
+    let writer = open(&source);
+    let thumbnails = vec![Thumbnail { track: TrackId(1), jpeg: picture.clone() }];
+    let whole = StreamBatch { thumbnails, ..StreamBatch::of_entries(begin(&writer, "a"), random_log(6, 30)) };
+    writer.commit(&[StreamBatch { outcome: Some(complete()), ..whole }]).expect("the log keeps every promise");
+    drop(writer);
+    let copied = backup(&source, &backup_dir, StoreConfig::default()).expect("the source is whole");
+    assert!(copied.pages_checked);
+    fs::remove_dir_all(&backup_dir).expect("it was made");
+
+    change_a_picture(&source, &picture);
+    let changed = fs::read(source.join(DATABASE_FILE)).expect("it is there");
+    let error = backup(&source, &backup_dir, StoreConfig::default()).expect_err("a page is not what was written");
+    assert!(matches!(error, CopyError::DamagedStore { .. }), "{error}");
+    assert!(error.to_string().contains("vokg store restore") && !backup_dir.exists(), "{error}");
+    let error = compact(&source, StoreConfig::default()).expect_err("a page is not what was written");
+    assert!(matches!(error, OpenError::Damaged { .. }), "{error}");
+    assert_eq!(fs::read(source.join(DATABASE_FILE)).expect("it is there"), changed, "nothing was written anew");
+}
+
+#[test]
+fn nothing_is_left_of_a_copy_that_fails() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let [source, backup_dir] = ["source", "backup"].map(|name| dir.path().join(name));
+    fill(&open(&source), "a", 30);
+    let file = source.join("observations/1-a/1-000000.zst");
+    let mut bytes = fs::read(&file).expect("it was written");
+    *bytes.last_mut().expect("it has bytes") ^= 1;
+    fs::write(&file, bytes).expect("the disk has room");
+    let error = backup(&source, &backup_dir, StoreConfig::default()).expect_err("a file is damaged");
+    assert!(matches!(error, CopyError::DamagedCopy { .. }), "{error}");
+    assert!(!backup_dir.exists());
+    fs::create_dir(&backup_dir).expect("the disk has room");
+    backup(&source, &backup_dir, StoreConfig::default()).expect_err("a file is damaged");
+    assert!(fs::read_dir(&backup_dir).expect("it was there before").next().is_none());
+}
+
+#[test]
+fn a_store_is_not_copied_into_itself() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let source = dir.path().join("source");
+    fill(&open(&source), "a", 30);
+    for inside in [source.clone(), source.join("x"), source.join("x/y"), dir.path().join("source/../source/x")] {
+        let error = backup(&source, &inside, StoreConfig::default()).expect_err("it lies in the store");
+        assert!(matches!(error, CopyError::Within { .. }), "{error}");
+        assert!(!source.join("x").exists());
+    }
+    backup(&source, &dir.path().join("source-2"), StoreConfig::default()).expect("it lies beside the store");
 }
 
 #[test]

@@ -4,7 +4,9 @@ use super::head::BatchError;
 use super::position::Position;
 use super::space::is_lack_of_room;
 use super::stream::StreamId;
+use std::fs::File;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use vokg_engine::id::StreamName;
 use vokg_engine::time::Micros;
@@ -35,6 +37,49 @@ pub enum OpenError {
         known: u32,
         /// The directory.
         dir: PathBuf,
+    },
+    /// The database is an empty file. It gets its name once it is a database, so it was one before.
+    #[error(
+        "{} is empty: what was stored there is gone; restore a backup with vokg store restore, or remove the file if \
+         nothing was ever stored there",
+        .0.display()
+    )]
+    Empty(PathBuf),
+    /// The observations of a store are there, and its database is not.
+    #[error(
+        "{} is not there, but observations of a store are in {}: restore a backup with vokg store restore, or remove \
+         them to begin a new store",
+        database.display(),
+        observations.display()
+    )]
+    Lost {
+        /// Where the database should be.
+        database: PathBuf,
+        /// Where the observations are.
+        observations: PathBuf,
+    },
+    /// The database file may not be read.
+    #[error(
+        "no permission to read {}{rights}: give this user the right to read it, or run vokg as the user who has it",
+        path.display()
+    )]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Its rights and its owner, for people; empty where they are not known.
+        rights: String,
+    },
+    /// The database file is damaged, or something else.
+    #[error(
+        "{} is damaged or no store of vokg: {reason}; vokg store check tells more, vokg store restore BACKUP DIR \
+         brings a backup back",
+        path.display()
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What was found.
+        reason: String,
     },
     /// A file or directory could not be made, read or locked.
     #[error("{doing}: {source}{}: {path}", way_out(source), path = path.display())]
@@ -94,6 +139,63 @@ impl OpenError {
         let path = path.to_owned();
         move |source| Self::Io { doing, source, path }
     }
+
+    /// Why a database file cannot be opened to be read.
+    pub(super) fn unreadable(path: &Path) -> impl FnOnce(io::Error) -> Self + use<> {
+        let path = path.to_owned();
+        move |source| match source.kind() {
+            io::ErrorKind::PermissionDenied => Self::Unreadable { rights: rights(&path), path },
+            _ => Self::Io { doing: "cannot read the database", source, path },
+        }
+    }
+
+    /// Why a database file cannot be opened to be written.
+    pub(super) fn unwritable(path: &Path) -> impl FnOnce(io::Error) -> Self + use<> {
+        let path = path.to_owned();
+        move |source| match source.kind() {
+            io::ErrorKind::PermissionDenied if File::open(&path).is_err() => {
+                Self::Unreadable { rights: rights(&path), path }
+            }
+            _ => Self::Io { doing: "cannot write the database", source, path },
+        }
+    }
+
+    /// The same of the database at hand: where that is no whole database, it is named, and the ways out.
+    pub(super) fn at(self, path: &Path) -> Self {
+        match self {
+            Self::Database(error) | Self::Read(ReadError::Database(error)) => match damage(&error) {
+                Some(reason) => Self::Damaged { path: path.to_owned(), reason },
+                None => Self::Database(error),
+            },
+            other => other,
+        }
+    }
+
+    /// What is wrong, for whoever tells the ways out himself.
+    pub(super) fn problem(&self) -> String {
+        match self {
+            Self::Damaged { reason, .. } => reason.clone(),
+            other => other.to_string(),
+        }
+    }
+}
+
+/// What a database file has that no whole one has; `None` where the error says nothing of that.
+fn damage(error: &redb::Error) -> Option<String> {
+    match error {
+        redb::Error::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => Some("it ends too early".to_owned()),
+        redb::Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => Some(error.to_string()),
+        redb::Error::Corrupted(_) => Some(error.to_string()),
+        _ => None,
+    }
+}
+
+/// The rights of a file and its owner, for people.
+fn rights(path: &Path) -> String {
+    match path.metadata() {
+        Ok(about) => format!(" (its rights are {:03o}, its owner is user {})", about.mode() & 0o7777, about.uid()),
+        Err(_) => String::new(),
+    }
 }
 
 /// Why something cannot be read.
@@ -107,14 +209,13 @@ pub enum ReadError {
     UnknownStream(StreamId),
     /// It is older than what the store keeps of the stream.
     #[error(
-        "what is asked for of stream number {} is gone: the oldest entry still kept is {oldest}, at {:.3} s; \
+        "what is asked for of stream {stream} is gone: the oldest entry still kept is {oldest}, at {:.3} s; \
          [store] keep_secs and keep_bytes say how much is kept",
-        .stream.0,
         *.oldest_us as f64 / 1e6
     )]
     Gone {
-        /// Of which stream.
-        stream: StreamId,
+        /// Own name of the stream.
+        stream: StreamName,
         /// The oldest entry that is there.
         oldest: Position,
         /// From this media time on the graph can be asked for.
@@ -223,7 +324,7 @@ pub enum BeginError {
     /// The input was being processed whenever the process died.
     #[error(
         "{name} was being processed at {times} crashes of vokg in a row and got no further than {reached_secs:.1} s, so it \
-         is set aside and the others go on; please report the input, and try it again with --retry"
+         is set aside and the others go on; try it again with --retry"
     )]
     SetAside {
         /// The stream.
@@ -260,4 +361,35 @@ from_redb! {
     OpenError: redb::DatabaseError, redb::TransactionError, redb::TableError, redb::StorageError, redb::CommitError;
     ReadError: redb::TransactionError, redb::TableError, redb::StorageError;
     CommitError: redb::TransactionError, redb::TableError, redb::StorageError, redb::CommitError, redb::CursorError;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn a_file_that_is_no_whole_database_is_named_with_the_ways_out() {
+        let path = Path::new("data/vokg.redb");
+        let of = |kind: io::ErrorKind| OpenError::Database(Box::new(redb::Error::Io(kind.into()))).at(path);
+        for kind in [io::ErrorKind::UnexpectedEof, io::ErrorKind::InvalidData] {
+            let error = of(kind).to_string();
+            for part in ["data/vokg.redb", "damaged or no store of vokg", "vokg store check", "vokg store restore"] {
+                assert!(error.contains(part), "{error}");
+            }
+        }
+        assert!(matches!(of(io::ErrorKind::TimedOut), OpenError::Database(_)), "that is a matter of the disk");
+    }
+
+    #[test]
+    fn a_file_without_the_right_to_read_it_is_told_with_its_rights() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let path = dir.path().join("vokg.redb");
+        std::fs::write(&path, "something").expect("the disk has room");
+        std::fs::set_permissions(&path, Permissions::from_mode(0o0)).expect("the file is ours");
+        let error = OpenError::unreadable(&path)(io::ErrorKind::PermissionDenied.into()).to_string();
+        assert!(error.contains("no permission to read") && error.contains("rights are 000"), "{error}");
+        assert!(!error.contains("can still be read") && !error.contains("restore"), "{error}");
+    }
 }

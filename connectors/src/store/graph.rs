@@ -47,9 +47,7 @@ impl Store {
         let Some(at) = at else {
             return fold(&view, until);
         };
-        if let Some(oldest) = view.log.oldest.as_ref().filter(|oldest| at < oldest.t_us) {
-            return Err(oldest.gone(stream));
-        }
+        view.log.refuse_where(|oldest| at < oldest.t_us)?;
         let mut graph = Graph::default();
         let open = view.open_at(until)?.into_iter().filter(|element| valid(element).0 <= at);
         for element in open.chain(view.closed_at(at, until)?) {

@@ -159,7 +159,7 @@ impl<'txn> Indexes<'txn> {
 
     fn file(&mut self, stream: StreamId, name: &StreamName, at: Position, delta: &Delta) -> Result<(), CommitError> {
         let (kind, major, minor) = element_code(&delta.element);
-        if delta.diff == Diff::Retract && !self.is_current(stream, at, &delta.element)? {
+        if delta.diff == Diff::Retract && !self.is_current(stream, name, at, &delta.element)? {
             let element = format!("{:?}", delta.element.key());
             return Err(CommitError::NotThere { stream: name.clone(), at, element });
         }
@@ -189,13 +189,19 @@ impl<'txn> Indexes<'txn> {
     }
 
     /// Whether the latest entry before `at` that speaks of the element gave it this very value.
-    fn is_current(&self, stream: StreamId, at: Position, element: &Element) -> Result<bool, CommitError> {
+    fn is_current(
+        &self,
+        stream: StreamId,
+        name: &StreamName,
+        at: Position,
+        element: &Element,
+    ) -> Result<bool, CommitError> {
         let (kind, major, minor) = element_code(element);
         let earlier = (stream.0, kind, major, minor, 0)..(stream.0, kind, major, minor, at.place());
         let latest = self.versions.range(earlier)?.next_back().transpose()?.map(|(key, _)| key.value().4);
         let place = match latest {
             Some(place) => Some(place),
-            None => self.latest_sealed(stream, at, (kind, major, minor))?,
+            None => self.latest_sealed(stream, name, at, (kind, major, minor))?,
         };
         let Some(place) = place else {
             return Ok(false);
@@ -214,6 +220,7 @@ impl<'txn> Indexes<'txn> {
     fn latest_sealed(
         &self,
         stream: StreamId,
+        name: &StreamName,
         at: Position,
         (kind, major, minor): (u8, u64, u64),
     ) -> Result<Option<u64>, CommitError> {
@@ -224,7 +231,7 @@ impl<'txn> Indexes<'txn> {
         match (latest, oldest) {
             (Some([.., place, _]), _) => Ok(Some(place)),
             // What it takes back may have been dropped: then nobody can say.
-            (None, Some(oldest)) => Err(oldest.gone(stream).into()),
+            (None, Some(oldest)) => Err(oldest.gone(name).into()),
             (None, None) => Ok(None),
         }
     }

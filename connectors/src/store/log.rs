@@ -7,6 +7,7 @@
 //! ```
 
 use super::error::ReadError;
+use super::lookup::load;
 use super::open::Store;
 use super::position::Position;
 use super::retain::Oldest;
@@ -17,6 +18,7 @@ use redb::{Key, ReadOnlyTable, ReadTransaction, ReadableTable, TableDefinition, 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
+use vokg_engine::id::StreamName;
 
 /// Bytes of unpacked segments that a store keeps in memory.
 const CACHED_BYTES: usize = 8 << 20;
@@ -90,6 +92,8 @@ pub(super) struct Log {
     pub stream: StreamId,
     /// Where it begins, if its beginning was dropped.
     pub oldest: Option<Oldest>,
+    /// Its own name, known where its beginning was dropped: whoever asks for that is told it.
+    name: Option<StreamName>,
     hot: Rows,
     segments: Option<Rows>,
     kept: Option<Rows>,
@@ -104,9 +108,14 @@ impl Log {
             Some(table) => table.get(stream.0)?.map(|row| from_row("oldest", row.value())).transpose()?,
             None => None,
         };
+        let name = match oldest {
+            Some(_) => Some(load(transaction, stream)?.name),
+            None => None,
+        };
         Ok(Self {
             stream,
             oldest,
+            name,
             hot: transaction.open_table(LOG)?,
             segments: open_if_there(transaction, SEGMENTS)?,
             kept: open_if_there(transaction, KEPT)?,
@@ -189,18 +198,21 @@ impl Log {
 
     /// Refuses to go on after a place where entries behind it have been dropped.
     pub fn refuse_gone(&self, after: Option<u64>) -> Result<(), ReadError> {
-        match &self.oldest {
-            Some(oldest) if after.is_none_or(|after| after < oldest.dropped_place) => Err(oldest.gone(self.stream)),
+        self.refuse_where(|oldest| after.is_none_or(|after| after < oldest.dropped_place))
+    }
+
+    /// Refuses what lies before the beginning of what is there.
+    pub fn refuse_where(&self, is_gone: impl Fn(&Oldest) -> bool) -> Result<(), ReadError> {
+        match (&self.oldest, &self.name) {
+            (Some(oldest), Some(name)) if is_gone(oldest) => Err(oldest.gone(name)),
             _ => Ok(()),
         }
     }
 
     /// What is wrong where an index points at a place that has no entry.
     pub fn missing(&self, place: u64) -> ReadError {
-        match &self.oldest {
-            Some(oldest) if place <= oldest.dropped_place => oldest.gone(self.stream),
-            _ => ReadError::Damaged(format!("entry {} is missing", Position::from_place(place))),
-        }
+        let missing = || ReadError::Damaged(format!("entry {} is missing", Position::from_place(place)));
+        self.refuse_where(|oldest| place <= oldest.dropped_place).err().unwrap_or_else(missing)
     }
 
     /// The segment that begins last at or before a place.

@@ -5,16 +5,20 @@
 
 use super::error::{OpenError, ReadError};
 use super::log::Unpacked;
+use super::observations::{segments_dir, segments_there};
 use super::overlay::Overlay;
 use super::retain::Retention;
 use super::schema::*;
 use super::space::{DiskSpace, PatientFile, is_lack_of_room};
 use super::stream::StreamId;
-use redb::{ConcurrencyMode, Database, DatabaseError, ReadTransaction, ReadableDatabase, TableError, WriteTransaction};
+use redb::{
+    ConcurrencyMode, Database, DatabaseError, ReadTransaction, ReadableDatabase, StorageError, TableError,
+    WriteTransaction,
+};
 use std::collections::BTreeSet;
 use std::fs::{self, File, TryLockError};
 use std::hash::{BuildHasher, RandomState};
-use std::io::{Read, Seek, Write};
+use std::io::{ErrorKind, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -60,12 +64,9 @@ impl Store {
     /// closing at the same moment is waited for, at most 2 s.
     ///
     /// # Errors
-    /// Where there is no store, a newer program wrote it, or the disk fails.
+    /// Where there is no store, it is damaged, a newer program wrote it, or the disk fails.
     pub fn open(dir: &Path, config: StoreConfig) -> Result<Self, OpenError> {
-        let file = dir.join(DATABASE_FILE);
-        if !file.is_file() {
-            return Err(OpenError::Absent(dir.to_owned()));
-        }
+        let file = database_file(dir)?;
         let patience = Instant::now() + OPEN_PATIENCE;
         let database = loop {
             match builder(config).open_read_only(&file) {
@@ -80,23 +81,32 @@ impl Store {
                         Err(other) => return Err(other),
                     }
                 }
-                Err(other) => return Err(other.into()),
+                Err(DatabaseError::Storage(StorageError::Io(error))) if error.kind() == ErrorKind::PermissionDenied => {
+                    return Err(OpenError::unreadable(&file)(error));
+                }
+                Err(other) => return Err(OpenError::from(other).at(&file)),
             }
         };
         let store = Self::of_database(Arc::new(database), dir);
-        store.check_format()?;
+        store.check_format().map_err(|error| error.at(&file))?;
         Ok(store)
     }
 
     /// Opens a data directory that nobody writes to, repairing in memory what has to be repaired.
     pub(super) fn open_unwritten(dir: &Path, config: StoreConfig) -> Result<Self, OpenError> {
-        let file = dir.join(DATABASE_FILE);
-        let overlay = File::open(&file).and_then(Overlay::new);
-        let overlay = overlay.map_err(OpenError::io("cannot read the database", &file))?;
-        let database = redb::Builder::new().set_cache_size(config.cache_bytes).create_with_backend(overlay)?;
-        let store = Self::of_database(Arc::new(database), dir);
-        store.check_format()?;
-        Ok(store)
+        Self::open_overlaid(dir, redb::Builder::new().set_cache_size(config.cache_bytes))
+    }
+
+    /// Opens a data directory that nobody writes to, with what is written to the database kept in memory.
+    pub(super) fn open_overlaid(dir: &Path, builder: &redb::Builder) -> Result<Self, OpenError> {
+        let file = database_file(dir)?;
+        let overlay = File::open(&file).and_then(Overlay::new).map_err(OpenError::unreadable(&file))?;
+        let opened = builder.create_with_backend(overlay).map_err(OpenError::from).and_then(|database| {
+            let store = Self::of_database(Arc::new(database), dir);
+            store.check_format()?;
+            Ok(store)
+        });
+        opened.map_err(|error| error.at(&file))
     }
 
     pub(super) fn of_database(database: Arc<dyn ReadableDatabase + Send + Sync>, dir: &Path) -> Self {
@@ -180,8 +190,9 @@ impl Writer {
     /// half-dropped streams and files that no transaction refers to.
     ///
     /// # Errors
-    /// [`OpenError::InUse`] where another writer has it, [`OpenError::BeingChecked`] where it is, otherwise where it cannot be made, repaired or read. A disk that
-    /// has no room for that is not waited for.
+    /// [`OpenError::InUse`] where another writer has it, [`OpenError::BeingChecked`] where it is, [`OpenError::Empty`]
+    /// and [`OpenError::Lost`] where the database of a store is gone, otherwise where it cannot be made, repaired or
+    /// read. A disk that has no room for that is not waited for.
     pub fn open(dir: &Path, config: StoreConfig) -> Result<Self, OpenError> {
         Self::open_within(dir, config, LOCK_PATIENCE)
     }
@@ -194,18 +205,20 @@ impl Writer {
         // Nothing is under way that a wait could save, and nobody yet who could end it.
         space.give_up();
         if !path.try_exists().map_err(OpenError::io("cannot look for the database", &path))? {
+            refuse_lost(dir)?;
             make_database(&path, config, &space)?;
         }
-        let file = File::options().read(true).write(true).open(&path);
-        let file = file.map_err(OpenError::io("cannot write the database", &path))?;
+        refuse_empty(&path)?;
+        let file = File::options().read(true).write(true).open(&path).map_err(OpenError::unwritable(&path))?;
         let database = match builder(config).create_with_backend(PatientFile::new(file, space.clone())?) {
             Err(DatabaseError::DatabaseAlreadyOpen) => {
                 return Err(OpenError::InUse { pid: None, dir: dir.to_owned() });
             }
-            database => database?,
+            database => database.map_err(|error| OpenError::from(error).at(&path))?,
         };
         sync_dir(dir).map_err(OpenError::io("cannot sync the data directory", dir))?;
-        let writer = Self::with_database(dir, database, lock, config.retention, space)?;
+        let writer = Self::with_database(dir, database, lock, config.retention, space);
+        let writer = writer.map_err(|error| error.at(&path))?;
         writer.space.be_patient();
         Ok(writer)
     }
@@ -291,6 +304,33 @@ pub(super) fn builder(config: StoreConfig) -> redb::Builder {
     let mut builder = redb::Builder::new();
     builder.set_concurrency_mode(ConcurrencyMode::SingleWriter).set_cache_size(config.cache_bytes);
     builder
+}
+
+/// The database file of a data directory that has one.
+pub(super) fn database_file(dir: &Path) -> Result<PathBuf, OpenError> {
+    let path = dir.join(DATABASE_FILE);
+    match path.metadata() {
+        Ok(about) if about.is_file() => refuse_empty(&path).map(|()| path),
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => Err(OpenError::unreadable(&path)(error)),
+        _ => Err(OpenError::Absent(dir.to_owned())),
+    }
+}
+
+/// An empty file would be taken for a new store, and the observations beside it for nobody's.
+fn refuse_empty(path: &Path) -> Result<(), OpenError> {
+    match path.metadata().map_err(OpenError::io("cannot look at the database", path))?.len() {
+        0 => Err(OpenError::Empty(path.to_owned())),
+        _ => Ok(()),
+    }
+}
+
+/// Observations are written once there is a database. Where it is gone, a new one would take them for nobody's.
+fn refuse_lost(dir: &Path) -> Result<(), OpenError> {
+    let all = segments_dir(dir);
+    match segments_there(dir).map_err(OpenError::io("cannot look at the observations", &all))? {
+        true => Err(OpenError::Lost { database: dir.join(DATABASE_FILE), observations: all }),
+        false => Ok(()),
+    }
 }
 
 /// Makes an empty database. It gets its name once it is one: whoever dies meanwhile leaves a file that nothing can open.
@@ -418,7 +458,41 @@ mod tests {
         let dir = tempfile::tempdir().expect("a temporary directory");
         fs::write(dir.path().join(DATABASE_FILE), "no database at all, but long enough to look at")
             .expect("it has room");
-        assert!(matches!(open(dir.path()), Err(OpenError::Database(_))));
-        assert!(matches!(Store::open(dir.path(), StoreConfig::default()), Err(OpenError::Database(_))));
+        for error in [open(dir.path()).err(), Store::open(dir.path(), StoreConfig::default()).err()] {
+            let text = error.map(|error| error.to_string()).unwrap_or_default();
+            assert!(text.contains("damaged or no store of vokg") && text.contains("vokg store restore"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_database_that_was_cut_short_is_named_with_the_ways_out() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        drop(open(dir.path()).expect("the directory is new"));
+        let file = File::options().write(true).open(dir.path().join(DATABASE_FILE)).expect("it was made");
+        file.set_len(2_000).expect("the file is ours");
+        for error in [open(dir.path()).err(), Store::open(dir.path(), StoreConfig::default()).err()] {
+            assert!(matches!(error, Some(OpenError::Damaged { .. })), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn a_store_whose_database_is_gone_is_no_new_one() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let observations = dir.path().join("observations/1-clip/1-000000.zst");
+        drop(open(dir.path()).expect("the directory is new"));
+        fs::create_dir_all(observations.parent().expect("it has one")).expect("the disk has room");
+        fs::write(&observations, "seen").expect("the disk has room");
+        let database = dir.path().join(DATABASE_FILE);
+        fs::write(&database, "").expect("the disk has room");
+        for error in [open(dir.path()).err(), Store::open(dir.path(), StoreConfig::default()).err()] {
+            let text = error.map(|error| error.to_string()).unwrap_or_default();
+            assert!(text.contains("vokg.redb is empty") && text.contains("vokg store restore"), "{text}");
+        }
+        fs::remove_file(&database).expect("it is there");
+        let text = open(dir.path()).err().map(|error| error.to_string()).unwrap_or_default();
+        assert!(text.contains("is not there, but observations") && text.contains("vokg store restore"), "{text}");
+        assert!(observations.exists(), "nothing was removed");
+        fs::remove_file(&observations).expect("it is there");
+        drop(open(dir.path()).expect("nothing was stored there"));
     }
 }

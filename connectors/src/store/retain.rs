@@ -26,6 +26,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::path::PathBuf;
 use vokg_engine::delta::{Delta, Diff, Element, Vertex, VertexKey};
+use vokg_engine::id::StreamName;
 use vokg_engine::record::{Digest, Record};
 use vokg_engine::time::Micros;
 
@@ -81,7 +82,8 @@ impl OldestEntry {
 
 impl Oldest {
     /// What whoever asks for something older is told.
-    pub fn gone(&self, stream: StreamId) -> ReadError {
+    pub fn gone(&self, stream: &StreamName) -> ReadError {
+        let stream = stream.clone();
         ReadError::Gone { stream, oldest: Position::from_place(self.first_place), oldest_us: self.t_us }
     }
 }
@@ -431,6 +433,7 @@ mod tests {
         assert!(is_gone(store.graph(stream, Some(oldest.t_us), Some(KnownAt::Position(older))), oldest.first));
         let told = store.page(stream, None, 10).expect_err("it is gone").to_string();
         assert!(told.contains(&oldest.first.to_string()) && told.contains("keep_secs"), "{told}");
+        assert!(told.contains("of stream clip is gone"), "{told}");
 
         let folds = folds(log);
         for (at, known) in picks {

@@ -78,10 +78,10 @@ impl View {
             Some(KnownAt::Position(position)) => self.log.last_place(position.place())?,
             Some(KnownAt::Time(t)) => self.last_decided_at(t)?,
         };
-        match &self.log.oldest {
-            Some(oldest) if place.is_none() => Err(oldest.gone(self.stream)),
-            _ => Ok(place),
+        if place.is_none() {
+            self.log.refuse_where(|_| true)?;
         }
+        Ok(place)
     }
 
     /// Shows the entries of the log after one place (default: all that are there), up to another, with their records.

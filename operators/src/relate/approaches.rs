@@ -40,11 +40,13 @@ impl Relation for Approaches {
         let Some(speed) = pair.along(End::A) else {
             return Judgement::Unclear;
         };
+        let aims = |cos: f64| cos >= self.bounds.on_cos;
         let holds = if was_on {
             speed >= self.bounds.off_speed
         } else {
             speed >= self.bounds.sure_speed(pair)
-                && pair.heading(End::A).is_some_and(|cos| cos >= self.bounds.on_cos)
+                && pair.heading(End::A).is_some_and(aims)
+                && pair.heading_beyond_border().is_some_and(aims)
                 && is_steady(pair, 1.0, &self.bounds)
                 && self.is_met(pair)
         };
@@ -68,7 +70,10 @@ impl Approaches {
 /// Whether the movement towards (1) or away from (−1) the other is no flicker: the steady velocity shows it as well.
 pub(super) fn is_steady(pair: &Pair<'_>, sense: f64, bounds: &HeadingConfig) -> bool {
     let fast = pair.steady_along(End::A).is_some_and(|speed| sense * speed >= bounds.on_speed);
-    fast && pair.steady_heading(End::A).is_some_and(|cos| sense * cos >= bounds.on_cos + bounds.aim_margin)
+    // An error across the movement turns it by so much, in radians.
+    let turn = |speed: f64| (bounds.on_sure * pair.steady_noise(End::A) / speed).min(bounds.turn_most);
+    let least = pair.steady_speed(End::A).map(|speed| bounds.on_cos + bounds.aim_margin + turn(speed));
+    fast && pair.steady_heading(End::A).zip(least).is_some_and(|(cos, least)| sense * cos >= least)
 }
 
 impl HeadingConfig {
@@ -86,7 +91,8 @@ pub struct HeadingConfig {
     #[schemars(range(min = 0.0, max = 100.0))]
     pub on_speed: f64,
     /// Begins so many standard errors of the velocity (both axes together, as measured from how the boxes jitter) above its
-    /// bound, and where the other moves as well, so many on the right side of none, for noise not to begin what then goes on.
+    /// bound and nearer to the line, and where the other moves as well, so many on the right side of none, for noise not to
+    /// begin what then goes on.
     #[schemars(range(min = 0.0, max = 10.0))]
     pub on_sure: f64,
     /// Ends below this speed along the line, in sizes per second.
@@ -99,6 +105,10 @@ pub struct HeadingConfig {
     /// begin what then goes on.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub aim_margin: f64,
+    /// And by so much more as those standard errors may turn it, but at most by this, as a cosine: few sightings tell their
+    /// error badly.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub turn_most: f64,
     /// Below this speed the other is still, in sizes per second.
     #[schemars(range(min = 0.0, max = 100.0))]
     pub still_speed: f64,
@@ -113,7 +123,8 @@ impl Default for HeadingConfig {
             on_sure: 1.0,
             off_speed: 0.15,
             on_cos: 0.7,
-            aim_margin: 0.02,
+            aim_margin: 0.03,
+            turn_most: 0.04,
             still_speed: 0.25,
             hold: Hold::new(0.6, 0.3),
         }
@@ -125,6 +136,7 @@ mod tests {
     use super::super::config::RelateConfig;
     use super::super::testing::{Chance, clip, held, seen};
     use super::*;
+    use vokg_engine::geometry::Size;
     use vokg_engine::observation::{Observation, TrackedFrame};
 
     fn approaches() -> Approaches {
@@ -189,5 +201,26 @@ mod tests {
         assert_eq!(pairs(&clip(2.0, |s| at((30.0 * s, 0.0), (140.0 + 20.0 * s, 0.0)))), [], "the other runs away");
         assert_eq!(pairs(&clip(2.0, |s| at((20.0 * s, 0.0), (100.0, 150.0)))), [], "more than 45 degrees off");
         assert_eq!(pairs(&clip(2.0, |s| at((5.0 * s, 0.0), (100.0, 0.0)))), [], "a quarter of a size a second");
+    }
+
+    #[test]
+    fn what_the_border_hides_may_be_as_large_as_the_other() {
+        // A tall thing walks left past another of which the frame, 400 pixels high, shows the uppermost 20 pixels: their middle is
+        // near its way, but not that of all 100.
+        let passing = |bottom: Option<u32>| {
+            let frames = clip(2.0, |s| {
+                vec![seen(0, 1, 400.0 - 60.0 * s as f32, 255.0, 40.0, 100.0), seen(0, 2, 280.0, 379.0, 40.0, 20.5)]
+            });
+            let size = bottom.map(|height| Size { width: 1000, height });
+            pairs(&frames.into_iter().map(|f| TrackedFrame { size, ..f }).collect::<Vec<_>>())
+        };
+        assert_eq!((passing(None), passing(Some(400))), (vec![(1, 2)], vec![]));
+    }
+
+    #[test]
+    fn who_comes_along_slowly_stands_no_sooner_for_noise() {
+        // The other goes away at 0.6 sizes a second, at which single velocities fall below those of what stands.
+        let begun = begun(1.0, 20.0, (12.0, 0.0));
+        assert!(begun <= 12, "{begun}");
     }
 }

@@ -57,6 +57,11 @@ impl Extent {
     pub(super) fn whole(&self) -> bool {
         self.low_free && self.high_free
     }
+
+    /// Towards which side the thing goes on beyond the border: −1 the low one, 1 the high one, 0 where neither or both.
+    pub(super) fn cut_side(&self) -> f64 {
+        f64::from(u8::from(!self.high_free)) - f64::from(u8::from(!self.low_free))
+    }
 }
 
 #[cfg(test)]
@@ -68,6 +73,7 @@ mod tests {
         let frame = Some(Size { width: 1000, height: 400 });
         let edges = Edges::new(&Rect::new(0.5, 100.0, 50.0, 100.0), frame, 0.005);
         assert!(!edges.x.low_free && edges.x.high_free && edges.y.low_free && !edges.whole());
+        assert_eq!((edges.x.cut_side(), edges.y.cut_side()), (-1.0, 0.0));
         assert!(Edges::new(&Rect::new(-20.0, 100.0, 50.0, 100.0), frame, 0.005).whole());
         assert!(!Edges::new(&Rect::new(500.0, 301.0, 50.0, 98.0), frame, 0.005).y.high_free);
         assert!(Edges::new(&Rect::new(0.0, 0.0, 50.0, 50.0), None, 0.005).whole());

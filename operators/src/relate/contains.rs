@@ -31,15 +31,17 @@ struct View {
     share: f64,
     /// The area of the second against that of the first.
     area_ratio: f64,
-    /// The standard error that is allowed for.
+    /// The standard error of that share.
     noise: f64,
+    /// The error that is allowed for before it ends.
+    slack: f64,
 }
 
 impl View {
     /// By the boxes of this frame, as they are.
     fn now(pair: &Pair<'_>) -> Self {
         let area_ratio = pair.area_px(End::B) / pair.area_px(End::A).max(1.0);
-        Self { t_us: pair.t(), share: pair.share_inside(), area_ratio, noise: 0.0 }
+        Self { t_us: pair.t(), share: pair.share_inside(), area_ratio, noise: pair.share_noise(), slack: 0.0 }
     }
 
     /// By the mean boxes, where single ones jitter too much.
@@ -50,6 +52,7 @@ impl View {
             share: pair.mean_share_inside(),
             area_ratio,
             noise: pair.mean_share_noise(),
+            slack: pair.mean_share_noise(),
         }
     }
 }
@@ -78,13 +81,21 @@ impl Relation for Contains {
         };
         let share = view.share;
         let holds = match was_on {
-            true => share > self.bounds.off_share - view.noise.min(self.bounds.noise_most),
-            false => share >= self.bounds.on_share && view.area_ratio <= self.bounds.area_ratio,
+            true => share > self.bounds.off_share - view.slack.min(self.bounds.noise_most),
+            false => share >= self.bounds.sure_share(view.noise) && view.area_ratio <= self.bounds.area_ratio,
         };
         if !holds {
             return Judgement::OffSince(view.t_us);
         }
         Judgement::OnSince(confidence(share, self.bounds.on_share, 1.0), view.t_us)
+    }
+}
+
+impl ContainsConfig {
+    /// The share at which it begins with this standard error.
+    fn sure_share(&self, noise: f64) -> f64 {
+        let most = self.on_share.max(self.on_share_most);
+        (self.on_share + self.on_sure * noise).min(most)
     }
 }
 
@@ -95,6 +106,13 @@ pub struct ContainsConfig {
     /// Begins when at least this share of the contained thing lies in the container's box.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub on_share: f64,
+    /// Begins so many standard errors of the share above that, as measured from how the boxes jitter, for noise not to begin it
+    /// early.
+    #[schemars(range(min = 0.0, max = 10.0))]
+    pub on_sure: f64,
+    /// But at this share whatever the noise.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub on_share_most: f64,
     /// Ends when at most this share does.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub off_share: f64,
@@ -115,6 +133,8 @@ impl Default for ContainsConfig {
     fn default() -> Self {
         Self {
             on_share: 0.9,
+            on_sure: 1.0,
+            on_share_most: 0.94,
             off_share: 0.75,
             noise_most: 0.1,
             sure_noise: 0.08,
@@ -126,8 +146,9 @@ impl Default for ContainsConfig {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{clip, held, seen};
+    use super::super::testing::{Chance, clip, held, seen};
     use super::*;
+    use std::cell::RefCell;
     use vokg_engine::observation::Observation;
 
     fn contains() -> Contains {
@@ -143,12 +164,31 @@ mod tests {
     #[test]
     fn it_begins_when_most_is_inside_and_ends_when_a_quarter_is_out() {
         let inside = |s: f64| if s < 2.0 { 10.0 * s + 2.0 } else { 22.0 - 10.0 * (s - 2.0) };
-        // 18 of 20 pixels inside at 1.6 s; 15 at 2.7 s.
-        assert_eq!(held(contains(), &clip(4.0, |s| entering(inside(s), 60.0))), [(2, 1, 1600, Some(2720))]);
+        // 18 of 20 pixels inside at 1.6 s, and more than chance explains a frame later; 15 at 2.7 s.
+        assert_eq!(held(contains(), &clip(4.0, |s| entering(inside(s), 60.0))), [(2, 1, 1640, Some(2720))]);
     }
 
     #[test]
     fn things_of_like_size_do_not_contain_each_other() {
         assert_eq!(held(contains(), &clip(1.0, |_| entering(20.0, 25.0))), []);
+    }
+
+    #[test]
+    fn noise_begins_it_less_at_its_bound() {
+        // Boxes of 20 and 60 pixels, the edge of the small one 3.6 pixels (18 %) beyond that of the large one.
+        let begun = |on_sure: f64| {
+            let held = |seed| {
+                let chance = RefCell::new(Chance::new(seed));
+                let noisy = |mut sighting: Observation| {
+                    sighting.rect.left += 0.8 * chance.borrow_mut().normal() as f32;
+                    sighting
+                };
+                let contains = Contains::new(&ContainsConfig { on_sure, ..ContainsConfig::default() });
+                held(contains, &clip(0.4, |_| entering(16.4, 60.0).into_iter().map(noisy).collect())).len()
+            };
+            (0..40).map(held).sum::<usize>()
+        };
+        let (unsure, sure) = (begun(0.0), begun(1.0));
+        assert!(2 * sure < unsure, "{sure} of {unsure}");
     }
 }

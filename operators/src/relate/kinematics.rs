@@ -88,6 +88,10 @@ impl MeanBox {
         (self.right - self.left) * (self.bottom - self.top)
     }
 
+    pub(super) fn extents(&self) -> (f64, f64) {
+        (self.right - self.left, self.bottom - self.top)
+    }
+
     pub(super) fn shorter_extent(&self) -> f64 {
         (self.right - self.left).min(self.bottom - self.top)
     }

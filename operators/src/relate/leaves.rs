@@ -54,11 +54,13 @@ impl Relation for Leaves {
         let Some(speed) = pair.along(End::A).map(|towards| -towards) else {
             return Judgement::Unclear;
         };
+        let aims = |cos: f64| cos <= -self.bounds.on_cos;
         let holds = if was_on {
             speed >= self.bounds.off_speed
         } else {
             speed >= self.bounds.sure_speed(pair)
-                && pair.heading(End::A).is_some_and(|cos| cos <= -self.bounds.on_cos)
+                && pair.heading(End::A).is_some_and(aims)
+                && pair.heading_beyond_border().is_some_and(aims)
                 && is_steady(pair, -1.0, &self.bounds)
                 && self.is_let_go(pair)
         };
@@ -83,7 +85,7 @@ pub struct LeavesConfig {
 impl Default for LeavesConfig {
     fn default() -> Self {
         // Of who passes by, noise shows some as leaving: this asks for a straighter way than APPROACHES.
-        let heading = HeadingConfig { aim_margin: 0.06, ..HeadingConfig::default() };
+        let heading = HeadingConfig { aim_margin: 0.04, ..HeadingConfig::default() };
         Self { heading, near_within_secs: 2.0 }
     }
 }

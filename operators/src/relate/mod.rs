@@ -9,6 +9,7 @@
 
 mod abandoned;
 mod approaches;
+mod bearing;
 mod border;
 mod candidates;
 mod carries;

@@ -42,7 +42,7 @@ impl Relation for Near {
             // refuted stays near, but gains no confidence.
             return if was_on { Judgement::On(0.0) } else { Judgement::Off };
         }
-        if was_on || gap + self.bounds.on_sure * pair.mean_gap_noise() <= self.bounds.on_gap {
+        if was_on || gap + self.bounds.allowance(pair.mean_gap_noise()) <= self.bounds.on_gap {
             return Judgement::On(confidence(gap, self.bounds.on_gap, 0.0));
         }
         Judgement::Off
@@ -63,13 +63,23 @@ pub struct NearConfig {
     /// what then goes on.
     #[schemars(range(min = 0.0, max = 10.0))]
     pub on_sure: f64,
+    /// But at most this far below it, in sizes: few sightings tell their error badly.
+    #[schemars(range(min = 0.0, max = 100.0))]
+    pub noise_most: f64,
     /// How long.
     pub hold: Hold,
 }
 
+impl NearConfig {
+    /// How far below its bound a gap of this standard error begins it.
+    fn allowance(&self, noise: f64) -> f64 {
+        (self.on_sure * noise).min(self.noise_most)
+    }
+}
+
 impl Default for NearConfig {
     fn default() -> Self {
-        Self { on_gap: 0.5, off_gap: 0.75, on_sure: 1.5, hold: Hold::new(0.4, 0.4) }
+        Self { on_gap: 0.5, off_gap: 0.75, on_sure: 2.0, noise_most: 0.04, hold: Hold::new(0.4, 0.4) }
     }
 }
 

@@ -26,11 +26,11 @@ pub enum End {
 /// The pair's *size* is the geometric mean of both tracks' sizes (the running medians of the square roots of their
 /// areas). Distances are in sizes, speeds in sizes per second, and *along* means along the line from A to B.
 pub struct Pair<'a> {
-    a: &'a Pose,
-    b: &'a Pose,
-    shared: &'a Shared<'a>,
+    pub(super) a: &'a Pose,
+    pub(super) b: &'a Pose,
+    pub(super) shared: &'a Shared<'a>,
     /// 1 where A is the smaller track, −1 where the pair is turned round.
-    sign: f64,
+    pub(super) sign: f64,
 }
 
 /// How many standard errors of a speed are taken for noise.
@@ -54,10 +54,10 @@ pub(super) struct Shared<'a> {
     t: Micros,
     frame: Option<Size>,
     delays: Delays,
-    size_px: f64,
+    pub(super) size_px: f64,
     /// From the one to the other in the middle of the window of the velocity: what moves is compared with where it was then.
-    line: (f64, f64),
-    line_px: f64,
+    pub(super) line: (f64, f64),
+    pub(super) line_px: f64,
     gap: OnceCell<f64>,
     held: &'a [Held],
     motions: &'a BTreeMap<TrackId, Motion>,
@@ -102,11 +102,11 @@ impl<'a> Shared<'a> {
     }
 }
 
-fn between(from: (f64, f64), to: (f64, f64)) -> (f64, f64) {
+pub(super) fn between(from: (f64, f64), to: (f64, f64)) -> (f64, f64) {
     (to.0 - from.0, to.1 - from.1)
 }
 
-fn length((x, y): (f64, f64)) -> f64 {
+pub(super) fn length((x, y): (f64, f64)) -> f64 {
     (x * x + y * y).sqrt()
 }
 
@@ -116,7 +116,7 @@ impl<'a> Pair<'a> {
         Self { a, b, shared, sign }
     }
 
-    fn pose(&self, end: End) -> &Pose {
+    pub(super) fn pose(&self, end: End) -> &Pose {
         match end {
             End::A => self.a,
             End::B => self.b,
@@ -216,24 +216,6 @@ impl<'a> Pair<'a> {
     /// Speed of a track in sizes per second.
     pub fn speed(&self, end: End) -> Option<f64> {
         self.pose(end).velocity.map(|_| self.pose(end).speed_px / self.shared.size_px)
-    }
-
-    /// Speed of a track along the line from A to B in sizes per second: positive at A is towards B, positive at B is
-    /// away from A. `None` without a velocity, or where the centres coincide.
-    pub fn along(&self, end: End) -> Option<f64> {
-        self.along_px(end).map(|along| along / self.shared.size_px)
-    }
-
-    /// Cosine of the angle between a track's movement and the line from A to B; `None` also where it stands.
-    pub fn heading(&self, end: End) -> Option<f64> {
-        let (along, speed) = (self.along_px(end)?, self.pose(end).speed_px);
-        (speed > 0.0).then(|| along / speed)
-    }
-
-    fn along_px(&self, end: End) -> Option<f64> {
-        let (x, y) = self.pose(end).velocity?;
-        let (dx, dy) = self.shared.line;
-        (self.shared.line_px > 0.0).then(|| self.sign * (x * dx + y * dy) / self.shared.line_px)
     }
 
     /// The share of B's mask, or of its box where it has none, that lies in A's box.
@@ -349,12 +331,18 @@ impl<'a> Pair<'a> {
         self.pose(end).speed_noise_px / self.shared.size_px
     }
 
+    /// Standard error of the steady velocity of a track, both axes together, in sizes per second.
+    pub fn steady_noise(&self, end: End) -> f64 {
+        self.pose(end).steady_noise_px / self.shared.size_px
+    }
+
     /// Whether a track stands, or may well: its steady speed is below `speed`, in sizes per second, and its velocity no
-    /// further above than its noise explains. A thing that stops stands as soon as its velocity says so, if all of it is
-    /// seen; the one free edge of a cut box may be a leg that swings.
+    /// further above than its noise explains. A thing that stops stands as soon as its velocity says so by more than its noise,
+    /// if all of it is seen; the one free edge of a cut box may be a leg that swings.
     pub fn is_still(&self, end: End, speed: f64) -> bool {
         let (Some(steady), Some(now)) = (self.steady_speed(end), self.speed(end)) else { return false };
-        now < speed && self.whole(end) || steady < speed && now < speed + NOISE_ALLOWED * self.speed_noise(end)
+        now + self.speed_noise(end) < speed && self.whole(end)
+            || steady < speed && now < speed + NOISE_ALLOWED * self.speed_noise(end)
     }
 
     /// The smaller of both steady speeds.
@@ -373,19 +361,6 @@ impl<'a> Pair<'a> {
         let (a, b) = (self.a.steady?, self.b.steady?);
         let (dx, dy) = (a.0 - b.0, a.1 - b.1);
         Some((dx * dx + dy * dy).sqrt() / self.shared.size_px)
-    }
-
-    /// Cosine of the angle between a track's steady velocity and the line from A to B.
-    pub fn steady_heading(&self, end: End) -> Option<f64> {
-        let (x, y) = self.pose(end).steady?;
-        let (dx, dy) = self.shared.line;
-        let speed = (x * x + y * y).sqrt() * self.shared.line_px;
-        (speed > 0.0).then(|| self.sign * (x * dx + y * dy) / speed)
-    }
-
-    /// Steady speed of a track along the line from A to B in sizes per second, as [`Pair::along`].
-    pub fn steady_along(&self, end: End) -> Option<f64> {
-        Some(self.steady_heading(end)? * self.steady_speed(end)?)
     }
 
     fn is_mine(&self, held: &Held, kind: RelationKind) -> bool {

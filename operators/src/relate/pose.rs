@@ -37,6 +37,8 @@ pub(super) struct Pose {
     pub(super) place_noise_px: f64,
     /// Pixels per second, over a longer window.
     pub(super) steady: Option<(f64, f64)>,
+    /// Standard error of that speed, in pixels per second.
+    pub(super) steady_noise_px: f64,
     /// When the track was first seen.
     pub(super) first_us: Micros,
     /// Since when it has been seen without a long pause.
@@ -53,6 +55,8 @@ pub(super) struct Pose {
     /// The box is this track's alone.
     pub(super) measured: bool,
     pub(super) whole: bool,
+    /// Towards which side the border cuts it, along both axes: −1, 0 or 1.
+    pub(super) cut: (f64, f64),
 }
 
 /// The windows of one live track.
@@ -173,6 +177,7 @@ impl Motion {
             jitter_px: self.velocity.jitter(),
             place_noise_px: self.velocity.place_noise(),
             steady,
+            steady_noise_px: self.steady.speed_noise(),
             first_us,
             since_us: self.since_us,
             stood_us: self.stood_us,
@@ -183,6 +188,7 @@ impl Motion {
             mask: seen.mask.clone().map(Arc::new),
             measured: !seen.merged,
             whole: edges.whole(),
+            cut: (edges.x.cut_side(), edges.y.cut_side()),
         }
     }
 

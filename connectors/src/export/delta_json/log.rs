@@ -83,14 +83,18 @@ fn next_line(input: &mut impl BufRead, buffer: &mut Vec<u8>, line: u64) -> Resul
 /// # Errors
 /// Where a line cannot be read, and where `seq` shows that one is missing.
 pub fn digests(input: impl BufRead) -> Result<BTreeMap<StreamName, Digest>, LogError> {
+    const DROPPED: &str = "; retention may have dropped the beginning of the log, without which it has no digest: \
+                           compare data directories instead";
     let mut logs: BTreeMap<StreamName, (Digest, u32, u64)> = BTreeMap::new();
     for (line, read) in (1..).zip(read_lines(input)) {
         let Line { stream, entry, .. } = read?;
+        let is_first = !logs.contains_key(&stream);
         let (digest, epoch, next) = logs.entry(stream.clone()).or_insert((Digest::default(), entry.epoch, 0));
         let follows = entry.epoch == *epoch && entry.seq == *next;
         let begins = entry.epoch > *epoch && entry.seq == 0;
         if !follows && !begins {
-            let expected = format!("epoch {epoch}, seq {next}, or seq 0 of a later epoch");
+            let dropped = if is_first { DROPPED } else { "" };
+            let expected = format!("epoch {epoch}, seq {next}, or seq 0 of a later epoch{dropped}");
             return Err(LogError::Gap { line, stream, epoch: entry.epoch, seq: entry.seq, expected });
         }
         digest.extend(entry.epoch, entry.seq, &entry.record.encode());
@@ -117,6 +121,15 @@ mod tests {
             text.lines().enumerate().filter(|(i, _)| *i != 2).map(|(_, l)| l.to_owned() + "\n").collect();
         let error = digests(without_third.as_bytes()).unwrap_err().to_string();
         assert_eq!(error, "line 3: gate is at epoch 1, seq 3, expected epoch 1, seq 2, or seq 0 of a later epoch");
+    }
+
+    #[test]
+    fn a_log_without_its_beginning_is_told_from_one_with_a_hole() {
+        let text = samples::story_lines();
+        let without_first: String = text.lines().skip(1).map(|line| line.to_owned() + "\n").collect();
+        let error = digests(without_first.as_bytes()).unwrap_err().to_string();
+        assert!(error.starts_with("line 1: gate is at epoch 1, seq 1, expected epoch 1, seq 0"), "{error}");
+        assert!(error.contains("retention may have dropped the beginning"), "{error}");
     }
 
     #[test]

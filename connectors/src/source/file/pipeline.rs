@@ -155,10 +155,11 @@ impl Pipeline {
         Ok(started)
     }
 
-    /// Waits for the next picture.
+    /// Waits for the next picture. Time in which this process itself stood, stopped or asleep with its machine, does not count.
     pub fn pull(&self, deadline: Duration) -> Pulled {
-        let asked = Instant::now();
+        let mut waited = Duration::ZERO;
         loop {
+            let asked = Instant::now();
             if self.stop.load(Ordering::Acquire) {
                 return Pulled::Stopped;
             }
@@ -173,7 +174,8 @@ impl Pipeline {
             if self.sink.is_eos() {
                 return self.if_linked(Pulled::End);
             }
-            if asked.elapsed() > deadline {
+            waited += asked.elapsed().min(2 * Duration::from(SLICE));
+            if waited > deadline {
                 return Pulled::Late;
             }
         }

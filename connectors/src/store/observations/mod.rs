@@ -13,8 +13,8 @@ mod write;
 pub use format::{FormatError, StoredObservation};
 pub use gather::{ObservationBuffer, ObservationSegment, SEGMENT_US};
 pub use read::Observations;
-pub(super) use sweep::{orphans, remove_segments, sweep_segments};
-pub(super) use write::{segment_dir, write_segment};
+pub(super) use sweep::{orphans, remove_segments, segments_there, sweep_segments};
+pub(super) use write::{segment_dir, segments_dir, write_segment};
 
 use serde::{Deserialize, Serialize};
 use vokg_engine::time::Micros;

@@ -50,6 +50,16 @@ fn swept(path: &Path) -> impl FnOnce(io::Error) -> OpenError + use<> {
     OpenError::io("cannot sweep the observations", path)
 }
 
+/// Whether a data directory has files of the observations of any stream.
+pub fn segments_there(data_dir: &Path) -> io::Result<bool> {
+    for dir in list(&segments_dir(data_dir))? {
+        if stream_of(&dir).is_some() && dir.is_dir() && !list(&dir)?.is_empty() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// The head of a stream; `None` where there is no such stream.
 fn head_of(store: &Store, stream: StreamId) -> Result<Option<StreamHead>, ReadError> {
     let transaction = store.read()?;

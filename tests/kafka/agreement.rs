@@ -1,0 +1,32 @@
+//! Topics of which somebody has deleted one: nothing is told twice, and nothing is taken for told that is not there.
+
+use crate::broker::{broker, config, delete, kafka, logs, stored};
+use crate::support::{clip, run, store};
+use std::sync::atomic::AtomicBool;
+use vokg::jobs::Disturbance;
+use vokg::sinks::Sinks;
+use vokg_connectors::follow::SinkState;
+
+#[test]
+fn a_topic_that_was_deleted_beside_the_others_is_refused() {
+    let Some(brokers) = broker() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let clip = clip(dir.path(), "near", None).0;
+    for (lost, other) in [("deltas", "progress"), ("progress", "deltas")] {
+        let (config, data) = (config(&brokers, &format!("lost-{lost}")), dir.path().join(lost));
+        let finished = run(std::slice::from_ref(&clip), &data, &config, &Disturbance::default());
+        assert_eq!(finished.sinks[0].status.state, SinkState::CaughtUp, "{:?}", finished.sinks);
+        let store = store(&data);
+        let follow = || Sinks::start(&config, &[], &store, &data).unwrap().finish(&AtomicBool::new(false));
+        delete(&brokers, &[kafka(&config).topic(lost)]);
+        let told = follow();
+        let SinkState::Failed(reason) = &told[0].status.state else { panic!("{told:?}") };
+        let name = |part| kafka(&config).topic(part);
+        assert!(reason.contains(&name(lost)) && reason.contains(&name(other)), "{reason}");
+        // The way out that it names.
+        delete(&brokers, &["deltas", "progress", "state", "final"].map(name));
+        let told = follow();
+        assert_eq!(told[0].status.state, SinkState::CaughtUp, "{told:?}");
+        assert_eq!(logs(kafka(&config)), stored(&store));
+    }
+}
