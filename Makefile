@@ -19,6 +19,7 @@ test:
 	@scripts/services.sh start
 	eval "$$(scripts/services.sh env)"; VOKG_PYTHON=$(VENV_PYTHON) cargo test --workspace --locked; rc=$$?; scripts/services.sh stop; exit $$rc
 	@scripts/skipped.sh
+	@echo "make test: everything that was run holds"
 
 # Matrices, races and soaks: what takes too long for every change. Prints what it measured.
 check-long: build

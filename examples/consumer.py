@@ -170,9 +170,11 @@ def main(brokers, topic, path):
         found = consumer.list_topics(topic, 30).topics[topic]
     except KafkaException as error:
         consumer.poll(1)  # lets it say why
-        sys.exit(f"{brokers} does not answer: {troubles[0] if troubles else error.args[0].str()}")
+        sys.exit(f"{brokers} does not answer: {troubles[-1] if troubles else error.args[0].str()}")
     partitions = found.partitions
-    if found.error or not partitions:
+    if found.error and found.error.code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
+        sys.exit(f"{brokers} does not show the topic {topic}: {found.error.str()}")
+    if not partitions:
         sys.exit(f"{brokers} has no topic {topic}")
     consumer.assign([TopicPartition(topic, p, offsets.get(p, OFFSET_BEGINNING)) for p in partitions])
     ended = set()

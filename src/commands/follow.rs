@@ -8,6 +8,7 @@ use crate::exit::{Context, Exit, Failure};
 use crate::patience::Patience;
 use crate::say::{note, say};
 use crate::sinks::{SinkReport, Sinks};
+use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::atomic::Ordering;
@@ -27,8 +28,8 @@ const LEAST_PATIENCE: Duration = Duration::from_secs(5);
 /// Runs the command.
 pub fn run(args: cli::Follow, common: &Common) -> Result<Exit, Failure> {
     let config = Config::load(common.config.as_deref(), environment(), &common.overrides)?;
+    let (file, mut looked) = (Identity::of(&args.data.dir), Instant::now());
     let store = open_store(&args.data.dir)?;
-    let (file, mut looked) = (identity(&args.data.dir), Instant::now());
     let interrupt = interrupt_flag()?;
     let sinks = Sinks::start(&config, &args.sinks, &store, &args.data.dir)?;
     if sinks.is_empty() {
@@ -44,8 +45,13 @@ pub fn run(args: cli::Follow, common: &Common) -> Result<Exit, Failure> {
         }
         if looked.elapsed() >= LOOK_EVERY || args.once {
             looked = now;
-            if identity(&args.data.dir) != file {
-                break Ending::Replaced;
+            if file.is_replaced(&Identity::of(&args.data.dir)) {
+                sinks.stop();
+                return Err(Failure::failed(format!(
+                    "the store in {} was replaced or removed while it was followed, and what is there is not told; run \
+                     vokg follow again",
+                    args.data.dir.display()
+                )));
             }
         }
         let failed = stands.iter().filter(|stands| **stands == Standing::Failed).count();
@@ -66,12 +72,6 @@ pub fn run(args: cli::Follow, common: &Common) -> Result<Exit, Failure> {
     };
     let reports = sinks.reports();
     sinks.stop();
-    if matches!(ending, Ending::Replaced) {
-        return Err(Failure::failed(format!(
-            "the store in {} was replaced or removed while it was followed, and what is there now is not told; run vokg follow again",
-            args.data.dir.display()
-        )));
-    }
     match args.json {
         true => say(serde_json::to_string(&reports).context("the report cannot be written")? + "\n")?,
         false => reports.iter().try_for_each(|report| say(report.to_text()))?,
@@ -81,7 +81,7 @@ pub fn run(args: cli::Follow, common: &Common) -> Result<Exit, Failure> {
             stands.iter().filter_map(|(report, stands)| left_out(report, *stands, patience.most())).for_each(note);
             stands.iter().all(|(_, stands)| *stands == Standing::HoldsAll)
         }
-        Ending::Interrupted | Ending::AllFailed | Ending::Replaced => !reports.iter().any(SinkReport::has_failed),
+        Ending::Interrupted | Ending::AllFailed => !reports.iter().any(SinkReport::has_failed),
     };
     Ok(match (is_told, ending) {
         (false, _) => Exit::Failed,
@@ -90,16 +90,34 @@ pub fn run(args: cli::Follow, common: &Common) -> Result<Exit, Failure> {
     })
 }
 
-/// What tells the file of a store from another of the same name, where it is there.
-fn identity(dir: &Path) -> Option<(u64, u64)> {
-    let about = std::fs::metadata(dir.join(DATABASE_FILE)).ok()?;
-    Some((about.dev(), about.ino()))
+/// What tells the file of a store from another of the same name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Identity {
+    /// Its device and number.
+    File(u64, u64),
+    /// There is none.
+    Gone,
+    /// It cannot be looked at just now.
+    Unknown,
+}
+
+impl Identity {
+    fn of(dir: &Path) -> Self {
+        match std::fs::metadata(dir.join(DATABASE_FILE)) {
+            Ok(about) => Self::File(about.dev(), about.ino()),
+            Err(error) if error.kind() == ErrorKind::NotFound => Self::Gone,
+            Err(_) => Self::Unknown,
+        }
+    }
+
+    /// Whether another file, or none, is there since.
+    fn is_replaced(&self, now: &Self) -> bool {
+        *self != Self::Unknown && *now != Self::Unknown && self != now
+    }
 }
 
 /// Why the command ends.
 enum Ending {
-    /// Another store has taken the place of this one.
-    Replaced,
     Interrupted,
     AllFailed,
     /// No sink gets on any more, with how each stands.
@@ -145,5 +163,25 @@ fn left_out(report: &SinkReport, stands: Standing, most: Duration) -> Option<Str
         }
         Standing::Paused => Some(format!("vokg: the sink {name} is paused; vokg sinks resume {name} lets it go on")),
         Standing::GetsOn | Standing::HoldsAll | Standing::Failed => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_store_of_the_same_name_is_noticed() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let file = dir.path().join(DATABASE_FILE);
+        std::fs::write(&file, "one").expect("the disk has room");
+        let first = Identity::of(dir.path());
+        std::fs::write(&file, "more of it").expect("the disk has room");
+        assert!(!first.is_replaced(&Identity::of(dir.path())), "it grows");
+        std::fs::rename(&file, dir.path().join("moved")).expect("the file is ours");
+        assert!(first.is_replaced(&Identity::of(dir.path())));
+        std::fs::write(&file, "another").expect("the disk has room");
+        assert!(first.is_replaced(&Identity::of(dir.path())));
+        assert!(!first.is_replaced(&Identity::Unknown));
     }
 }

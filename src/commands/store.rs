@@ -139,7 +139,7 @@ fn told_pages(copied: Copied) -> &'static str {
     match copied.pages_checked {
         true => "every page of the database that was copied was compared with its checksum before\n",
         false => {
-            "another process writes to the store: the pages of its database were not compared with their checksums; \
+            "another process writes to what was copied: its pages were not compared with their checksums; \
              vokg store check does that once nobody writes\n"
         }
     }

@@ -1,11 +1,26 @@
 //! Topics of which somebody has deleted one: nothing is told twice, and nothing is taken for told that is not there.
 
-use crate::broker::{broker, config, delete, kafka, logs, stored};
+use crate::broker::{broker, config, delete, drop_records, kafka, logs, stored};
 use crate::support::{clip, run, store};
 use std::sync::atomic::AtomicBool;
 use vokg::jobs::Disturbance;
 use vokg::sinks::Sinks;
 use vokg_connectors::follow::SinkState;
+
+#[test]
+fn records_that_a_broker_drops_are_no_deleted_topic() {
+    let Some(brokers) = broker() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let (config, data) = (config(&brokers, "dropped"), dir.path().join("data"));
+    let clips = ["near", "crossing"].map(|scene| clip(dir.path(), scene, None).0);
+    run(&clips[..1], &data, &config, &Disturbance::default());
+    drop_records(&brokers, &kafka(&config).topic("deltas"), 3);
+    assert!(logs(kafka(&config)).is_empty());
+    let told = run(&clips, &data, &config, &Disturbance::default());
+    assert_eq!(told.sinks[0].status.state, SinkState::CaughtUp, "{:?}", told.sinks);
+    let (stored, told) = (stored(&store(&data)), logs(kafka(&config)));
+    assert!(told.len() == 1 && told.iter().all(|(stream, log)| stored[stream] == *log), "{:?}", told.keys());
+}
 
 #[test]
 fn a_topic_that_was_deleted_beside_the_others_is_refused() {

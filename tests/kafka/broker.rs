@@ -136,6 +136,15 @@ pub fn set(brokers: &str, topic: &str, key: &str, value: &str) {
     assert!(told.iter().all(Result::is_ok), "{told:?}");
 }
 
+/// Has a broker drop all records of a topic, as its retention does.
+pub fn drop_records(brokers: &str, topic: &str, partitions: i32) {
+    let mut all = TopicPartitionList::new();
+    for partition in 0..partitions {
+        all.add_partition_offset(topic, partition, Offset::End).unwrap();
+    }
+    block_on(admin(brokers).delete_records(&all, &AdminOptions::new())).unwrap();
+}
+
 /// Deletes topics, and waits until they are gone.
 pub fn delete(brokers: &str, topics: &[String]) {
     let names: Vec<&str> = topics.iter().map(String::as_str).collect();

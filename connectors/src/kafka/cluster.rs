@@ -146,11 +146,16 @@ impl Cluster {
     /// Refuses topics of which one was deleted, or made anew, while another stayed.
     fn check_agreement(&self, cursors: &BTreeMap<String, Cursor>) -> Result<(), TransactionError> {
         let name = |topic: Topic| self.config.topic(topic.part());
-        let asker: BaseConsumer<Quiet> = self.client.create_with_context(Quiet).map_err(hopeless)?;
+        let give_up = Instant::now() + ANSWER_DEADLINE;
+        // What others have open counts as well: whoever asks as a reader of committed records is told of nothing behind it.
+        let mut client = self.client.clone();
+        client.set("isolation.level", "read_uncommitted");
+        let asker: BaseConsumer<Quiet> = client.create_with_context(Quiet).map_err(hopeless)?;
         let is_unwritten = |topic, partition: u32| {
             let partition = i32::try_from(partition).unwrap_or(i32::MAX);
-            let marks = asker.fetch_watermarks(&name(topic), partition, ANSWER_DEADLINE).map_err(again)?;
-            Ok(marks.1 == 0)
+            let left = give_up.saturating_duration_since(Instant::now());
+            let (_, end) = asker.fetch_watermarks(&name(topic), partition, left).map_err(again)?;
+            Ok(end == 0)
         };
         let told = told_in(cursors);
         let mut unwritten = BTreeSet::new();
@@ -166,10 +171,20 @@ impl Cluster {
             return Ok(());
         }
         for partition in 0..self.partitions {
-            if !is_unwritten(Topic::Deltas, partition)? {
-                // What the first transaction left when it was aborted is nothing that was told.
-                let partition = i32::try_from(partition).unwrap_or(i32::MAX);
-                self.read(&name(Topic::Deltas), partition, |_| Err(TransactionError::Hopeless(forgotten(name))))?;
+            if is_unwritten(Topic::Deltas, partition)? {
+                continue;
+            }
+            // What the first transaction left when it was aborted is nothing that was told.
+            let (number, mut is_told) = (i32::try_from(partition).unwrap_or(i32::MAX), false);
+            self.read(&name(Topic::Deltas), number, |_| {
+                is_told = true;
+                Ok(())
+            })?;
+            if is_told && !is_unwritten(Topic::Progress, 0)? {
+                return Err(TransactionError::Again("another store has begun to tell the same topics".to_owned()));
+            }
+            if is_told {
+                return Err(TransactionError::Hopeless(forgotten(name)));
             }
         }
         Ok(())

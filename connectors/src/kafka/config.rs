@@ -218,6 +218,7 @@ fn is_address(broker: &str) -> bool {
     let Some((host, port)) = broker.rsplit_once(':') else { return false };
     let is_host = !host.is_empty()
         && !host.contains('/')
+        && !host.contains(char::is_whitespace)
         && (!host.contains(':') || host.starts_with('[') && host.ends_with(']'));
     is_host && port.parse::<u16>().is_ok_and(|port| port > 0)
 }
@@ -260,7 +261,7 @@ mod tests {
         for good in ["127.0.0.1:9092", "a:1, b.example:65535", "[::1]:9092"] {
             assert!(client(good).is_ok(), "{good}");
         }
-        for bad in ["", "here", "kafka://here:9092", "here:99999", "here:0", ":::", "a:1,,b:2", ":9092"] {
+        for bad in ["", "here", "not here:1", "kafka://here:9092", "here:99999", "here:0", ":::", "a:1,,b:2", ":9092"] {
             assert!(matches!(client(bad), Err(KafkaConfigError::Brokers(_))), "{bad:?}");
         }
     }

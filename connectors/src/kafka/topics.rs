@@ -143,12 +143,10 @@ fn count_partitions(
     }
 }
 
-/// That no broker is reached, and why, where the client has told.
+/// That nobody answers, and what was in the way last, where the client has told.
 fn unreached(reports: &Reports, brokers: &str) -> Option<TransactionError> {
     let reason = reports.unreached()?;
-    Some(TransactionError::Again(format!(
-        "no broker of {brokers} is reached ({reason}); see to brokers and security.tls"
-    )))
+    Some(TransactionError::Again(format!("{brokers} does not answer, last: {reason}; see to brokers and security.tls")))
 }
 
 /// What it means that the cluster gives a code instead of a topic: that it is not there, and no other.
@@ -251,8 +249,8 @@ fn warn_of_age(topic: Topic, name: &str, resource: &ConfigResource) {
         if let Some(value) = value.filter(|value| drops_the_oldest(topic, value)) {
             tracing::warn!(
                 topic = name,
-                "{key} is {value}: what is older is dropped, by the time of the video, and consumers cannot begin at the \
-                 beginning; set it to -1 (docs/kafka.md)"
+                "{key} is {value}: the oldest records are dropped, and no consumer can begin at the beginning; set it to -1 \
+                 (docs/kafka.md)"
             );
         }
     }
@@ -260,7 +258,7 @@ fn warn_of_age(topic: Topic, name: &str, resource: &ConfigResource) {
 
 /// Whether a topic with this age or size forgets what is not said again.
 fn drops_the_oldest(topic: Topic, most: &str) -> bool {
-    !topic.is_compacted() && most != "-1"
+    !topic.is_compacted() && most.parse::<i64>().is_ok_and(|most| (0..i64::MAX).contains(&most))
 }
 
 /// What is wrong with the way a topic is cleaned up, and what mends it.
@@ -340,6 +338,7 @@ mod tests {
     fn what_drops_its_oldest_records_is_told_of() {
         assert!(drops_the_oldest(Topic::Deltas, "1000") && drops_the_oldest(Topic::Final, "0"));
         assert!(!drops_the_oldest(Topic::Deltas, "-1") && !drops_the_oldest(Topic::State, "1000"));
+        assert!(!drops_the_oldest(Topic::Deltas, "9223372036854775807"), "as good as none");
     }
 
     #[test]

@@ -98,10 +98,18 @@ pub enum Neo4jConfigError {
 const SCHEMES: [&str; 6] = ["bolt", "bolt+s", "bolt+ssc", "neo4j", "neo4j+s", "neo4j+ssc"];
 
 impl Neo4jConfig {
-    /// Whether another sink with these settings would write the same database: each would take the graph from the other.
+    /// Whether another sink has the same address, and so writes the same database: each would take the graph from the other.
+    /// Two names of one server are not known for one.
     pub fn shares_database_with(&self, other: &Self) -> bool {
-        let host = |config: &Self| config.uri.split_once("://").map(|(_, host)| host.to_owned());
-        host(self) == host(other) && self.database == other.database
+        self.address() == other.address()
+    }
+
+    /// Host, port and database, with the defaults of a server where they are absent.
+    fn address(&self) -> (String, String) {
+        let host = self.uri.split_once("://").map_or("", |(_, host)| host).to_lowercase();
+        let has_port = host.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+        let host = if has_port { host } else { host + ":7687" };
+        (host, self.database.as_deref().unwrap_or("neo4j").to_lowercase())
     }
 
     /// Where the database is.
@@ -194,7 +202,8 @@ mod tests {
             database: database.map(str::to_owned),
             ..Neo4jConfig::default()
         };
-        assert!(of("bolt://host:7687", None).shares_database_with(&of("neo4j://host:7687", None)));
+        assert!(of("bolt://host:7687", None).shares_database_with(&of("neo4j://Host", Some("neo4j"))));
+        assert!(of("bolt://[::1]", None).shares_database_with(&of("bolt://[::1]:7687", None)));
         assert!(!of("bolt://host:7687", None).shares_database_with(&of("bolt://host:7687", Some("other"))));
         assert!(!of("bolt://host:7687", None).shares_database_with(&of("bolt://host:7688", None)));
     }

@@ -75,7 +75,7 @@ pub fn check(dir: &Path, config: StoreConfig) -> Result<CheckReport, OpenError> 
     let path = database_file(dir)?;
     let mut report =
         CheckReport { database_bytes: path.metadata().map_or(0, |about| about.len()), ..Default::default() };
-    let opened = open_to_check(dir, config)?;
+    let opened = open_to_check(dir, config, Writers::Wait)?;
     let store = match &opened.store {
         Ok(store) => store,
         Err(problem) => {
@@ -93,14 +93,24 @@ pub fn check(dir: &Path, config: StoreConfig) -> Result<CheckReport, OpenError> 
     Ok(report)
 }
 
+/// Whether somebody may begin to write while a store is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Writers {
+    /// No: they are kept waiting, where the directory was ever written.
+    Wait,
+    /// Yes.
+    MayCome,
+}
+
 /// Opens a store, comparing every page of its database with its checksum where nobody writes to it.
 ///
 /// # Errors
 /// As [`check`].
-pub(super) fn open_to_check(dir: &Path, config: StoreConfig) -> Result<Opened, OpenError> {
+pub(super) fn open_to_check(dir: &Path, config: StoreConfig, writers: Writers) -> Result<Opened, OpenError> {
     let lock = File::open(dir.join(LOCK_FILE)).ok();
     let in_use =
         lock.as_ref().is_some_and(|lock| matches!(lock.try_lock_shared(), Err(std::fs::TryLockError::WouldBlock)));
+    let lock = lock.filter(|_| writers == Writers::Wait);
     // The database promises errors instead of panics only where its pages are compared with their checksums first.
     let opened = catch_unwind(AssertUnwindSafe(|| match in_use {
         true => Store::open(dir, config),
@@ -109,7 +119,9 @@ pub(super) fn open_to_check(dir: &Path, config: StoreConfig) -> Result<Opened, O
     let store = match opened {
         Ok(Ok(store)) => Ok(store),
         Ok(Err(error @ (OpenError::Newer { .. } | OpenError::Absent(_)))) => return Err(error),
-        Ok(Err(error @ (OpenError::Empty(_) | OpenError::Unreadable { .. }))) => return Err(error),
+        Ok(Err(error @ (OpenError::Empty(_) | OpenError::Unreadable { .. } | OpenError::Io { .. }))) => {
+            return Err(error);
+        }
         // Whoever writes may be in the way.
         Ok(Err(error)) if in_use && !matches!(error, OpenError::Damaged { .. } | OpenError::Read(_)) => {
             return Err(error);

@@ -1,6 +1,6 @@
 //! Making a data directory small while nobody uses it.
 
-use super::check::open_to_check;
+use super::check::{Writers, open_to_check};
 use super::error::{CommitError, OpenError, ReadError};
 use super::observations::orphans;
 use super::open::{LOCK_PATIENCE, StoreConfig, Writer, builder, database_file, take_lock};
@@ -68,7 +68,7 @@ pub fn compact(dir: &Path, config: StoreConfig) -> Result<Compacted, OpenError> 
 fn refuse_damaged(dir: &Path, file: &Path, config: StoreConfig) -> Result<(), OpenError> {
     // Whoever writes is waited for, and named where that takes long.
     drop(take_lock(dir, LOCK_PATIENCE)?);
-    let opened = open_to_check(dir, config)?;
+    let opened = open_to_check(dir, config, Writers::Wait)?;
     match opened.store {
         Err(reason) => Err(OpenError::Damaged { path: file.to_owned(), reason }),
         Ok(_) if !opened.pages_checked => Err(OpenError::InUse { pid: None, dir: dir.to_owned() }),

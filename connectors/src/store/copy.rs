@@ -1,6 +1,6 @@
 //! A copy of a data directory as it was at one moment, also while another process writes to it.
 
-use super::check::{CheckReport, check, open_to_check};
+use super::check::{CheckReport, Writers, check, open_to_check};
 use super::error::{OpenError, ReadError};
 use super::observations::segments_dir;
 use super::open::{Store, StoreConfig, sync_dir};
@@ -65,8 +65,8 @@ pub enum CopyError {
     },
     /// The store of which a backup is to be made is not whole.
     #[error(
-        "the store in {} is damaged, no backup is made: {problem}; vokg store check tells more, vokg store restore \
-         BACKUP DIR brings an older backup back",
+        "the store in {} is damaged, no backup is made: {problem}; vokg store check tells more; move the directory away \
+         and bring an older backup there with vokg store restore BACKUP DIR",
         dir.display()
     )]
     DamagedStore {
@@ -158,10 +158,15 @@ pub fn restore(backup: &Path, target: &Path, config: StoreConfig) -> Result<Copi
     Ok(Copied { pages_checked, ..copy(&Store::open_unwritten(backup, config)?, target, config)? })
 }
 
-/// Refuses a store whose pages are not what was written; tells whether they could be looked at. Whoever wants to write is
-/// kept waiting for this, but not for the copy.
+/// Refuses a store whose pages are not what was written; tells whether they could be looked at. Whoever wants to write may:
+/// then nothing is known of them.
 fn refuse_damaged(dir: &Path, config: StoreConfig) -> Result<bool, CopyError> {
-    let opened = open_to_check(dir, config)?;
+    let written = || dir.join(DATABASE_FILE).metadata().and_then(|about| about.modified()).ok();
+    let before = written();
+    let opened = open_to_check(dir, config, Writers::MayCome)?;
+    if written() != before {
+        return Ok(false);
+    }
     match opened.store {
         Ok(_) => Ok(opened.pages_checked),
         Err(problem) => Err(CopyError::DamagedStore { dir: dir.to_owned(), problem }),

@@ -40,15 +40,15 @@ pub enum OpenError {
     },
     /// The database is an empty file. It gets its name once it is a database, so it was one before.
     #[error(
-        "{} is empty: what was stored there is gone; restore a backup with vokg store restore, or remove the file if \
-         nothing was ever stored there",
+        "{} is empty: what was stored there is gone; move the directory away and bring a backup there with vokg store \
+         restore BACKUP DIR, or remove the file if nothing was ever stored there",
         .0.display()
     )]
     Empty(PathBuf),
     /// The observations of a store are there, and its database is not.
     #[error(
-        "{} is not there, but observations of a store are in {}: restore a backup with vokg store restore, or remove \
-         them to begin a new store",
+        "{} is not there, but observations of a store are in {}: move the directory away and bring a backup there with \
+         vokg store restore BACKUP DIR; where a copy was not finished, remove the directory and copy again",
         database.display(),
         observations.display()
     )]
@@ -71,8 +71,8 @@ pub enum OpenError {
     },
     /// The database file is damaged, or something else.
     #[error(
-        "{} is damaged or no store of vokg: {reason}; vokg store check tells more, vokg store restore BACKUP DIR \
-         brings a backup back",
+        "{} is damaged or no store of vokg: {reason}; vokg store check tells more; move the directory away and bring a \
+         backup there with vokg store restore BACKUP DIR",
         path.display()
     )]
     Damaged {

@@ -311,7 +311,7 @@ pub(super) fn database_file(dir: &Path) -> Result<PathBuf, OpenError> {
     let path = dir.join(DATABASE_FILE);
     match path.metadata() {
         Ok(about) if about.is_file() => refuse_empty(&path).map(|()| path),
-        Err(error) if error.kind() == ErrorKind::PermissionDenied => Err(OpenError::unreadable(&path)(error)),
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => Err(OpenError::unreadable(dir)(error)),
         _ => Err(OpenError::Absent(dir.to_owned())),
     }
 }

@@ -70,9 +70,10 @@ impl Approaches {
 /// Whether the movement towards (1) or away from (−1) the other is no flicker: the steady velocity shows it as well.
 pub(super) fn is_steady(pair: &Pair<'_>, sense: f64, bounds: &HeadingConfig) -> bool {
     let fast = pair.steady_along(End::A).is_some_and(|speed| sense * speed >= bounds.on_speed);
-    // An error across the movement turns it by so much, in radians.
+    // An error across the movement turns it by so much, in radians, and its cosine by no more.
     let turn = |speed: f64| (bounds.on_sure * pair.steady_noise(End::A) / speed).min(bounds.turn_most);
-    let least = pair.steady_speed(End::A).map(|speed| bounds.on_cos + bounds.aim_margin + turn(speed));
+    let most = (1.0 + bounds.on_cos) / 2.0;
+    let least = pair.steady_speed(End::A).map(|speed| (bounds.on_cos + bounds.aim_margin + turn(speed)).min(most));
     fast && pair.steady_heading(End::A).zip(least).is_some_and(|(cos, least)| sense * cos >= least)
 }
 
