@@ -20,15 +20,13 @@ use vokg_connectors::store::DATABASE_FILE;
 const TICK: Duration = Duration::from_millis(50);
 /// Time between two reports on stderr while something is behind.
 const REPORT_EVERY: Duration = Duration::from_secs(10);
-/// Time between two looks at whether the store is still the one that is read.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// A sink may stand still for so long, however short the wait at the end of a run is.
 const LEAST_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Runs the command.
 pub fn run(args: cli::Follow, common: &Common) -> Result<Exit, Failure> {
     let config = Config::load(common.config.as_deref(), environment(), &common.overrides)?;
-    let (file, mut looked) = (Identity::of(&args.data.dir), Instant::now());
+    let file = Identity::of(&args.data.dir);
     let store = open_store(&args.data.dir)?;
     let interrupt = interrupt_flag()?;
     let sinks = Sinks::start(&config, &args.sinks, &store, &args.data.dir)?;
@@ -43,16 +41,13 @@ pub fn run(args: cli::Follow, common: &Common) -> Result<Exit, Failure> {
         if interrupt.load(Ordering::Acquire) {
             break Ending::Interrupted;
         }
-        if looked.elapsed() >= LOOK_EVERY || args.once {
-            looked = now;
-            if file.is_replaced(&Identity::of(&args.data.dir)) {
-                sinks.stop();
-                return Err(Failure::failed(format!(
-                    "the store in {} was replaced or removed while it was followed, and what is there is not told; run \
-                     vokg follow again",
-                    args.data.dir.display()
-                )));
-            }
+        if file.is_replaced(&Identity::of(&args.data.dir)) {
+            sinks.stop();
+            return Err(Failure::failed(format!(
+                "the store in {} was replaced or removed while it was followed, and what is there is not told; run vokg follow \
+                 again",
+                args.data.dir.display()
+            )));
         }
         let failed = stands.iter().filter(|stands| **stands == Standing::Failed).count();
         if failed == stands.len() {

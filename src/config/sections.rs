@@ -201,25 +201,49 @@ impl SinksConfig {
         if let Some(name) = self.neo4j.keys().find(|name| self.kafka.contains_key(*name)) {
             return Err(format!("two sinks are called {name:?}, each takes a name of its own"));
         }
-        let kafka: Vec<_> = self.kafka.iter().collect();
-        for (index, (name, config)) in kafka.iter().enumerate() {
-            if let Some((other, _)) = kafka[..index].iter().find(|(_, other)| other.shares_topics_with(config)) {
-                let prefix = &config.topic_prefix;
-                return Err(format!(
-                    "sinks.kafka.{other} and sinks.kafka.{name} write the same topics, {prefix}.*; each takes a topic_prefix \
-                     of its own"
-                ));
-            }
+        if let Some((other, name, config)) = clash(&self.kafka, KafkaConfig::shares_topics_with) {
+            let prefix = &config.topic_prefix;
+            return Err(format!(
+                "sinks.kafka.{other} and sinks.kafka.{name} write the same topics, {prefix}.*; each takes a topic_prefix of its \
+                 own"
+            ));
         }
-        let neo4j: Vec<_> = self.neo4j.iter().collect();
-        for (index, (name, config)) in neo4j.iter().enumerate() {
-            if let Some((other, _)) = neo4j[..index].iter().find(|(_, other)| other.shares_database_with(config)) {
-                return Err(format!(
-                    "sinks.neo4j.{other} and sinks.neo4j.{name} write the same database, at {}; each takes one of its own",
-                    config.uri
-                ));
-            }
+        if let Some((other, name, config)) = clash(&self.neo4j, Neo4jConfig::shares_database_with) {
+            return Err(format!(
+                "sinks.neo4j.{other} and sinks.neo4j.{name} write the same database, at {}; each takes one of its own",
+                config.uri
+            ));
         }
         Ok(())
+    }
+}
+
+/// The first two sinks that write the same, by their names, and the settings of the second.
+fn clash<T>(sinks: &BTreeMap<String, T>, is_same: impl Fn(&T, &T) -> bool) -> Option<(&String, &String, &T)> {
+    sinks.iter().find_map(|(name, config)| {
+        let (other, _) = sinks.range(..name.clone()).find(|(_, other)| is_same(other, config))?;
+        Some((other, name, config))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_sinks_that_write_the_same_are_refused_by_their_names() {
+        let kafka = |prefix: &str| KafkaConfig { topic_prefix: prefix.to_owned(), ..KafkaConfig::default() };
+        let neo4j = |database: &str| Neo4jConfig { database: Some(database.to_owned()), ..Neo4jConfig::default() };
+        let of = |prefixes: [&str; 2], databases: [&str; 2]| {
+            let mut config = SinksConfig::default();
+            config.kafka.extend(["a", "b"].map(str::to_owned).into_iter().zip(prefixes.map(kafka)));
+            config.neo4j.extend(["c", "d"].map(str::to_owned).into_iter().zip(databases.map(neo4j)));
+            config.refuse_names()
+        };
+        assert_eq!(of(["one", "two"], ["one", "two"]), Ok(()));
+        let told = of(["one", "one"], ["one", "two"]).expect_err("both write one.deltas");
+        assert!(told.contains("sinks.kafka.a and sinks.kafka.b"), "{told}");
+        let told = of(["one", "two"], ["one", "one"]).expect_err("both write one database");
+        assert!(told.contains("sinks.neo4j.c and sinks.neo4j.d"), "{told}");
     }
 }
