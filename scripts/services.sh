@@ -219,7 +219,7 @@ EOF
 restart_neo4j() {
   local home=$root/neo4j opens=() package
   for package in java.nio java.io sun.nio.ch java.util.concurrent; do opens+=("--add-opens=java.base/$package=ALL-UNNAMED"); done
-  launch neo4j java -Xms256m -Xmx768m -XX:+UseSerialGC "${opens[@]}" -cp "$jars/neo4j/jars/*" \
+  launch neo4j java -Xms1g -Xmx1g -XX:+UseSerialGC "${opens[@]}" -cp "$jars/neo4j/jars/*" \
     org.neo4j.server.CommunityEntryPoint --home-dir="$home/home" --config-dir="$home/home/conf"
 }
 

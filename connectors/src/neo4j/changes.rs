@@ -206,28 +206,16 @@ pub fn vertex_row(
 /// # Errors
 /// Where a number is too great.
 pub fn edge_row(stream: &Followed, edge: &Edge, caused_by: Option<Micros>) -> Result<EdgeRow, TooGreat> {
-    Ok(EdgeRow {
-        id: edge.id.external(&stream.name),
-        from: edge.from.external(&stream.name),
-        to: edge.to.external(&stream.name),
-        properties: edge_properties(stream, edge, caused_by)?,
-    })
-}
-
-/// The properties of an edge.
-///
-/// # Errors
-/// Where a number is too great.
-pub(super) fn edge_properties(
-    stream: &Followed,
-    edge: &Edge,
-    caused_by: Option<Micros>,
-) -> Result<Properties, TooGreat> {
     let exported = Exported::of_edge(&stream.name, edge).with_cause(cause(stream, caused_by));
     // What was measured before and is not now goes.
     let mut properties: Properties = EDGE_PROPERTIES.iter().map(|(name, _)| (*name, Value::Null)).collect();
     properties.extend(values(&exported, stream.origin_us)?);
-    Ok(properties)
+    Ok(EdgeRow {
+        id: edge.id.external(&stream.name),
+        from: edge.from.external(&stream.name),
+        to: edge.to.external(&stream.name),
+        properties,
+    })
 }
 
 fn cause(stream: &Followed, caused_by: Option<Micros>) -> Option<String> {

@@ -5,7 +5,7 @@
 //! with them.
 
 use super::chain::{Before, Link, change};
-use super::changes::{Changes, EdgeChange, edge_properties, refused};
+use super::changes::{Changes, EdgeChange, edge_row, refused};
 use super::statement::{EdgeRow, VertexRow};
 use super::value::{Properties, Value};
 use crate::follow::{Followed, TargetError};
@@ -23,10 +23,10 @@ pub const BEFORE: &str = "BEFORE";
 pub struct Projected {
     /// Interactions that go, and those that are made anew since they begin at another time.
     pub gone: Vec<String>,
-    /// Interactions to be there.
-    pub vertices: Vec<VertexRow>,
-    /// Who takes part in the new ones, by label.
-    pub members: BTreeMap<&'static str, Vec<EdgeRow>>,
+    /// Interactions that stay, to be changed.
+    pub changed: Vec<VertexRow>,
+    /// Interactions to make, by the labels of those who take part; the ends of a row are these two.
+    pub new: BTreeMap<(&'static str, &'static str), Vec<EdgeRow>>,
     /// BEFORE to go.
     pub before_gone: Vec<String>,
     /// BEFORE to change.
@@ -85,11 +85,12 @@ impl<'a> Projection<'a> {
                 projected.gone.push(id.clone());
             }
             if change.is_there {
-                projected.vertices.push(interaction_row(stream, &change)?);
-                if !stays {
-                    for (label, row) in member_rows(stream, change.edge) {
-                        projected.members.entry(label).or_default().push(row);
-                    }
+                let row = interaction_row(stream, &change)?;
+                if stays {
+                    projected.changed.push(VertexRow { id: row.id, properties: row.properties });
+                } else {
+                    let labels = (change.edge.from.label(), change.edge.to.label());
+                    projected.new.entry(labels).or_default().push(row);
                 }
             }
         }
@@ -119,29 +120,25 @@ impl<'a> Projection<'a> {
     }
 }
 
-/// An edge as an interaction.
-fn interaction_row(stream: &Followed, change: &EdgeChange<'_>) -> Result<VertexRow, TargetError> {
-    let EdgeChange { edge, caused_by, at, .. } = change;
-    let mut properties = edge_properties(stream, edge, *caused_by).map_err(|reason| refused(*at, reason))?;
-    let kind = || Value::Text(edge.kind.to_string());
-    properties.extend([("kind", kind()), ("name", kind()), ("stream", stream.name.as_str().into())]);
-    Ok(VertexRow { id: edge.id.external(&stream.name), properties })
+/// An edge as an interaction, between the two who take part in it.
+fn interaction_row(stream: &Followed, change: &EdgeChange<'_>) -> Result<EdgeRow, TargetError> {
+    let mut row = edge_row(stream, change.edge, change.caused_by).map_err(|reason| refused(change.at, reason))?;
+    let kind = || Value::Text(change.edge.kind.to_string());
+    row.properties.extend([("kind", kind()), ("name", kind()), ("stream", stream.name.as_str().into())]);
+    Ok(row)
 }
 
-/// Who takes part in an interaction, with their labels.
-fn member_rows(stream: &Followed, edge: &Edge) -> [(&'static str, EdgeRow); 2] {
-    let interaction = edge.id.external(&stream.name);
-    [(edge.from, "from"), (edge.to, "to")].map(|(end, role)| {
-        let end_id = end.external(&stream.name);
-        let properties = Properties::from([
-            ("role", role.into()),
-            ("object", end_id.as_str().into()),
-            ("valid_from_us", Value::Integer(signed(edge.valid_from_us))),
-        ]);
-        (
-            end.label(),
-            EdgeRow { id: format!("{interaction}/{role}"), from: end_id, to: interaction.clone(), properties },
-        )
+/// Who takes part in an interaction: what [`super::statement::Statement::CreateInteractions`] makes of it, for tests.
+#[cfg(test)]
+pub(super) fn member_rows(interaction: &EdgeRow) -> [EdgeRow; 2] {
+    [("from", &interaction.from), ("to", &interaction.to)].map(|(role, end)| {
+        let begins = interaction.properties["valid_from_us"].clone();
+        EdgeRow {
+            id: format!("{}/{role}", interaction.id),
+            from: end.clone(),
+            to: interaction.id.clone(),
+            properties: [("role", role.into()), ("object", end.as_str().into()), ("valid_from_us", begins)].into(),
+        }
     })
 }
 
@@ -185,8 +182,9 @@ pub(super) fn from_scratch<'a>(
     for (edge, caused_by) in edges {
         let at = crate::store::Position { epoch: 1, seq: 0 };
         let change = EdgeChange { edge, is_there: true, caused_by, at };
-        vertices.push(interaction_row(stream, &change).expect("the times are small"));
-        rows.extend(member_rows(stream, edge).map(|(_, row)| row));
+        let row = interaction_row(stream, &change).expect("the times are small");
+        rows.extend(member_rows(&row));
+        vertices.push(VertexRow { id: row.id, properties: row.properties });
         for object in objects_of(edge) {
             let id = edge.id.external(&stream.name);
             chains.entry(object.external(&stream.name)).or_default().insert(link(edge, &id));

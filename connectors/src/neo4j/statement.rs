@@ -106,6 +106,15 @@ pub enum Statement {
         /// Which.
         rows: Vec<EdgeRow>,
     },
+    /// Makes interactions that are not there, with the relationships from the two who take part. Answers `touched`.
+    CreateInteractions {
+        /// The label of the one.
+        from: Identifier,
+        /// The label of the other.
+        to: Identifier,
+        /// Which, between which.
+        rows: Vec<EdgeRow>,
+    },
     /// Removes relationships that are there. Answers `touched`.
     DeleteEdges {
         /// Their type.
@@ -201,6 +210,21 @@ impl Statement {
                 "UNWIND $rows AS row MATCH (a:{from} {{vokg_id: row.from}}) MATCH (b:{to} {{vokg_id: row.to}}) \
                  CREATE (a)-[x:{kind} {{vokg_id: row.id}}]->(b) SET x += row.properties RETURN count(x) AS touched"
             ),
+            Self::CreateInteractions { from, to, .. } => {
+                let member = |role: &str| {
+                    format!(
+                        "[:IN_INTERACTION {{vokg_id: row.id + '/{role}', role: '{role}', object: row.{role}, \
+                         valid_from_us: row.properties.valid_from_us}}]"
+                    )
+                };
+                format!(
+                    "UNWIND $rows AS row MATCH (a:{from} {{vokg_id: row.from}}) MATCH (b:{to} {{vokg_id: row.to}}) \
+                     CREATE (a)-{}->(i:Interaction {{vokg_id: row.id}})<-{}-(b) SET i += row.properties \
+                     RETURN count(i) AS touched",
+                    member("from"),
+                    member("to")
+                )
+            }
             Self::DeleteEdges { kind, .. } => format!(
                 "UNWIND $ids AS id MATCH ()-[x:{kind} {{vokg_id: id}}]->() DELETE x RETURN count(*) AS touched"
             ),
@@ -243,8 +267,11 @@ impl Statement {
             Self::MergeVertices { rows, .. } => {
                 vec![("rows", Value::List(rows.iter().map(VertexRow::value).collect()))]
             }
-            Self::UpdateEdges { rows, .. } | Self::CreateEdges { rows, .. } => {
+            Self::UpdateEdges { rows, .. } => {
                 vec![("rows", Value::List(rows.iter().map(EdgeRow::value).collect()))]
+            }
+            Self::CreateEdges { rows, .. } | Self::CreateInteractions { rows, .. } => {
+                vec![("rows", Value::List(rows.iter().map(EdgeRow::value_of_new).collect()))]
             }
             Self::RemoveLabel { ids, .. }
             | Self::DeleteEdges { ids, .. }
@@ -279,8 +306,18 @@ impl VertexRow {
 
 impl EdgeRow {
     fn value(&self) -> Value {
+        self.value_with(self.properties.clone())
+    }
+
+    /// What is new has no property to be taken away.
+    fn value_of_new(&self) -> Value {
+        let held = self.properties.iter().filter(|(_, value)| **value != Value::Null);
+        self.value_with(held.map(|(name, value)| (*name, value.clone())).collect())
+    }
+
+    fn value_with(&self, properties: Properties) -> Value {
         let ends = [("from", self.from.as_str().into()), ("to", self.to.as_str().into())];
-        let own = [("id", self.id.as_str().into()), ("properties", Value::Map(self.properties.clone()))];
+        let own = [("id", self.id.as_str().into()), ("properties", Value::Map(properties))];
         Value::Map(own.into_iter().chain(ends).collect())
     }
 }
@@ -331,7 +368,13 @@ mod tests {
             Statement::Lock { stream: evil.clone() },
             Statement::MergeVertices { label: label.clone(), class: None, rows: vec![vertex] },
             Statement::UpdateEdges { kind: kind.clone(), rows: vec![edge.clone()] },
-            Statement::CreateEdges { kind: kind.clone(), from: kind.clone(), to: kind.clone(), rows: vec![edge] },
+            Statement::CreateEdges {
+                kind: kind.clone(),
+                from: kind.clone(),
+                to: kind.clone(),
+                rows: vec![edge.clone()],
+            },
+            Statement::CreateInteractions { from: kind.clone(), to: kind.clone(), rows: vec![edge] },
             Statement::DeleteEdges { kind: kind.clone(), ids: ids.clone() },
             Statement::DeleteVertices { label: label.clone(), ids: ids.clone() },
             Statement::Interactions { ids },

@@ -311,12 +311,15 @@ impl<S: Session> Neo4jTarget<S> {
 
     fn write_projected(&mut self, projected: Projected) -> Result<(), TargetError> {
         let (before, label) = (identifier(BEFORE)?, Identifier::INTERACTION);
-        for rows in projected.vertices.chunks(ROWS) {
+        for rows in projected.changed.chunks(ROWS) {
             self.merge_vertices(label, None, rows.to_vec())?;
         }
-        for (from, rows) in projected.members {
-            let kind = identifier(IN_INTERACTION)?;
-            rows.chunks(ROWS).try_for_each(|rows| self.create_edges(kind.clone(), from, label, rows.to_vec()))?;
+        for ((from, to), rows) in projected.new {
+            for rows in rows.chunks(ROWS) {
+                let (from, to, rows) = (identifier(from)?, identifier(to)?, rows.to_vec());
+                let count = rows.len();
+                self.run_on_all(&Statement::CreateInteractions { from, to, rows }, count, "interactions")?;
+            }
         }
         if !projected.before_gone.is_empty() {
             let (certain, ids) = (projected.before_gone.len(), projected.before_gone);

@@ -2,9 +2,9 @@
 
 use crate::neo4j::cursor::SinkCursor;
 use crate::neo4j::identifier::Identifier;
-use crate::neo4j::interactions::IN_INTERACTION;
+use crate::neo4j::interactions::{IN_INTERACTION, member_rows};
 use crate::neo4j::session::Row;
-use crate::neo4j::statement::Statement;
+use crate::neo4j::statement::{EdgeRow, Statement};
 use crate::neo4j::value::{Properties, Value};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -76,6 +76,19 @@ impl Held {
         row
     }
 
+    /// Makes an edge where its ends are there; whether they are.
+    fn create(&mut self, kind: &str, from: &str, to: &str, row: &EdgeRow) -> bool {
+        let (from, to) = ((from.to_owned(), row.from.clone()), (to.to_owned(), row.to.clone()));
+        if ![&from, &to].into_iter().all(|end| self.vertices.contains_key(end)) {
+            return false;
+        }
+        let mut rel = Rel { from, to, properties: Properties::new() };
+        set(&mut rel.properties, &row.properties);
+        let there = self.edges.insert((kind.to_owned(), row.id.clone()), rel);
+        assert_eq!(there, None, "it would be there twice");
+        true
+    }
+
     pub(super) fn run(&mut self, statement: &Statement) -> Vec<Row> {
         match statement {
             Statement::Unique { .. } | Statement::VertexIndex { .. } | Statement::EdgeIndex { .. } => vec![],
@@ -139,14 +152,21 @@ impl Held {
                 vec![Row::from([("found".to_owned(), Value::List(found))])]
             }
             Statement::CreateEdges { kind, from, to, rows } => {
+                let made = rows.iter().filter(|row| self.create(kind.as_str(), from.as_str(), to.as_str(), row));
+                vec![touched(made.count())]
+            }
+            Statement::CreateInteractions { from, to, rows } => {
                 let mut count = 0;
                 for row in rows {
-                    let (from, to) = ((from.to_string(), row.from.clone()), (to.to_string(), row.to.clone()));
-                    if [&from, &to].into_iter().all(|end| self.vertices.contains_key(end)) {
-                        let mut rel = Rel { from, to, properties: Properties::new() };
-                        set(&mut rel.properties, &row.properties);
-                        let there = self.edges.insert((kind.to_string(), row.id.clone()), rel);
-                        assert_eq!(there, None, "it would be there twice");
+                    let ends = [(from, &row.from), (to, &row.to)];
+                    if ends.iter().all(|(label, id)| self.vertices.contains_key(&(label.to_string(), (*id).clone()))) {
+                        let mut node = Node::default();
+                        set(&mut node.properties, &row.properties);
+                        let id = (Identifier::INTERACTION.to_owned(), row.id.clone());
+                        assert_eq!(self.vertices.insert(id, node), None, "it would be there twice");
+                        for ((label, _), member) in ends.iter().zip(member_rows(row)) {
+                            self.create(IN_INTERACTION, label.as_str(), Identifier::INTERACTION, &member);
+                        }
                         count += 1;
                     }
                 }
