@@ -208,10 +208,10 @@ impl SinksConfig {
                  own"
             ));
         }
-        if let Some((other, name, config)) = clash(&self.neo4j, Neo4jConfig::shares_database_with) {
+        if let Some((other, name, _)) = clash(&self.neo4j, Neo4jConfig::shares_database_with) {
             return Err(format!(
-                "sinks.neo4j.{other} and sinks.neo4j.{name} write the same database, at {}; each takes one of its own",
-                config.uri
+                "sinks.neo4j.{other} and sinks.neo4j.{name} write the same database (neo4j, where none is named); each takes a \
+                 uri or a database of its own"
             ));
         }
         Ok(())

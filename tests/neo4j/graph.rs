@@ -104,41 +104,41 @@ impl Neo4j {
         let mut chains: BTreeMap<&str, BTreeSet<(u64, &str)>> = BTreeMap::new();
         let mut wanted = BTreeMap::new();
         for (kind, id, ends, properties) in &edges {
-            wanted.insert(
-                (*id).clone(),
-                (json!(kind), properties["valid_from_us"].clone(), properties.get("valid_to_us").cloned()),
-            );
+            let mut interaction: Map<String, Value> = (*properties).clone();
+            let own = [("vokg_id", id.as_str()), ("kind", kind), ("name", kind), ("stream", stream.name.as_str())];
+            interaction.extend(own.map(|(name, value)| (name.to_owned(), json!(value))));
+            wanted.insert((*id).clone(), interaction);
             for end in ends.split(' ').filter(|end| end.contains("/o/")) {
                 chains.entry(end).or_default().insert((properties["valid_from_us"].as_u64().unwrap(), id));
             }
         }
         let name = stream.name.as_str();
+        let rows = self
+            .rows("MATCH (i:Interaction {stream: $stream}) RETURN i.vokg_id AS id, properties(i) AS properties", name);
+        let properties = |row: &Map<String, Value>| row["properties"].as_object().unwrap().clone();
+        let found: BTreeMap<_, _> =
+            rows.iter().map(|row| (row["id"].as_str().unwrap().to_owned(), properties(row))).collect();
+        assert_eq!(found.len(), rows.len(), "each is there once");
+        assert_eq!(found, wanted);
         let rows = self.rows(
-            "MATCH (i:Interaction {stream: $stream}) RETURN i.vokg_id AS id, i.kind AS kind, i.valid_from_us AS from_us, \
-             i.valid_to_us AS to_us",
+            "MATCH (o {stream: $stream})-[r:IN_INTERACTION]->(i) RETURN o.vokg_id + ' ' + i.vokg_id AS ends, \
+             r.vokg_id AS id, properties(r) AS properties",
             name,
         );
-        let found: BTreeMap<_, _> = rows
-            .iter()
-            .map(|row| {
-                let to_us = Some(row["to_us"].clone()).filter(|to_us| !to_us.is_null());
-                (row["id"].as_str().unwrap().to_owned(), (row["kind"].clone(), row["from_us"].clone(), to_us))
-            })
-            .collect();
-        assert_eq!(found, wanted);
-        let members: BTreeSet<_> = self
-            .rows(
-                "MATCH (o {stream: $stream})-[r:IN_INTERACTION]->(i) RETURN o.vokg_id + ' ' + r.role + ' ' + i.vokg_id AS said",
-                name,
-            )
-            .iter()
-            .map(|row| row["said"].as_str().unwrap().to_owned())
-            .collect();
-        let ends = edges.iter().flat_map(|(_, id, ends, _)| {
+        let members: BTreeMap<_, _> =
+            rows.iter().map(|row| (row["id"].as_str().unwrap(), (json!(row["ends"]), properties(row)))).collect();
+        assert_eq!(members.len(), rows.len(), "each is there once");
+        let ends = edges.iter().flat_map(|(_, id, ends, edge)| {
             let (from, to) = ends.split_once(' ').unwrap();
-            [format!("{from} from {id}"), format!("{to} to {id}")]
+            [("from", from), ("to", to)].map(|(role, end)| {
+                let member = json!({
+                    "vokg_id": format!("{id}/{role}"), "role": role, "object": end, "valid_from_us": edge["valid_from_us"],
+                });
+                (format!("{id}/{role}"), (json!(format!("{end} {id}")), member.as_object().unwrap().clone()))
+            })
         });
-        assert_eq!(members, ends.collect());
+        let ends: BTreeMap<String, _> = ends.collect();
+        assert_eq!(members.into_iter().map(|(id, member)| (id.to_owned(), member)).collect::<BTreeMap<_, _>>(), ends);
         let mut pairs = BTreeSet::new();
         for (object, chain) in chains {
             let chain: Vec<_> = chain.into_iter().collect();

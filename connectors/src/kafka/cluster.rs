@@ -146,15 +146,13 @@ impl Cluster {
     /// Refuses topics of which one was deleted, or made anew, while another stayed.
     fn check_agreement(&self, cursors: &BTreeMap<String, Cursor>) -> Result<(), TransactionError> {
         let name = |topic: Topic| self.config.topic(topic.part());
-        let give_up = Instant::now() + ANSWER_DEADLINE;
         // What others have open counts as well: whoever asks as a reader of committed records is told of nothing behind it.
         let mut client = self.client.clone();
         client.set("isolation.level", "read_uncommitted");
         let asker: BaseConsumer<Quiet> = client.create_with_context(Quiet).map_err(hopeless)?;
         let is_unwritten = |topic, partition: u32| {
             let partition = i32::try_from(partition).unwrap_or(i32::MAX);
-            let left = give_up.saturating_duration_since(Instant::now());
-            let (_, end) = asker.fetch_watermarks(&name(topic), partition, left).map_err(again)?;
+            let (_, end) = asker.fetch_watermarks(&name(topic), partition, ANSWER_DEADLINE).map_err(again)?;
             Ok(end == 0)
         };
         let told = told_in(cursors);
@@ -175,17 +173,13 @@ impl Cluster {
                 continue;
             }
             // What the first transaction left when it was aborted is nothing that was told.
-            let (number, mut is_told) = (i32::try_from(partition).unwrap_or(i32::MAX), false);
+            let number = i32::try_from(partition).unwrap_or(i32::MAX);
             self.read(&name(Topic::Deltas), number, |_| {
-                is_told = true;
-                Ok(())
+                Err(match is_unwritten(Topic::Progress, 0)? {
+                    true => TransactionError::Hopeless(forgotten(name)),
+                    false => TransactionError::Again("another store has begun to tell the same topics".to_owned()),
+                })
             })?;
-            if is_told && !is_unwritten(Topic::Progress, 0)? {
-                return Err(TransactionError::Again("another store has begun to tell the same topics".to_owned()));
-            }
-            if is_told {
-                return Err(TransactionError::Hopeless(forgotten(name)));
-            }
         }
         Ok(())
     }

@@ -148,7 +148,7 @@ impl KafkaConfig {
 
     /// Whether another sink with these settings would write the same topics: a broker named by both is of one cluster.
     pub fn shares_topics_with(&self, other: &Self) -> bool {
-        let brokers = |config: &Self| config.brokers.split(',').map(|broker| broker.trim().to_owned()).collect();
+        let brokers = |config: &Self| config.brokers.split(',').map(|broker| broker.trim().to_lowercase()).collect();
         let (own, others): (BTreeSet<String>, BTreeSet<String>) = (brokers(self), brokers(other));
         self.topic_prefix == other.topic_prefix && !own.is_disjoint(&others)
     }

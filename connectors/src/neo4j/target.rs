@@ -289,9 +289,9 @@ impl<S: Session> Neo4jTarget<S> {
             return Ok(None);
         }
         let rows = self.run(&Statement::Interactions { ids })?;
-        let begun = rows
-            .iter()
-            .filter_map(|row| Some((row.get("id")?.as_text()?.to_owned(), row.get("from_us")?.as_integer()?)));
+        // One whose time somebody else has removed is there as well, and is made anew.
+        let from_us = |row: &Row| row.get("from_us").and_then(Value::as_integer).unwrap_or(i64::MIN);
+        let begun = rows.iter().filter_map(|row| Some((row.get("id")?.as_text()?.to_owned(), from_us(row))));
         let projection = Projection::new(changes, begun.collect());
         let since = projection.since();
         let mut stretches: BTreeMap<String, BTreeSet<Link>> = BTreeMap::new();

@@ -162,13 +162,18 @@ pub fn restore(backup: &Path, target: &Path, config: StoreConfig) -> Result<Copi
 /// then nothing is known of them.
 fn refuse_damaged(dir: &Path, config: StoreConfig) -> Result<bool, CopyError> {
     let written = || dir.join(DATABASE_FILE).metadata().and_then(|about| about.modified()).ok();
-    let before = written();
-    let opened = open_to_check(dir, config, Writers::MayCome)?;
-    if written() != before {
-        return Ok(false);
+    let look = || {
+        let before = written();
+        let opened = open_to_check(dir, config, Writers::MayCome)?;
+        Ok::<_, CopyError>((opened, written() == before))
+    };
+    let (mut opened, mut is_quiet) = look()?;
+    if opened.store.is_err() && !is_quiet {
+        // What came meanwhile may be what did not fit. Whoever writes has the store by now, or is done.
+        (opened, is_quiet) = look()?;
     }
     match opened.store {
-        Ok(_) => Ok(opened.pages_checked),
+        Ok(_) => Ok(opened.pages_checked && is_quiet),
         Err(problem) => Err(CopyError::DamagedStore { dir: dir.to_owned(), problem }),
     }
 }

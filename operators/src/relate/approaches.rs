@@ -107,7 +107,7 @@ pub struct HeadingConfig {
     #[schemars(range(min = 0.0, max = 1.0))]
     pub aim_margin: f64,
     /// And by so much more as those standard errors may turn it, but at most by this, as a cosine: few sightings tell their
-    /// error badly.
+    /// error badly. With `aim_margin` it counts up to half the way from `on_cos` to 1.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub turn_most: f64,
     /// Below this speed the other is still, in sizes per second.
