@@ -19,7 +19,7 @@ for clip in 4-mbit 27-mbit; do
     rm -rf "$dir/killed"
     cp -r "$dir/filled" "$dir/killed"
     VOKG_CRASH_AT=frame.$clip:$frame "$vokg" run --no-restart -q "$dir/$clip.mp4" --data "$dir/killed" >/dev/null 2>&1 || true
-    for round in 1 2 3 4 5; do
+    for round in 1 2 3; do
       rm -rf "$dir/round"
       cp -r "$dir/killed" "$dir/round"
       sync
