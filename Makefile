@@ -36,7 +36,8 @@ services-stop:
 	@scripts/services.sh stop
 
 bench: build
-	benches/all.sh
+	@scripts/services.sh start
+	eval "$$(scripts/services.sh env)"; benches/all.sh; rc=$$?; scripts/services.sh stop; exit $$rc
 
 clean:
 	cargo clean

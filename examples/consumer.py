@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """A consumer of `vokg.deltas`: rebuilds the graph of every stream from Kafka alone.
 
-pip install confluent-kafka
-python3 examples/consumer.py 127.0.0.1:9092 vokg.deltas graph.state
+python3 -m venv venv && venv/bin/pip install confluent-kafka
+venv/bin/python examples/consumer.py 127.0.0.1:9092 vokg.deltas graph.state
 reads on from where the state file ends, up to the end of the topic, and prints a line for each stream: the same JSON value
 that `vokg export --format json` prints, with spaces between. examples/consumer.rs is the same in Rust.
 

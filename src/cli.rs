@@ -67,7 +67,7 @@ pub enum Command {
     Follow(Follow),
     /// The sinks of the configuration: list, pause, resume
     Sinks(SinksArgs),
-    /// Look after the store: check, compact, back up, restore
+    /// Look after the store: check, compact, back up, restore, drop a stream
     Store(StoreArgs),
     /// Are two data directories or delta logs the same?
     Verify(Verify),

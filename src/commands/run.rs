@@ -57,7 +57,7 @@ pub fn interrupt_flag() -> Result<Arc<AtomicBool>, Failure> {
         if set.swap(true, Ordering::AcqRel) {
             std::process::exit(Exit::Interrupted as i32);
         }
-        note("vokg: finishing the frames in flight; once more to stop at once");
+        note("vokg: finishing what is under way; once more to stop at once");
     })
     .context("cannot watch for Ctrl-C")?;
     Ok(flag)

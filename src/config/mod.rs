@@ -87,7 +87,7 @@ impl Config {
         // They have no JSON form.
         refuse_not_finite("", &Value::Table(settings_table(self))).map_err(Failure::usage)?;
         refuse_out_of_range("", &settings, schema.as_value(), schema.as_value()).map_err(Failure::usage)?;
-        self.sinks.refuse_names().map_err(Failure::usage)?;
+        self.sinks.check().map_err(Failure::usage)?;
         self.refuse_short_horizon()?;
         self.relate.refuse_crossed_bounds().map_err(Failure::usage)?;
         self.relate.refuse_zones().map_err(Failure::usage)?;

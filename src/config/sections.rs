@@ -192,14 +192,21 @@ impl SinksConfig {
         Err(format!("there is no sink {unknown:?} in the configuration, there is: {known}"))
     }
 
-    /// A name becomes part of file names and of ids in the target.
-    pub(super) fn refuse_names(&self) -> Result<(), String> {
+    /// Looks at the settings of every sink by themselves, and at what two of them may not share. A name becomes part of file
+    /// names and of ids in the target.
+    pub(super) fn check(&self) -> Result<(), String> {
         let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         if let Some(name) = self.names().find(|name| name.is_empty() || name.len() > 40 || !name.chars().all(fits)) {
             return Err(format!("a sink is called {name:?}, it takes 1 to 40 of a-z, 0-9 and -"));
         }
         if let Some(name) = self.neo4j.keys().find(|name| self.kafka.contains_key(*name)) {
             return Err(format!("two sinks are called {name:?}, each takes a name of its own"));
+        }
+        for (name, config) in &self.kafka {
+            config.check().map_err(|error| format!("sinks.kafka.{name}: {error}"))?;
+        }
+        for (name, config) in &self.neo4j {
+            config.check().map_err(|error| format!("sinks.neo4j.{name}: {error}"))?;
         }
         if let Some((other, name, config)) = clash(&self.kafka, KafkaConfig::shares_topics_with) {
             let prefix = &config.topic_prefix;
@@ -238,12 +245,24 @@ mod tests {
             let mut config = SinksConfig::default();
             config.kafka.extend(["a", "b"].map(str::to_owned).into_iter().zip(prefixes.map(kafka)));
             config.neo4j.extend(["c", "d"].map(str::to_owned).into_iter().zip(databases.map(neo4j)));
-            config.refuse_names()
+            config.check()
         };
         assert_eq!(of(["one", "two"], ["one", "two"]), Ok(()));
         let told = of(["one", "one"], ["one", "two"]).expect_err("both write one.deltas");
         assert!(told.contains("sinks.kafka.a and sinks.kafka.b"), "{told}");
         let told = of(["one", "two"], ["one", "one"]).expect_err("both write one database");
         assert!(told.contains("sinks.neo4j.c and sinks.neo4j.d"), "{told}");
+    }
+
+    #[test]
+    fn a_sink_that_cannot_work_is_refused_by_its_name_before_anything_begins() {
+        let mut config = SinksConfig::default();
+        config.kafka.insert("a".to_owned(), KafkaConfig { brokers: "here".to_owned(), ..KafkaConfig::default() });
+        let told = config.check().expect_err("it has no port");
+        assert!(told.starts_with("sinks.kafka.a: ") && told.contains("here"), "{told}");
+        config.kafka.clear();
+        config.neo4j.insert("b".to_owned(), Neo4jConfig { uri: "http://here".to_owned(), ..Neo4jConfig::default() });
+        let told = config.check().expect_err("it is no address of a database");
+        assert!(told.starts_with("sinks.neo4j.b: ") && told.contains("http://here"), "{told}");
     }
 }

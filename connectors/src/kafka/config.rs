@@ -162,11 +162,11 @@ impl KafkaConfig {
         }
     }
 
-    /// Settings as librdkafka takes them, security included.
+    /// Looks at the settings by themselves: no variable of the environment, no file.
     ///
     /// # Errors
-    /// Where the security is incomplete, the password cannot be read, or the prefix makes no topic.
-    pub(super) fn client(&self) -> Result<rdkafka::ClientConfig, KafkaConfigError> {
+    /// Where the security is incomplete, the prefix makes no topic, or an address of a broker is none.
+    pub fn check(&self) -> Result<(), KafkaConfigError> {
         let fits = |c: char| c.is_ascii_alphanumeric() || ".-_".contains(c);
         if self.topic_prefix.is_empty() || self.topic_prefix.len() > 200 || !self.topic_prefix.chars().all(fits) {
             return Err(KafkaConfigError::Prefix(self.topic_prefix.clone()));
@@ -174,9 +174,22 @@ impl KafkaConfig {
         if !self.brokers.split(',').all(|broker| is_address(broker.trim())) {
             return Err(KafkaConfigError::Brokers(self.brokers.clone()));
         }
-        if self.security.password_env.is_some() && self.security.password_file.is_some() {
+        let Security { sasl, username, password_env, password_file, .. } = &self.security;
+        if password_env.is_some() && password_file.is_some() {
             return Err(KafkaConfigError::Ambiguous);
         }
+        if sasl.is_some() && (username.is_none() || password_env.is_none() && password_file.is_none()) {
+            return Err(KafkaConfigError::Incomplete);
+        }
+        Ok(())
+    }
+
+    /// Settings as librdkafka takes them, security included.
+    ///
+    /// # Errors
+    /// As for [`Self::check`], and where a password or a certificate cannot be read.
+    pub(super) fn client(&self) -> Result<rdkafka::ClientConfig, KafkaConfigError> {
+        self.check()?;
         let mut client = rdkafka::ClientConfig::new();
         client.set("bootstrap.servers", &self.brokers).set("client.id", "vokg");
         // To ask for a topic is not to make it, with whatever settings a broker makes topics by itself.

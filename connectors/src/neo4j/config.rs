@@ -130,11 +130,11 @@ impl Neo4jConfig {
         Duration::from_secs_f64(self.connect_secs)
     }
 
-    /// Settings as the driver takes them.
+    /// Looks at the settings by themselves: no variable of the environment, no file.
     ///
     /// # Errors
-    /// Where the address is none or says who we are, or the password cannot be read.
-    pub(super) fn driver(&self) -> Result<neo4rs::Config, Neo4jConfigError> {
+    /// Where the address is none or says who we are, or there are two sources of the password.
+    pub fn check(&self) -> Result<(), Neo4jConfigError> {
         let wrong = || Neo4jConfigError::Uri(self.uri.clone());
         // No address we take has one, and what stands before it may be a password.
         if self.uri.contains('@') {
@@ -150,6 +150,15 @@ impl Neo4jConfig {
         if self.password_env.is_some() && self.password_file.is_some() {
             return Err(Neo4jConfigError::Ambiguous);
         }
+        Ok(())
+    }
+
+    /// Settings as the driver takes them.
+    ///
+    /// # Errors
+    /// As for [`Self::check`], and where the password or the authority cannot be read.
+    pub(super) fn driver(&self) -> Result<neo4rs::Config, Neo4jConfigError> {
+        self.check()?;
         let mut driver = neo4rs::ConfigBuilder::default()
             .uri(&self.uri)
             .user(&self.user)
