@@ -179,6 +179,8 @@ impl SinkReport {
                 let because = last_error.as_ref().map_or(String::new(), |error| format!(", last: {error}"));
                 let how_much = match behind {
                     0 => "has not said whether it holds the last of the log".to_owned(),
+                    // What a target holds that does not answer is not known.
+                    behind if last_error.is_some() => format!("is at most {behind} entries behind"),
                     behind => format!("is {behind} entries behind"),
                 };
                 format!("{how_much}{because}; the next run or vokg follow goes on")
