@@ -27,7 +27,8 @@ fn a_topic_that_was_deleted_beside_the_others_is_refused() {
     let Some(brokers) = broker() else { return };
     let dir = tempfile::tempdir().unwrap();
     let clip = clip(dir.path(), "near", None).0;
-    for (lost, other) in [("deltas", "progress"), ("progress", "deltas")] {
+    for (lost, other) in [("deltas", "progress"), ("progress", "deltas"), ("state", "progress"), ("final", "progress")]
+    {
         let (config, data) = (config(&brokers, &format!("lost-{lost}")), dir.path().join(lost));
         let finished = run(std::slice::from_ref(&clip), &data, &config, &Disturbance::default());
         assert_eq!(finished.sinks[0].status.state, SinkState::CaughtUp, "{:?}", finished.sinks);

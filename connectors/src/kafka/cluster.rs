@@ -155,11 +155,12 @@ impl Cluster {
             let (_, end) = asker.fetch_watermarks(&name(topic), partition, ANSWER_DEADLINE).map_err(again)?;
             Ok(end == 0)
         };
-        let told = told_in(cursors);
+        let mut told = told_in(cursors);
+        told.retain(|(topic, partition), _| self.config.writes(*topic) && *partition < self.partitions);
         let mut unwritten = BTreeSet::new();
-        for partition in told.keys().copied().filter(|partition| *partition < self.partitions) {
-            if is_unwritten(Topic::Deltas, partition)? {
-                unwritten.insert(partition);
+        for (topic, partition) in told.keys().copied() {
+            if is_unwritten(topic, partition)? {
+                unwritten.insert((topic, partition));
             }
         }
         if let Some(complaint) = lost(&told, &unwritten, name) {

@@ -5,6 +5,7 @@ use super::transaction_log::Cursor;
 use crate::export::delta_json::{DeltaJson, SnapshotPhase, external_id};
 use crate::follow::{Followed, Portion, Snapshot};
 use crate::store::{Position, StreamId};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use vokg_engine::delta::{Delta, Diff, Element};
 use vokg_engine::id::StreamName;
@@ -15,7 +16,8 @@ use vokg_engine::time::Micros;
 const SCHEMA: &str = "urn:vokg:delta:v1";
 
 /// A topic of ours, by its last part.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Topic {
     /// The log itself.
     Deltas,
@@ -99,8 +101,8 @@ impl Recorder {
     /// The cursor that stands at a position of a stream.
     pub fn cursor(&self, stream: StreamId, Position { epoch, seq }: Position, margin_us: Option<Micros>) -> Cursor {
         let (instance, partitions, number) = (self.instance.clone(), self.partitions, Some(stream.0));
-        let state = Some(self.state);
-        Cursor { instance, epoch, seq, partitions, margin_us, number, mark: None, state, leaves: false }
+        let (state, also_in) = (Some(self.state), BTreeSet::new());
+        Cursor { instance, epoch, seq, partitions, margin_us, number, mark: None, state, also_in, leaves: false }
     }
 
     /// The tombstones of these keys of a stream in `state`.

@@ -1,7 +1,7 @@
 //! Kafka as the target of a sink.
 
 use super::finals::Finals;
-use super::records::{KafkaRecord, Recorder};
+use super::records::{KafkaRecord, Recorder, Topic};
 use super::transaction_log::{Cursor, TransactionError, TransactionLog};
 use crate::follow::{Followed, Held, Mark, Portion, Snapshot, Target, TargetError, Told};
 use crate::store::{Position, ReadError, SEQ_MAX, Store, StreamId};
@@ -20,6 +20,16 @@ pub struct Written {
     pub state: bool,
     /// What is final, edges once they have ended so long before the settled time; not at all where absent.
     pub finals: Option<Micros>,
+}
+
+impl Written {
+    fn has(self, topic: Topic) -> bool {
+        match topic {
+            Topic::Deltas | Topic::Progress => true,
+            Topic::State => self.state,
+            Topic::Final => self.finals.is_some(),
+        }
+    }
 }
 
 /// Writes portions as transactions of a log.
@@ -89,8 +99,11 @@ impl<L: TransactionLog> KafkaTarget<L> {
                 Some(margin_us)
             }
         };
+        let before = session.cursors.get(name.as_str()).map(|cursor| cursor.also_in.clone()).unwrap_or_default();
+        let now = records.iter().map(|record| record.topic).filter(|topic| *topic != Topic::Deltas);
         let cursor = Cursor {
             mark: telling.mark.as_ref().map(Mark::to_string),
+            also_in: before.into_iter().chain(now).filter(|topic| self.written.has(*topic)).collect(),
             ..session.recorder.cursor(telling.stream.id, telling.until, finals)
         };
         records.push(session.recorder.progress(name, &cursor));

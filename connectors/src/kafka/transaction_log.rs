@@ -1,6 +1,6 @@
 //! What of Kafka exactly-once delivery takes.
 
-use super::records::KafkaRecord;
+use super::records::{KafkaRecord, Topic};
 use crate::follow::Told;
 use crate::store::Position;
 use serde::{Deserialize, Serialize};
@@ -35,6 +35,9 @@ pub struct Cursor {
     /// vokg wrote.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<bool>,
+    /// The topics beside `deltas` that hold records of the stream. Absent in what an earlier vokg wrote.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub also_in: BTreeSet<Topic>,
     /// Part of what the topics hold of the stream was taken back already, and the rest is to be.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub leaves: bool,

@@ -184,7 +184,7 @@ mod tests {
         assert!(matches!(resume(&writer), Ok(Begun::Resumed(..))), "once is no proof");
         let writer = crash(writer);
         let error = resume(&writer).expect_err("twice is").to_string();
-        assert!(error.contains("set aside") && error.contains("--retry"), "{error}");
+        assert!(error.contains("nothing of it was committed") && error.contains("--retry"), "{error}");
         assert!(matches!(writer.begin_stream(request("good"), PROGRAM), Ok(Begun::Done(_))));
         writer.retry_stream(&request("bad")).expect("the disk has room");
         assert!(matches!(resume(&writer), Ok(Begun::Resumed(..))));

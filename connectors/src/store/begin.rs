@@ -15,7 +15,6 @@ use redb::{ReadableTable, WriteTransaction};
 use std::collections::BTreeSet;
 use std::sync::{MutexGuard, PoisonError};
 use vokg_engine::runtime::checkpoint::Checkpoint;
-use vokg_engine::time::secs_from_micros;
 
 /// What became of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,8 +55,8 @@ impl Writer {
         }
         let before = earlier.map_or(Ok(Attempts::default()), |stream| attempts(&transaction, stream.id))?;
         if let Some(earlier) = earlier.filter(|_| before.is_set_aside()) {
-            let reached_secs = secs_from_micros(before.stuck_us());
-            return Err(BeginError::SetAside { name: earlier.name.clone(), times: before.crashes(), reached_secs });
+            let (name, reached_us) = (earlier.name.clone(), before.stuck_us());
+            return Err(BeginError::SetAside { name, times: before.crashes(), reached_us });
         }
         let begun = match earlier {
             Some(interrupted) => go_on(&transaction, interrupted, program)?,

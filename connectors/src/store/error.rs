@@ -9,7 +9,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use vokg_engine::id::StreamName;
-use vokg_engine::time::Micros;
+use vokg_engine::time::{Micros, secs_from_micros};
 
 /// Why a data directory cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -323,16 +323,17 @@ pub enum BeginError {
     Busy(StreamName),
     /// The input was being processed whenever the process died.
     #[error(
-        "{name} was being processed at {times} crashes of vokg in a row and got no further than {reached_secs:.1} s, so it \
-         is set aside and the others go on; try it again with --retry"
+        "{name} was being processed at {times} crashes of vokg in a row and {}, so it is set aside and the others go on; try \
+         it again with --retry",
+        stood(*reached_us)
     )]
     SetAside {
         /// The stream.
         name: StreamName,
         /// Crashes.
         times: u8,
-        /// Media time it reached.
-        reached_secs: f64,
+        /// Media time it had reached at the first of them, in microseconds.
+        reached_us: Micros,
     },
     /// The name leaves no room for the suffix of the generation.
     #[error("the name {name} with its suffix {suffix} is longer than 128 characters, give a shorter one with --name")]
@@ -345,6 +346,14 @@ pub enum BeginError {
     /// It could not be stored.
     #[error(transparent)]
     Commit(#[from] CommitError),
+}
+
+/// Where a stream stood at each of the crashes.
+fn stood(reached_us: Micros) -> String {
+    match reached_us {
+        0 => "nothing of it was committed".to_owned(),
+        _ => format!("got no further than {:.1} s", secs_from_micros(reached_us)),
+    }
 }
 
 macro_rules! from_redb {
