@@ -8,7 +8,8 @@
 # are then skipped, loudly. Ports: the first free ones from 19092 and 17687 on, or VOKG_KAFKA_PORT and VOKG_NEO4J_PORT.
 # VOKG_SERVICES names another directory, for servers of one's own with the jars of the others: to be stopped and killed.
 # `restart` starts again what was killed, with its data and on its port; `pid` prints the process.
-# With VOKG_KAFKA_SECURE=1 the broker takes SASL over TLS alone: user vokg, password "open sesame", authority kafka/ca.pem.
+# With VOKG_KAFKA_SECURE=1 the broker takes SASL over TLS alone: user vokg, password "open sesame", authority kafka/ca.pem. Its
+# access lists grant what docs/kafka.md says, and no more.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 jars=$PWD/.cache/services
@@ -167,6 +168,8 @@ inter.broker.listener.name=INNER
 listener.security.protocol.map=CONTROLLER:PLAINTEXT,INNER:PLAINTEXT,SASL_SSL:SASL_SSL
 ssl.keystore.type=PEM
 ssl.keystore.location=$home/broker.pem
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+super.users=User:ANONYMOUS
 sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512
 listener.name.sasl_ssl.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_vokg="open sesame";
 listener.name.sasl_ssl.scram-sha-256.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
@@ -175,6 +178,16 @@ EOF
   for mechanism in SCRAM-SHA-256 SCRAM-SHA-512; do
     credentials+=(--add-scram "$mechanism=[name=vokg,password=open sesame]")
   done
+}
+
+grant() { # the rights of docs/kafka.md, given by whoever comes from within
+  local acls
+  kafka_jvm
+  acls=("${jvm[@]}" kafka.admin.AclCommand --bootstrap-server "127.0.0.1:$(($(port kafka) + 2000))" --add
+    --allow-principal User:vokg --resource-pattern-type prefixed)
+  "${acls[@]}" --operation Write --operation Describe --transactional-id vokg- >"$root/kafka/acls.log" 2>&1
+  "${acls[@]}" --operation Write --operation Read --operation DescribeConfigs --operation Create --topic vokg \
+    >>"$root/kafka/acls.log" 2>&1
 }
 
 kafka_jvm() {
@@ -243,6 +256,7 @@ case $verb in
       "start_$name"
     done
     for name in "${wanted[@]}"; do await "$name"; done
+    if [ -n "${VOKG_KAFKA_SECURE:-}" ]; then grant; fi
     environment
     ;;
   stop) for name in "${wanted[@]}"; do stop "$name"; done ;;

@@ -21,6 +21,11 @@ const VARIABLE: &str = "VOKG_SUPERVISOR";
 /// More deaths than this are no fault of an input.
 const DEATHS_MAX: usize = 50;
 
+/// Whether this process does the work of a supervisor.
+pub fn is_supervised() -> bool {
+    std::env::var_os(VARIABLE).is_some()
+}
+
 /// Runs the command in child processes, if it is one that goes on after a death; `None` where this process is to do it.
 pub fn supervised(cli: &Cli) -> Option<ExitCode> {
     let Command::Run(args) = &cli.command else { return None };
@@ -84,8 +89,8 @@ impl Asked {
         let again = self.is_asked.swap(true, Ordering::SeqCst);
         let child = self.child.load(Ordering::SeqCst);
         match again {
-            // Two of one kind that arrive together would be one.
-            true if child > 0 => send(child, Signal::SIGTERM),
+            // It takes any other as the first one said again; the log survives this.
+            true if child > 0 => send(child, Signal::SIGKILL),
             false if child > 0 => self.tell(child),
             _ => {}
         }

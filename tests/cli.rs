@@ -230,6 +230,23 @@ fn a_second_ctrl_c_stops_at_once() {
     assert!(Store::open(&data, Default::default()).unwrap().streams().unwrap()[0].head.entries > 0);
 }
 
+/// As a service manager does that tells all processes of a service.
+#[test]
+fn a_signal_to_both_processes_is_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, _) = sized_clip(dir.path(), "near", Some(60.0), Size { width: 640, height: 360 }, 25.0);
+    let data = dir.path().join("data");
+    let child = spawn_until_committed(&["run", text(&path), "--data", text(&data), "--json"], &data);
+    let children = std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", child.id())).unwrap();
+    let at_work: i32 = children.trim().parse().expect("one process does the work");
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(at_work), Signal::SIGTERM).unwrap();
+    signal(&child, Signal::SIGTERM);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130), "{output:?}");
+    let told = streams(&output)[0]["error"].to_string();
+    assert!(told.starts_with("\"interrupted"), "what was under way is finished and reported: {told}");
+}
+
 #[test]
 fn ctrl_c_drains_and_the_next_run_starts_the_stream_again() {
     let dir = tempfile::tempdir().unwrap();

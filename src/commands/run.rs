@@ -9,6 +9,7 @@ use crate::progress::Display;
 use crate::report::RunReport;
 use crate::say::{note, say};
 use crate::sinks::SinkReport;
+use crate::supervise::is_supervised;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -49,13 +50,16 @@ fn settings(args: &cli::Run, common: &Common) -> Result<Config, Failure> {
     Config::load(common.config.as_deref(), environment(), &overrides)
 }
 
-/// Set by the first Ctrl-C or SIGTERM; the second ends the process at once, which the log survives.
+/// Set by the first Ctrl-C or SIGTERM; the second ends the process at once, which the log survives. Whom a supervisor runs is
+/// ended by that: a service manager tells both of them, and the supervisor tells this one once more.
 pub fn interrupt_flag() -> Result<Arc<AtomicBool>, Failure> {
     let flag = Arc::new(AtomicBool::new(false));
     let set = Arc::clone(&flag);
     ctrlc::set_handler(move || {
-        if set.swap(true, Ordering::AcqRel) {
-            std::process::exit(Exit::Interrupted as i32);
+        match set.swap(true, Ordering::AcqRel) {
+            true if is_supervised() => return,
+            true => std::process::exit(Exit::Interrupted as i32),
+            false => {}
         }
         note("vokg: finishing what is under way; once more to stop at once");
     })

@@ -38,19 +38,30 @@ fn over_tls_with_a_password() {
     let own = OwnBroker::start(&home, true);
     let (path, _) = clip(dir.path(), "near", None);
     for mechanism in [SaslMechanism::Plain, SaslMechanism::ScramSha256, SaslMechanism::ScramSha512] {
-        let mut config: Config = config(&own.address(), mechanism.name());
+        let mut config: Config = config(&own.address(), &format!("vokg-{}", mechanism.name()));
         config.sinks.kafka.get_mut("main").unwrap().security = security(&home, mechanism, "open sesame");
         let data = dir.path().join(mechanism.name());
         let finished = run(std::slice::from_ref(&path), &data, &config, &Disturbance::default());
         assert_eq!(finished.sinks[0].status.state, SinkState::CaughtUp, "{mechanism:?}: {:?}", finished.sinks);
         assert!(finished.sinks[0].status.applied > 0);
     }
-    let mut config = config(&own.address(), "wrong");
+    // Beside the rights that were granted.
+    let mut elsewhere = config(&own.address(), "wrong");
+    elsewhere.sinks.kafka.get_mut("main").unwrap().security = security(&home, SaslMechanism::Plain, "open sesame");
+    let reason = refusal(&elsewhere, &dir.path().join("PLAIN"));
+    assert!(reason.contains("wrong-") && reason.contains("allow"), "{reason}");
+    let mut config = config(&own.address(), "vokg-wrong");
     config.sinks.kafka.get_mut("main").unwrap().security = security(&home, SaslMechanism::Plain, "open barley");
     assert!(kafka(&config).security.tls);
-    let data = dir.path().join("PLAIN");
-    let store = crate::support::store(&data);
-    let sinks = Sinks::start(&config, &[], &store, &data).unwrap();
+    let reason = refusal(&config, &dir.path().join("PLAIN"));
+    assert!(reason.contains("\"vokg\"") && reason.contains("password_file"), "{reason}");
+    assert!(!reason.contains("barley"), "{reason}");
+}
+
+/// Why a sink of this store has stopped before it told anything.
+fn refusal(config: &Config, data: &Path) -> String {
+    let store = crate::support::store(data);
+    let sinks = Sinks::start(config, &[], &store, data).unwrap();
     let deadline = Instant::now() + Duration::from_secs(60);
     let told = loop {
         let status = sinks.reports()[0].status.clone();
@@ -59,9 +70,8 @@ fn over_tls_with_a_password() {
         }
         std::thread::sleep(Duration::from_millis(50));
     };
-    let SinkState::Failed(reason) = &told.state else { panic!("it waits for what will never be: {told:?}") };
-    assert!(reason.contains("\"vokg\"") && reason.contains("password_file"), "{reason}");
-    assert!(!reason.contains("barley"), "{reason}");
+    let SinkState::Failed(reason) = told.state else { panic!("it waits for what will never be: {told:?}") };
     assert_eq!(told.applied, 0);
     sinks.stop();
+    reason
 }

@@ -67,10 +67,14 @@ impl<T: Target> Follower<T> {
             );
             return Err(TargetError::Hopeless(reason).into());
         }
-        if let Some(told @ Told { at, mark: Some(mark) }) = &told
-            && !self.is_own_history(stream, *at, mark)?
-        {
-            self.unproven.insert(followed.id, told.clone());
+        let is_proven = match &told {
+            Some(Told { at, mark: Some(mark) }) => self.is_own_history(stream, *at, mark)?,
+            _ => true,
+        };
+        match told {
+            Some(told) if !is_proven => drop(self.unproven.insert(followed.id, told)),
+            Some(_) => self.target.make_up(followed, self.letters.of(followed))?,
+            None => {}
         }
         let cursor = match (held, self.config.from) {
             (None, StartFrom::Snapshot) => Cursor(self.snapshot(followed)?),

@@ -42,12 +42,14 @@ pub struct Follower<T> {
     /// That of the sink.
     name: String,
     mark: PauseMark,
-    letters: DeadLetters,
+    pub(super) letters: DeadLetters,
     backoff: Backoff,
     /// The streams when they were last listed, and when that was.
     pub(super) listed: Vec<Stream>,
     /// The names and numbers of all streams by then, also of those that others have replaced.
     pub(super) all: BTreeMap<StreamName, StreamId>,
+    /// Those of them that another generation has replaced, and by which.
+    pub(super) replaced: BTreeMap<StreamName, Stream>,
     pub(super) listing: Option<Listing>,
     pub(super) streams: BTreeMap<StreamId, Followed>,
     /// What the target said, and what it took since. Forgotten at every error.
@@ -92,6 +94,7 @@ impl<T: Target> Follower<T> {
             backoff,
             listed: Vec::new(),
             all: BTreeMap::new(),
+            replaced: BTreeMap::new(),
             listing: None,
             streams: BTreeMap::new(),
             cursors: BTreeMap::new(),
@@ -180,8 +183,8 @@ impl<T: Target> Follower<T> {
             self.list(asked)?;
         }
         self.measure();
-        if let Some(stale) = self.stale()? {
-            self.remove(&stale)?;
+        if let Some(gone) = self.stale()?.or_else(|| self.superseded()) {
+            self.remove(&gone)?;
             return Ok(Step::Moved);
         }
         let streams = std::mem::take(&mut self.listed);
@@ -197,7 +200,7 @@ impl<T: Target> Follower<T> {
             self.listing = None;
             return Ok(Step::Moved);
         }
-        // What has taken the place of a superseded stream is told now: at no time is neither there.
+        // Now it is known of each how much of it was told.
         let Some(superseded) = self.superseded() else { return Ok(Step::CaughtUp) };
         self.remove(&superseded)?;
         Ok(Step::Moved)

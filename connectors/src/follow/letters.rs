@@ -2,7 +2,7 @@
 
 use super::target::Followed;
 use crate::export::delta_json::DeltaJson;
-use crate::store::{Position, is_lack_of_room};
+use crate::store::{Position, is_lack_of_room, sync_dir};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, OpenOptions};
@@ -120,15 +120,18 @@ impl DeadLetters {
     }
 
     fn append(&self, letter: &DeadLetter) -> std::io::Result<()> {
-        if let Some(directory) = self.path.parent() {
-            std::fs::create_dir_all(directory)?;
-        }
+        let directory = self.path.parent().unwrap_or(Path::new("."));
+        let is_new = !self.path.exists();
+        std::fs::create_dir_all(directory)?;
         let mut line = serde_json::to_vec(letter)?;
         line.push(b'\n');
         let mut file = OpenOptions::new().create(true).read(true).append(true).open(&self.path)?;
         mend(&mut file)?;
         file.write_all(&line)?;
-        file.sync_all()
+        file.sync_all()?;
+        // A name is not on disk because what it names is.
+        let names = [directory, directory.parent().unwrap_or(directory)];
+        names.into_iter().filter(|_| is_new).try_for_each(sync_dir)
     }
 
     fn failed(&self, source: std::io::Error) -> LettersError {

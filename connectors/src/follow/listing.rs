@@ -44,20 +44,22 @@ impl<T: Target> Follower<T> {
 
     /// The streams without those that another generation has replaced: the complete ones that their name no longer
     /// stands for, and those older than the one it stands for.
-    fn present(&self, all: &[Stream]) -> Result<Vec<Stream>, ReadError> {
+    fn present(&mut self, all: &[Stream]) -> Result<Vec<Stream>, ReadError> {
         let mut generations: BTreeMap<&StreamName, usize> = BTreeMap::new();
         all.iter().for_each(|stream| *generations.entry(&stream.descriptor.request.name).or_default() += 1);
         let mut present = Vec::with_capacity(all.len());
+        self.replaced.clear();
         for stream in all {
             let name = &stream.descriptor.request.name;
             let stands = if generations[name] == 1 { None } else { self.store.find_stream(name.as_str())? };
-            let replaced = stands.is_some_and(|stands| {
+            let replaces = |stands: &Stream| {
                 let is_complete = |stream: &Stream| stream.head.outcome.as_ref().is_some_and(|o| o.is_complete());
                 let is_older = stream.descriptor.generation < stands.descriptor.generation;
-                stands.id != stream.id && is_complete(&stands) && (is_complete(stream) || is_older)
-            });
-            if !replaced {
-                present.push(stream.clone());
+                stands.id != stream.id && is_complete(stands) && (is_complete(stream) || is_older)
+            };
+            match stands.filter(replaces) {
+                Some(stands) => drop(self.replaced.insert(stream.name.clone(), stands)),
+                None => present.push(stream.clone()),
             }
         }
         Ok(present)
@@ -91,9 +93,11 @@ impl<T: Target> Follower<T> {
         held.iter().find(|(name, id)| is_stale(name, **id)).map(|(name, id)| (name.clone(), *id))
     }
 
-    /// A stream that the target holds and that another has replaced.
+    /// A stream that the target holds beside all of the one that has replaced it: at no time is neither there.
     pub(super) fn superseded(&self) -> Option<StreamName> {
         let held = self.held.as_ref()?.as_ref()?;
-        held.keys().find(|name| !self.listed.iter().any(|stream| stream.name == **name)).cloned()
+        let is_told = |stream: &Stream| self.cursors.get(&stream.id).is_some_and(|cursor| cursor.is_at(stream));
+        let mut replaced = self.replaced.iter().filter(|(name, _)| held.contains_key(*name));
+        replaced.find(|(_, by)| is_told(by)).map(|(name, _)| name.clone())
     }
 }

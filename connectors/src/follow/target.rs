@@ -5,7 +5,7 @@ use super::portion::Portion;
 use crate::store::{Position, StreamId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use vokg_engine::graph::Graph;
 use vokg_engine::id::StreamName;
 use vokg_engine::time::Micros;
@@ -62,6 +62,15 @@ pub trait Target: Send {
     /// # Errors
     /// Where the target cannot be asked, or has something else to do first.
     fn told(&mut self, stream: &Followed) -> Result<Option<Told>, TargetError>;
+
+    /// Does what is owed of what the target was told already, as where it is to be told in one more place now. Called after
+    /// [`Target::told`], once what it holds of the stream is known to be part of its log.
+    ///
+    /// # Errors
+    /// As [`Target::apply`].
+    fn make_up(&mut self, _stream: &Followed, _refused: &BTreeSet<Position>) -> Result<(), TargetError> {
+        Ok(())
+    }
 
     /// Takes a portion, its last position and its [`Portion::mark`] in one transaction: all of it or nothing.
     ///

@@ -11,7 +11,13 @@ pub(super) fn told_in(cursors: &BTreeMap<String, Cursor>) -> BTreeMap<(Topic, u3
     let told = cursors.iter().filter(|(_, cursor)| !cursor.leaves);
     let places = told.flat_map(|(stream, cursor)| {
         let partition = partition_of(stream, cursor.partitions);
-        let topics = cursor.also_in.iter().copied().chain([Topic::Deltas]);
+        // What was not written the last time may have been deleted since, by right.
+        let is_kept = |topic: &Topic| match topic {
+            Topic::State => cursor.state == Some(true),
+            Topic::Final => cursor.margin_us.is_some(),
+            Topic::Deltas | Topic::Progress => true,
+        };
+        let topics = cursor.also_in.iter().copied().filter(is_kept).chain([Topic::Deltas]);
         topics.map(move |topic| ((topic, partition), stream.as_str()))
     });
     places.collect()
@@ -32,12 +38,12 @@ pub(super) fn lost(
     ))
 }
 
-/// What is wrong where `progress` was never written to and `deltas` holds records.
-pub(super) fn forgotten(name: impl Fn(Topic) -> String) -> String {
+/// What is wrong where `progress` was never written to and another topic holds records.
+pub(super) fn forgotten(topic: Topic, name: impl Fn(Topic) -> String) -> String {
     format!(
         "{} holds records and {} was never written to, so what was told is not known and would be told twice; use another \
          topic_prefix, or delete all topics of this one, for all to be told again",
-        name(Topic::Deltas),
+        name(topic),
         name(Topic::Progress)
     )
 }
@@ -48,7 +54,7 @@ mod tests {
 
     fn cursor(also_in: &[Topic], leaves: bool) -> Cursor {
         let (instance, mark, also_in) = (String::new(), None, also_in.iter().copied().collect());
-        let (margin_us, number, state) = (None, None, None);
+        let (margin_us, number, state) = (None, None, Some(true));
         Cursor { instance, epoch: 1, seq: 9, partitions: 1, margin_us, number, mark, state, also_in, leaves }
     }
 
@@ -58,6 +64,9 @@ mod tests {
         let cursors = BTreeMap::from([("yard".to_owned(), cursor(&[Topic::State], false))]);
         let told = told_in(&cursors);
         assert_eq!(told, BTreeMap::from([((Topic::Deltas, 0), "yard"), ((Topic::State, 0), "yard")]));
+        let unwritten_by_now = cursor(&[Topic::Final], false);
+        let told_by_now = BTreeMap::from([("yard".to_owned(), unwritten_by_now)]);
+        assert_eq!(told_in(&told_by_now), BTreeMap::from([((Topic::Deltas, 0), "yard")]), "final was turned off");
         let others = BTreeSet::from([(Topic::Deltas, 3), (Topic::Final, 0)]);
         assert_eq!(lost(&told, &others, name), None);
         for topic in [Topic::Deltas, Topic::State] {

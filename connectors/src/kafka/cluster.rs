@@ -4,7 +4,7 @@ use super::agreement::{forgotten, lost, told_in};
 use super::config::{KafkaConfig, Security};
 use super::records::{KafkaRecord, Topic};
 use super::reports::{Quiet, Reports};
-use super::topics::see_to_topics;
+use super::topics::{forbidden, is_there, see_to_topics};
 use super::transaction_log::{Cursor, TransactionError, TransactionLog};
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -136,6 +136,14 @@ impl Cluster {
                     return Err(TransactionError::Again(format!("{topic} was not read within {ANSWER_DEADLINE:?}")));
                 }
                 Some(Err(KafkaError::PartitionEOF(_))) => return Ok(()),
+                // librdkafka looks for the coordinator of the group, of which nothing else is asked.
+                Some(Err(error)) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::GroupAuthorizationFailed) => {}
+                Some(Err(error)) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::TopicAuthorizationFailed) => {
+                    return Err(TransactionError::Hopeless(forbidden(
+                        topic,
+                        RDKafkaErrorCode::TopicAuthorizationFailed,
+                    )));
+                }
                 Some(Err(error)) => return Err(again(error)),
                 Some(Ok(message)) => show(&message)?,
             }
@@ -152,8 +160,8 @@ impl Cluster {
         let asker: BaseConsumer<Quiet> = client.create_with_context(Quiet).map_err(hopeless)?;
         let is_unwritten = |topic, partition: u32| {
             let partition = i32::try_from(partition).unwrap_or(i32::MAX);
-            let (_, end) = asker.fetch_watermarks(&name(topic), partition, ANSWER_DEADLINE).map_err(again)?;
-            Ok(end == 0)
+            let told = asker.fetch_watermarks(&name(topic), partition, ANSWER_DEADLINE);
+            told.map(|(_, end)| end == 0).map_err(of_transaction)
         };
         let mut told = told_in(cursors);
         told.retain(|(topic, partition), _| self.config.writes(*topic) && *partition < self.partitions);
@@ -169,15 +177,17 @@ impl Cluster {
         if !cursors.is_empty() || !is_unwritten(Topic::Progress, 0)? {
             return Ok(());
         }
-        for partition in 0..self.partitions {
-            if is_unwritten(Topic::Deltas, partition)? {
+        let filled = [Topic::Deltas, Topic::State, Topic::Final].into_iter().filter(|topic| self.config.writes(*topic));
+        for (topic, partition) in filled.flat_map(|topic| (0..self.partitions).map(move |partition| (topic, partition)))
+        {
+            if is_unwritten(topic, partition)? {
                 continue;
             }
             // What the first transaction left when it was aborted is nothing that was told.
             let number = i32::try_from(partition).unwrap_or(i32::MAX);
-            self.read(&name(Topic::Deltas), number, |_| {
+            self.read(&name(topic), number, |_| {
                 Err(match is_unwritten(Topic::Progress, 0)? {
-                    true => TransactionError::Hopeless(forgotten(name)),
+                    true => TransactionError::Hopeless(forgotten(topic, name)),
                     false => TransactionError::Again("another store has begun to tell the same topics".to_owned()),
                 })
             })?;
@@ -315,6 +325,13 @@ impl TransactionLog for Cluster {
             Ok(())
         })?;
         Ok(keys)
+    }
+
+    fn has(&mut self, topic: Topic) -> Result<bool, TransactionError> {
+        let Some(producer) = &self.producer else {
+            return Err(TransactionError::Again("there is no session".to_owned()));
+        };
+        is_there(producer, &self.config, topic)
     }
 
     fn partitions(&self) -> u32 {

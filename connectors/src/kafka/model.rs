@@ -107,6 +107,11 @@ impl TransactionLog for Client {
             .collect())
     }
 
+    fn has(&mut self, topic: Topic) -> Result<bool, TransactionError> {
+        self.fails()?;
+        Ok(Topic::ALL.contains(&topic))
+    }
+
     fn partitions(&self) -> u32 {
         self.partitions
     }
@@ -334,6 +339,24 @@ fn final_can_be_added_later_and_is_whole() {
         writer.commit(&[StreamBatch::of_entries(stream, entries)]).expect("the log keeps every promise");
         let written = Written { state: false, finals: (turn > 3).then_some(MARGIN_US) };
         let client = Client::new(&broker, turn as u64);
+        until_caught_up(&mut follower_from(StartFrom::Beginning, written, writer.store(), client, dir.path()));
+    }
+    let broker = broker.lock().expect("nobody panicked");
+    assert_eq!(lines_in(&broker, Topic::Final, "clip"), lines_of("clip", &finals_of(&log)));
+}
+
+#[test]
+fn final_that_is_added_once_all_was_told_is_whole() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let writer = open(dir.path());
+    let stream = begin(&writer, "clip");
+    let log = settled_log(5, 60);
+    let whole = StreamBatch { outcome: Some(complete()), ..StreamBatch::of_entries(stream, log.clone()) };
+    writer.commit(&[whole]).expect("the log keeps every promise");
+    let broker: Arc<Mutex<Broker>> = Arc::default();
+    for (seed, finals) in [(1, None), (2, Some(MARGIN_US)), (3, Some(MARGIN_US))] {
+        let written = Written { state: false, finals };
+        let client = Client::new(&broker, seed);
         until_caught_up(&mut follower_from(StartFrom::Beginning, written, writer.store(), client, dir.path()));
     }
     let broker = broker.lock().expect("nobody panicked");

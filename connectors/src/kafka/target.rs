@@ -99,11 +99,11 @@ impl<L: TransactionLog> KafkaTarget<L> {
                 Some(margin_us)
             }
         };
-        let before = session.cursors.get(name.as_str()).map(|cursor| cursor.also_in.clone()).unwrap_or_default();
-        let now = records.iter().map(|record| record.topic).filter(|topic| *topic != Topic::Deltas);
+        let mut also_in = session.cursors.get(name.as_str()).map(|cursor| cursor.also_in.clone()).unwrap_or_default();
+        also_in.extend(records.iter().map(|record| record.topic).filter(|topic| *topic != Topic::Deltas));
         let cursor = Cursor {
             mark: telling.mark.as_ref().map(Mark::to_string),
-            also_in: before.into_iter().chain(now).filter(|topic| self.written.has(*topic)).collect(),
+            also_in,
             ..session.recorder.cursor(telling.stream.id, telling.until, finals)
         };
         records.push(session.recorder.progress(name, &cursor));
@@ -227,6 +227,18 @@ impl<L: TransactionLog> Target for KafkaTarget<L> {
         )
     }
 
+    /// Where `final` was not written then, all that has become final by now.
+    fn make_up(&mut self, stream: &Followed, refused: &BTreeSet<Position>) -> Result<(), TargetError> {
+        self.refuse_ended()?;
+        let Some(session) = &self.session else { return Err(closed()) };
+        let Some(cursor) = session.cursors.get(stream.name.as_str()) else { return Ok(()) };
+        if self.written.finals.is_none() || cursor.margin_us.is_some() {
+            return Ok(());
+        }
+        let (until, mark) = (cursor.position(), cursor.told().mark);
+        self.write(&Telling { stream, after: Some(until), entries: &[], refused, until, mark }, Vec::new())
+    }
+
     fn held(&mut self) -> Result<Option<Held>, TargetError> {
         let (instance, store) = (self.instance.clone(), self.store.clone());
         let Session { recorder, cursors, .. } = self.session()?;
@@ -253,9 +265,15 @@ impl<L: TransactionLog> Target for KafkaTarget<L> {
         let Some(Session { recorder, cursors, leaving }) = &mut self.session else { return Err(closed()) };
         let Some(cursor) = cursors.get(stream.as_str()).cloned() else { return Ok(true) };
         let at = cursor.position();
+        // Also from what is not written any more, where it is still there: its readers would keep the stream for ever.
+        let mut is_in = |topic: Topic| match written.has(topic) {
+            true => Ok(true),
+            false => Ok(cursor.also_in.contains(&topic) && self.log.has(topic).map_err(refusal)?),
+        };
+        let (in_state, in_final) = (is_in(Topic::State)?, is_in(Topic::Final)?);
         let mut keys = match leaving.take().filter(|(name, _)| name == stream) {
             Some((_, keys)) => keys,
-            None if written.state => {
+            None if in_state => {
                 let keys = self.log.state_keys(stream, recorder.partition(stream)).map_err(refusal)?;
                 keys.into_iter().collect()
             }
@@ -265,7 +283,7 @@ impl<L: TransactionLog> Target for KafkaTarget<L> {
         let mut records = recorder.tombstones(stream, &piece, at);
         let cursor = Cursor { leaves: true, ..cursor };
         match keys.is_empty() {
-            true => records.extend(recorder.forgotten(stream, at, written.finals.is_some())),
+            true => records.extend(recorder.forgotten(stream, at, in_final)),
             false => records.push(recorder.progress(stream, &cursor)),
         }
         self.finals.remove(stream);

@@ -143,6 +143,26 @@ fn count_partitions(
     }
 }
 
+/// What whoever reads the status is told of a topic that this user may not use.
+pub(super) fn forbidden(name: &str, code: RDKafkaErrorCode) -> String {
+    format!(
+        "Kafka does not let this user use the topic {name} ({code}); allow it to describe, read and write it (docs/kafka.md has \
+         the commands), and start again"
+    )
+}
+
+/// Whether a topic is there, also one that is not written.
+///
+/// # Errors
+/// As for those that are.
+pub(super) fn is_there(
+    producer: &ThreadedProducer<Reports>,
+    config: &KafkaConfig,
+    topic: Topic,
+) -> Result<bool, TransactionError> {
+    Ok(count_partitions(producer, config, &config.topic(topic.part()))? > 0)
+}
+
 /// That nobody answers, and what was in the way last, where the client has told.
 fn unreached(reports: &Reports, brokers: &str) -> Option<TransactionError> {
     let reason = reports.unreached()?;
@@ -154,10 +174,7 @@ fn missing(name: &str, code: RDKafkaErrorCode) -> Result<u32, TransactionError> 
     match code {
         RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic => Ok(0),
         RDKafkaErrorCode::TopicAuthorizationFailed | RDKafkaErrorCode::ClusterAuthorizationFailed => {
-            Err(TransactionError::Hopeless(format!(
-                "Kafka does not let this user see the topic {name} ({code}); allow it to describe, read and write it, and \
-                 start again"
-            )))
+            Err(TransactionError::Hopeless(forbidden(name, code)))
         }
         RDKafkaErrorCode::InvalidTopic => {
             Err(TransactionError::Hopeless(format!("{name} can be no topic ({code}); choose another topic_prefix")))
@@ -308,11 +325,28 @@ fn create(
                 )));
             }
             Err((name, code)) => {
-                return Err(TransactionError::Hopeless(format!("the topic {name} cannot be made: {code}")));
+                let copies = config.replication;
+                let reason =
+                    format!("the topic {name} cannot be made: {code} (it takes {copies} brokers, by replication)");
+                return Err(match is_passing(code) {
+                    true => TransactionError::Again(reason),
+                    false => TransactionError::Hopeless(reason),
+                });
             }
         }
     }
     Ok(())
+}
+
+/// Whether a topic may yet be made: a cluster that is just starting has fewer brokers than copies are asked for.
+fn is_passing(code: RDKafkaErrorCode) -> bool {
+    matches!(
+        code,
+        RDKafkaErrorCode::RequestTimedOut
+            | RDKafkaErrorCode::OperationTimedOut
+            | RDKafkaErrorCode::NotController
+            | RDKafkaErrorCode::InvalidReplicationFactor
+    )
 }
 
 #[cfg(test)]

@@ -71,6 +71,12 @@ pub trait TransactionLog: Send {
     /// Where the cluster does not answer.
     fn state_keys(&mut self, stream: &StreamName, partition: u32) -> Result<BTreeSet<String>, TransactionError>;
 
+    /// Whether a topic is there, also one that is not written any more.
+    ///
+    /// # Errors
+    /// Where the cluster does not answer.
+    fn has(&mut self, topic: Topic) -> Result<bool, TransactionError>;
+
     /// Partitions of `deltas`, known once a session was opened.
     fn partitions(&self) -> u32;
 

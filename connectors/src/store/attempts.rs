@@ -43,11 +43,6 @@ impl Attempts {
         self.crashes
     }
 
-    /// How far the stream was when it first stood still, in microseconds of media time.
-    pub(super) fn stuck_us(self) -> Micros {
-        self.stuck_us
-    }
-
     /// After a process died in flight, with the stream this far.
     fn died(self, reached_us: Micros, crashed: bool) -> Self {
         let is_further = reached_us > self.stuck_us.saturating_add(FURTHER_US);

@@ -55,7 +55,7 @@ impl Writer {
         }
         let before = earlier.map_or(Ok(Attempts::default()), |stream| attempts(&transaction, stream.id))?;
         if let Some(earlier) = earlier.filter(|_| before.is_set_aside()) {
-            let (name, reached_us) = (earlier.name.clone(), before.stuck_us());
+            let (name, reached_us) = (earlier.name.clone(), earlier.head.frontier_us);
             return Err(BeginError::SetAside { name, times: before.crashes(), reached_us });
         }
         let begun = match earlier {

@@ -332,7 +332,7 @@ pub enum BeginError {
         name: StreamName,
         /// Crashes.
         times: u8,
-        /// Media time it had reached at the first of them, in microseconds.
+        /// How much media time of it is committed, in microseconds.
         reached_us: Micros,
     },
     /// The name leaves no room for the suffix of the generation.
@@ -348,7 +348,7 @@ pub enum BeginError {
     Commit(#[from] CommitError),
 }
 
-/// Where a stream stood at each of the crashes.
+/// How far a stream has got.
 fn stood(reached_us: Micros) -> String {
     match reached_us {
         0 => "nothing of it was committed".to_owned(),

@@ -107,6 +107,7 @@ pub use looks::Looks;
 pub use observations::{
     FormatError, ObservationBuffer, ObservationSegment, Observations, SEGMENT_US, StoredObservation,
 };
+pub(crate) use open::sync_dir;
 pub use open::{Store, StoreConfig, Writer};
 pub use page::{Entries, PAGE_ENTRIES_MAX, Page};
 pub use position::{EPOCH_MAX, Position, PositionError, SEQ_MAX};

@@ -380,7 +380,7 @@ pub(super) fn take_lock(dir: &Path, patience: Duration) -> Result<File, OpenErro
 }
 
 /// Makes the names in a directory durable.
-pub(super) fn sync_dir(dir: &Path) -> std::io::Result<()> {
+pub(crate) fn sync_dir(dir: &Path) -> std::io::Result<()> {
     File::open(dir)?.sync_all()
 }
 

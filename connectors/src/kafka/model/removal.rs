@@ -56,6 +56,61 @@ proptest! {
     }
 }
 
+/// Whoever reads a topic that is not written any more would keep the stream for ever.
+#[test]
+fn what_is_taken_back_is_taken_from_every_topic_that_holds_it() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let writer = open(dir.path());
+    let broker: Arc<Mutex<Broker>> = Arc::default();
+    for (generation, written) in
+        [Written { state: true, finals: Some(MARGIN_US) }, Written::default()].into_iter().enumerate()
+    {
+        let config_hash = [generation as u8; 32];
+        let begun = writer.begin_stream(StreamRequest { config_hash, ..request("clip") }, PROGRAM);
+        let Ok(Begun::Fresh(stream)) = begun else { panic!("other settings make a generation: {begun:?}") };
+        let whole = StreamBatch::of_entries(stream.id, random_log(1, 40));
+        writer.commit(&[StreamBatch { outcome: Some(complete()), ..whole }]).expect("the log keeps every promise");
+        let client = Client::new(&broker, generation as u64);
+        until_caught_up(&mut follower_from(StartFrom::Beginning, written, writer.store(), client, dir.path()));
+    }
+    let broker = broker.lock().expect("nobody panicked");
+    assert_eq!(broker.state(None), BTreeSet::new());
+    for topic in [Topic::Deltas, Topic::Final] {
+        let last = broker.of(topic).rfind(|record| record.key == "~progress/clip").map(|record| record.value.is_none());
+        assert_eq!(last, Some(true), "{topic:?}");
+    }
+}
+
+/// A stream that is told to its end takes the place of another at once, also where there is much to tell of others.
+#[test]
+fn what_was_replaced_does_not_wait_for_others() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let writer = open(dir.path());
+    let broker: Arc<Mutex<Broker>> = Arc::default();
+    let generation = |config_hash| {
+        let begun = writer.begin_stream(StreamRequest { config_hash, ..request("clip") }, PROGRAM);
+        let Ok(Begun::Fresh(stream)) = begun else { panic!("other settings make a generation: {begun:?}") };
+        let whole = StreamBatch::of_entries(stream.id, random_log(1, 10));
+        writer.commit(&[StreamBatch { outcome: Some(complete()), ..whole }]).expect("the log keeps every promise");
+    };
+    generation([0; 32]);
+    until_caught_up(&mut follower(writer.store(), Client::new(&broker, 1), dir.path()));
+    generation([1; 32]);
+    let long = random_log(3, 400);
+    writer
+        .commit(&[StreamBatch::of_entries(begin(&writer, "long"), long.clone())])
+        .expect("the log keeps every promise");
+    let mut sink = follower(writer.store(), Client::new(&broker, 2), dir.path());
+    let is_gone = (0..1000).any(|_| {
+        assert_ne!(sink.step(), Step::CaughtUp);
+        let broker = broker.lock().expect("nobody panicked");
+        broker.of(Topic::Progress).any(|record| record.key == "clip" && record.value.is_none())
+    });
+    assert!(is_gone);
+    let broker = broker.lock().expect("nobody panicked");
+    assert!(lines_in(&broker, Topic::Deltas, "long").len() < long.len());
+}
+
 /// Streams that it has not begun are not gone.
 #[test]
 fn a_store_that_is_an_older_copy_takes_nothing_back() {
