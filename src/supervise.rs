@@ -89,7 +89,7 @@ impl Asked {
         let again = self.is_asked.swap(true, Ordering::SeqCst);
         let child = self.child.load(Ordering::SeqCst);
         match again {
-            // It takes any other as the first one said again; the log survives this.
+            // The child takes a second signal of any other kind for the first one; the log survives this one.
             true if child > 0 => send(child, Signal::SIGKILL),
             false if child > 0 => self.tell(child),
             _ => {}

@@ -14,7 +14,7 @@
 //! whenever it is opened and remembers every page.
 //!
 //! It fails where the median of the last third of the days is more than 1.2 times that of days 2 to 5, in memory, updates
-//! or time; the time in parts of that of day 5. Observations are not written.
+//! or time; the time relative to that of the store of day 5, so 1 until then. Observations are not written.
 
 #![allow(clippy::unwrap_used, reason = "a benchmark that cannot go on has failed")]
 
@@ -77,7 +77,7 @@ fn month(days: u64) {
     let is_flat = [
         flat("memory", &samples, |day| day.rss_mb),
         flat("standing updates", &samples, |day| day.updates),
-        flat("restart, in parts of that of day 5", &samples, |day| day.restart_ms / day.early_ms),
+        flat("restart, relative to the store of day 5", &samples, |day| day.restart_ms / day.early_ms),
     ];
     if is_flat.contains(&false) {
         std::process::exit(1);

@@ -50,8 +50,8 @@ fn settings(args: &cli::Run, common: &Common) -> Result<Config, Failure> {
     Config::load(common.config.as_deref(), environment(), &overrides)
 }
 
-/// Set by the first Ctrl-C or SIGTERM; the second ends the process at once, which the log survives. Whom a supervisor runs is
-/// ended by that: a service manager tells both of them, and the supervisor tells this one once more.
+/// Set by the first Ctrl-C or SIGTERM; the second ends the process at once, which the log survives. Not so under a supervisor,
+/// who passes on what he is sent while a service manager signals both: he alone ends this process at once.
 pub fn interrupt_flag() -> Result<Arc<AtomicBool>, Failure> {
     let flag = Arc::new(AtomicBool::new(false));
     let set = Arc::clone(&flag);

@@ -48,10 +48,11 @@ impl<T: Target> Follower<T> {
         Ok(Some(followed))
     }
 
-    pub(super) fn cursor(&mut self, followed: &Followed, stream: &Stream) -> Result<Cursor, Trouble> {
+    /// Where the target stands, and whether it had to be told something to stand there.
+    pub(super) fn cursor(&mut self, followed: &Followed, stream: &Stream) -> Result<(Cursor, bool), Trouble> {
         let unproven = self.unproven.remove(&followed.id);
         if let (Some(cursor), None) = (self.cursors.get(&followed.id), &unproven) {
-            return Ok(*cursor);
+            return Ok((*cursor, false));
         }
         let told = match unproven {
             Some(told) => Some(told),
@@ -71,11 +72,14 @@ impl<T: Target> Follower<T> {
             Some(Told { at, mark: Some(mark) }) => self.is_own_history(stream, *at, mark)?,
             _ => true,
         };
-        match told {
-            Some(told) if !is_proven => drop(self.unproven.insert(followed.id, told)),
+        let has_made_up = match told {
+            Some(told) if !is_proven => {
+                self.unproven.insert(followed.id, told);
+                false
+            }
             Some(_) => self.target.make_up(followed, self.letters.of(followed))?,
-            None => {}
-        }
+            None => false,
+        };
         let cursor = match (held, self.config.from) {
             (None, StartFrom::Snapshot) => Cursor(self.snapshot(followed)?),
             (held, _) => Cursor(held),
@@ -85,7 +89,7 @@ impl<T: Target> Follower<T> {
             Some(at) => drop(self.reached.insert(followed.id, at)),
             None => drop(self.reached.remove(&followed.id)),
         }
-        Ok(cursor)
+        Ok((cursor, has_made_up))
     }
 
     /// A store that was restored from a copy may have gone on otherwise since: what the target holds is then no part of its log,

@@ -64,6 +64,8 @@ pub struct Follower<T> {
     pub(super) told: BTreeMap<StreamId, Instant>,
     /// The stream served last; the next one's turn comes first.
     served: Option<StreamId>,
+    /// Streams had their turn since a piece of one was removed: whoever is live does not wait for many removals.
+    has_told: bool,
 }
 
 impl<T: Target> Follower<T> {
@@ -103,6 +105,7 @@ impl<T: Target> Follower<T> {
             held: None,
             told: BTreeMap::new(),
             served: None,
+            has_told: false,
         })
     }
 
@@ -124,6 +127,7 @@ impl<T: Target> Follower<T> {
                 self.backoff.reset();
                 self.forget_cursors();
                 self.held = None;
+                self.listing = None;
                 self.control.update(|status| status.moves += 1);
                 Step::Moved
             }
@@ -183,10 +187,13 @@ impl<T: Target> Follower<T> {
             self.list(asked)?;
         }
         self.measure();
-        if let Some(gone) = self.stale()?.or_else(|| self.superseded()) {
+        let superseded = if self.has_told { self.superseded() } else { None };
+        if let Some(gone) = self.stale()?.or(superseded) {
+            self.has_told = false;
             self.remove(&gone)?;
             return Ok(Step::Moved);
         }
+        self.has_told = true;
         let streams = std::mem::take(&mut self.listed);
         let turn = self.take_turn(&streams);
         self.listed = streams;
@@ -223,7 +230,12 @@ impl<T: Target> Follower<T> {
     /// Tells the next portion of a stream; `None` where there is nothing to tell.
     fn serve(&mut self, stream: &Stream) -> Result<Option<Step>, Trouble> {
         let Some(followed) = self.followed(stream)? else { return Ok(None) };
-        let cursor = self.cursor(&followed, stream)?;
+        let (cursor, has_made_up) = self.cursor(&followed, stream)?;
+        if has_made_up {
+            self.served = Some(stream.id);
+            self.control.update(|status| status.moves += 1);
+            return Ok(Some(Step::Moved));
+        }
         // One that has not ended may have grown since it was listed.
         if cursor.is_at(stream) && stream.head.outcome.is_some() {
             return Ok(None);

@@ -63,13 +63,13 @@ pub trait Target: Send {
     /// Where the target cannot be asked, or has something else to do first.
     fn told(&mut self, stream: &Followed) -> Result<Option<Told>, TargetError>;
 
-    /// Does what is owed of what the target was told already, as where it is to be told in one more place now. Called after
-    /// [`Target::told`], once what it holds of the stream is known to be part of its log.
+    /// Does what is owed of what the target was told already, as where it is to be told in one more place now; whether there
+    /// was anything. Called after [`Target::told`], once what it holds of the stream is known to be part of its log.
     ///
     /// # Errors
-    /// As [`Target::apply`].
-    fn make_up(&mut self, _stream: &Followed, _refused: &BTreeSet<Position>) -> Result<(), TargetError> {
-        Ok(())
+    /// As [`Target::apply`], but for a refusal.
+    fn make_up(&mut self, _stream: &Followed, _refused: &BTreeSet<Position>) -> Result<bool, TargetError> {
+        Ok(false)
     }
 
     /// Takes a portion, its last position and its [`Portion::mark`] in one transaction: all of it or nothing.

@@ -23,6 +23,8 @@ pub(super) const MESSAGE_BYTES_MAX: usize = 8 << 20;
 const BATCH_BYTES: u64 = 1_000_000;
 /// How long a cluster may take to answer a question.
 pub(super) const ANSWER_DEADLINE: Duration = Duration::from_secs(15);
+/// How long it is waited for the answer to a question that is then asked anew.
+const ASKED_AT_ONCE: Duration = Duration::from_secs(3);
 /// How long after a failed connection the next one is tried at most: as long it may take to notice that the cluster is back.
 const RECONNECT_MOST: Duration = Duration::from_secs(1);
 /// How often a full queue of librdkafka is offered a record again.
@@ -160,8 +162,7 @@ impl Cluster {
         let asker: BaseConsumer<Quiet> = client.create_with_context(Quiet).map_err(hopeless)?;
         let is_unwritten = |topic, partition: u32| {
             let partition = i32::try_from(partition).unwrap_or(i32::MAX);
-            let told = asker.fetch_watermarks(&name(topic), partition, ANSWER_DEADLINE);
-            told.map(|(_, end)| end == 0).map_err(of_transaction)
+            Ok(end_of(&asker, &name(topic), partition)? == 0)
         };
         let mut told = told_in(cursors);
         told.retain(|(topic, partition), _| self.config.writes(*topic) && *partition < self.partitions);
@@ -384,15 +385,25 @@ impl TransactionLog for Cluster {
     }
 }
 
+/// Where a partition ends. What is asked of a broker that is just coming back may never be answered: so it is asked anew.
+fn end_of(consumer: &BaseConsumer<Quiet>, topic: &str, partition: i32) -> Result<i64, TransactionError> {
+    let give_up = Instant::now() + ANSWER_DEADLINE;
+    loop {
+        match consumer.fetch_watermarks(topic, partition, ASKED_AT_ONCE).map_err(of_transaction) {
+            Ok((_, end)) => return Ok(end),
+            Err(TransactionError::Again(_)) if Instant::now() < give_up => std::thread::sleep(SETTLING_PAUSE),
+            Err(error) => return Err(error),
+        }
+    }
+}
+
 /// Waits until whatever was written to a partition by now is committed or aborted.
 fn await_settled(
     topic: &str,
     partition: i32,
     (any, committed): (&BaseConsumer<Quiet>, &BaseConsumer<Quiet>),
 ) -> Result<(), TransactionError> {
-    let end = |consumer: &BaseConsumer<Quiet>| {
-        consumer.fetch_watermarks(topic, partition, ANSWER_DEADLINE).map(|(_, end)| end).map_err(again)
-    };
+    let end = |consumer: &BaseConsumer<Quiet>| end_of(consumer, topic, partition);
     let written = end(any)?;
     let give_up = Instant::now() + ANSWER_DEADLINE;
     while end(committed)? < written {

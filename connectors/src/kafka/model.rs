@@ -354,8 +354,9 @@ fn final_that_is_added_once_all_was_told_is_whole() {
     let whole = StreamBatch { outcome: Some(complete()), ..StreamBatch::of_entries(stream, log.clone()) };
     writer.commit(&[whole]).expect("the log keeps every promise");
     let broker: Arc<Mutex<Broker>> = Arc::default();
-    for (seed, finals) in [(1, None), (2, Some(MARGIN_US)), (3, Some(MARGIN_US))] {
-        let written = Written { state: false, finals };
+    // What `state` has stays whole where it is not written meanwhile.
+    for (seed, state, finals) in [(1, true, None), (2, false, Some(MARGIN_US)), (3, true, Some(MARGIN_US))] {
+        let written = Written { state, finals };
         let client = Client::new(&broker, seed);
         until_caught_up(&mut follower_from(StartFrom::Beginning, written, writer.store(), client, dir.path()));
     }

@@ -101,11 +101,15 @@ impl<L: TransactionLog> KafkaTarget<L> {
         };
         let mut also_in = session.cursors.get(name.as_str()).map(|cursor| cursor.also_in.clone()).unwrap_or_default();
         also_in.extend(records.iter().map(|record| record.topic).filter(|topic| *topic != Topic::Deltas));
-        let cursor = Cursor {
+        let mut cursor = Cursor {
             mark: telling.mark.as_ref().map(Mark::to_string),
             also_in,
             ..session.recorder.cursor(telling.stream.id, telling.until, finals)
         };
+        // Whether `state` has all does not change where nothing new is told.
+        if let Some(before) = session.cursors.get(name.as_str()).filter(|before| before.position() == telling.until) {
+            cursor.state = before.state;
+        }
         records.push(session.recorder.progress(name, &cursor));
         match self.log.write(&records) {
             Ok(()) => {
@@ -228,15 +232,22 @@ impl<L: TransactionLog> Target for KafkaTarget<L> {
     }
 
     /// Where `final` was not written then, all that has become final by now.
-    fn make_up(&mut self, stream: &Followed, refused: &BTreeSet<Position>) -> Result<(), TargetError> {
+    fn make_up(&mut self, stream: &Followed, refused: &BTreeSet<Position>) -> Result<bool, TargetError> {
         self.refuse_ended()?;
         let Some(session) = &self.session else { return Err(closed()) };
-        let Some(cursor) = session.cursors.get(stream.name.as_str()) else { return Ok(()) };
-        if self.written.finals.is_none() || cursor.margin_us.is_some() {
-            return Ok(());
+        let Some(cursor) = session.cursors.get(stream.name.as_str()) else { return Ok(false) };
+        let is_whole = self.written.finals.is_none() || cursor.margin_us.is_some();
+        if is_whole || cursor.leaves || cursor.number.is_some_and(|number| number != stream.id.0) {
+            return Ok(false);
         }
         let (until, mark) = (cursor.position(), cursor.told().mark);
-        self.write(&Telling { stream, after: Some(until), entries: &[], refused, until, mark }, Vec::new())
+        let told = self.write(&Telling { stream, after: Some(until), entries: &[], refused, until, mark }, Vec::new());
+        match told {
+            Err(TargetError::Refused { reason, .. }) => Err(TargetError::Hopeless(format!(
+                "the topic of final does not take what that of deltas has taken ({reason}); give it the same max.message.bytes"
+            ))),
+            told => told.map(|()| true),
+        }
     }
 
     fn held(&mut self) -> Result<Option<Held>, TargetError> {
@@ -268,7 +279,7 @@ impl<L: TransactionLog> Target for KafkaTarget<L> {
         // Also from what is not written any more, where it is still there: its readers would keep the stream for ever.
         let mut is_in = |topic: Topic| match written.has(topic) {
             true => Ok(true),
-            false => Ok(cursor.also_in.contains(&topic) && self.log.has(topic).map_err(refusal)?),
+            false => Ok(cursor.may_be_in(topic) && self.log.has(topic).map_err(refusal)?),
         };
         let (in_state, in_final) = (is_in(Topic::State)?, is_in(Topic::Final)?);
         let mut keys = match leaving.take().filter(|(name, _)| name == stream) {

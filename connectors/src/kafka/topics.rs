@@ -151,16 +151,22 @@ pub(super) fn forbidden(name: &str, code: RDKafkaErrorCode) -> String {
     )
 }
 
-/// Whether a topic is there, also one that is not written.
+/// Whether a topic that is not written any more is there to be used.
 ///
 /// # Errors
-/// As for those that are.
+/// Where the cluster does not answer.
 pub(super) fn is_there(
     producer: &ThreadedProducer<Reports>,
     config: &KafkaConfig,
     topic: Topic,
 ) -> Result<bool, TransactionError> {
-    Ok(count_partitions(producer, config, &config.topic(topic.part()))? > 0)
+    match count_partitions(producer, config, &config.topic(topic.part())) {
+        Err(TransactionError::Hopeless(reason)) => {
+            tracing::warn!(%reason, "what this topic holds of streams that are gone stays there");
+            Ok(false)
+        }
+        count => Ok(count? > 0),
+    }
 }
 
 /// That nobody answers, and what was in the way last, where the client has told.
@@ -325,28 +331,31 @@ fn create(
                 )));
             }
             Err((name, code)) => {
-                let copies = config.replication;
-                let reason =
-                    format!("the topic {name} cannot be made: {code} (it takes {copies} brokers, by replication)");
-                return Err(match is_passing(code) {
-                    true => TransactionError::Again(reason),
-                    false => TransactionError::Hopeless(reason),
-                });
+                return Err(not_made(config, &name, code));
             }
         }
     }
     Ok(())
 }
 
-/// Whether a topic may yet be made: a cluster that is just starting has fewer brokers than copies are asked for.
-fn is_passing(code: RDKafkaErrorCode) -> bool {
-    matches!(
-        code,
-        RDKafkaErrorCode::RequestTimedOut
-            | RDKafkaErrorCode::OperationTimedOut
-            | RDKafkaErrorCode::NotController
-            | RDKafkaErrorCode::InvalidReplicationFactor
-    )
+/// That a topic was not made, and the way out.
+fn not_made(config: &KafkaConfig, name: &str, code: RDKafkaErrorCode) -> TransactionError {
+    let reason = format!("the topic {name} cannot be made: {code}");
+    match code {
+        RDKafkaErrorCode::RequestTimedOut | RDKafkaErrorCode::OperationTimedOut | RDKafkaErrorCode::NotController => {
+            TransactionError::Again(reason)
+        }
+        RDKafkaErrorCode::InvalidReplicationFactor => TransactionError::Hopeless(format!(
+            "{reason}; replication = {} takes as many brokers, and all of them up",
+            config.replication
+        )),
+        RDKafkaErrorCode::TopicAuthorizationFailed | RDKafkaErrorCode::ClusterAuthorizationFailed => {
+            TransactionError::Hopeless(format!(
+                "{reason}; allow this user to create it, or make it (docs/kafka.md has the commands)"
+            ))
+        }
+        _ => TransactionError::Hopeless(reason),
+    }
 }
 
 #[cfg(test)]

@@ -49,6 +49,16 @@ impl Cursor {
         Position { epoch: self.epoch, seq: self.seq }
     }
 
+    /// Whether a topic may hold records of the stream.
+    pub fn may_be_in(&self, topic: Topic) -> bool {
+        match topic {
+            Topic::Deltas | Topic::Progress => true,
+            // An earlier vokg did not count where it wrote.
+            Topic::State => self.also_in.contains(&topic) || self.state == Some(true),
+            Topic::Final => self.also_in.contains(&topic) || self.margin_us.is_some(),
+        }
+    }
+
     /// How much of the stream the topics hold.
     pub fn told(&self) -> Told {
         let mark = self.mark.as_deref().and_then(|mark| mark.parse().ok());
