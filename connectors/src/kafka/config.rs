@@ -105,9 +105,15 @@ impl SaslMechanism {
 /// Why a sink cannot be set up as it is configured.
 #[derive(Debug, thiserror::Error)]
 pub enum KafkaConfigError {
-    /// A user without a password, or the other way round.
+    /// A mechanism without a user or a password.
     #[error("security.sasl needs security.username and one of security.password_env and security.password_file")]
     Incomplete,
+    /// A user or a password that nothing would send.
+    #[error(
+        "security names a user or a password and no sasl, so neither would be sent; set security.sasl to PLAIN, SCRAM-SHA-256 or \
+         SCRAM-SHA-512, or leave them out"
+    )]
+    Unused,
     /// The variable is not there.
     #[error("security.password_env names {0}, which is not set in the environment")]
     NoVariable(String),
@@ -180,6 +186,9 @@ impl KafkaConfig {
         }
         if sasl.is_some() && (username.is_none() || password_env.is_none() && password_file.is_none()) {
             return Err(KafkaConfigError::Incomplete);
+        }
+        if sasl.is_none() && (username.is_some() || password_env.is_some() || password_file.is_some()) {
+            return Err(KafkaConfigError::Unused);
         }
         Ok(())
     }
@@ -287,6 +296,8 @@ mod tests {
         assert!(matches!(with(Security { sasl, ..Security::default() }), KafkaConfigError::Incomplete));
         let password_env = Some("VOKG_TEST_NO_SUCH_VARIABLE".to_owned());
         let username = Some("vokg".to_owned());
+        let unsent = Security { username: username.clone(), ..Security::default() };
+        assert!(matches!(with(unsent), KafkaConfigError::Unused));
         let error = with(Security { sasl, username, password_env, ..Security::default() });
         assert!(error.to_string().contains("VOKG_TEST_NO_SUCH_VARIABLE"), "{error}");
         let prefix = KafkaConfig { topic_prefix: "a b".into(), ..KafkaConfig::default() };

@@ -56,6 +56,36 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// A stream of the same name and another number is told from its beginning, once the one before it is forgotten.
+    #[test]
+    fn what_was_begun_anew_is_told_after_the_other_is_taken_back(seed: u64) {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let writer = open(dir.path());
+        let broker: Arc<Mutex<Broker>> = Arc::default();
+        let mut chance = ChaCha8Rng::seed_from_u64(seed);
+        let mut log = Vec::new();
+        for salt in [1, 2] {
+            if let Some(old) = writer.store().find_stream("clip").expect("the store is whole") {
+                writer.drop_stream(old.id).expect("it has ended");
+            }
+            log = random_log(seed ^ salt, 40);
+            let whole = StreamBatch::of_entries(begin(&writer, "clip"), log.clone());
+            writer.commit(&[StreamBatch { outcome: Some(complete()), ..whole }]).expect("the log keeps every promise");
+            until_caught_up(&mut follower(writer.store(), Client::new(&broker, chance.next_u64()), dir.path()));
+        }
+        let broker = broker.lock().expect("nobody panicked");
+        let marker = broker.committed.iter().position(|record| {
+            record.topic == Topic::Deltas && record.key == "~progress/clip" && record.value.is_none()
+        });
+        let since = Broker { committed: broker.committed[marker.expect("it was forgotten")..].to_vec(), session: 0 };
+        prop_assert_eq!(lines_in(&since, Topic::Deltas, "clip"), lines_of("clip", &log));
+        prop_assert_eq!(lines_in(&since, Topic::Final, "clip"), lines_of("clip", &finals_of(&log)));
+    }
+}
+
 /// Whoever reads a topic that is not written any more would keep the stream for ever.
 #[test]
 fn what_is_taken_back_is_taken_from_every_topic_that_holds_it() {
