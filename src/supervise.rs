@@ -89,7 +89,7 @@ impl Asked {
         let again = self.is_asked.swap(true, Ordering::SeqCst);
         let child = self.child.load(Ordering::SeqCst);
         match again {
-            // The child takes a second signal of any other kind for the first one; the log survives this one.
+            // The child takes whatever else it is sent for the first request, said again. The log survives this one.
             true if child > 0 => send(child, Signal::SIGKILL),
             false if child > 0 => self.tell(child),
             _ => {}

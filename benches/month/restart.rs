@@ -18,7 +18,7 @@ pub struct Restarts {
     pub crash_ms: f64,
     /// The best of the openings after it.
     pub clean_ms: f64,
-    /// The best of as many of the early store, in turn with them. Before that day there is none, and it is `clean_ms`.
+    /// The best of as many of the early store, in turn with them. Up to that day the store is opened beside itself.
     pub early_ms: f64,
     pub open_elements: u64,
 }

@@ -12,12 +12,8 @@ pub(super) fn told_in(cursors: &BTreeMap<String, Cursor>) -> BTreeMap<(Topic, u3
     let places = told.flat_map(|(stream, cursor)| {
         let partition = partition_of(stream, cursor.partitions);
         // What was not written the last time may have been deleted since, by right.
-        let is_kept = |topic: &Topic| match topic {
-            Topic::State => cursor.state == Some(true),
-            Topic::Final => cursor.margin_us.is_some(),
-            Topic::Deltas | Topic::Progress => true,
-        };
-        let topics = cursor.also_in.iter().copied().filter(is_kept).chain([Topic::Deltas]);
+        let also_in = cursor.also_in.iter().copied().filter(|topic| cursor.is_told_in(*topic));
+        let topics = also_in.chain([Topic::Deltas]);
         topics.map(move |topic| ((topic, partition), stream.as_str()))
     });
     places.collect()

@@ -49,14 +49,18 @@ impl Cursor {
         Position { epoch: self.epoch, seq: self.seq }
     }
 
-    /// Whether a topic may hold records of the stream.
-    pub fn may_be_in(&self, topic: Topic) -> bool {
+    /// Whether a topic was written when the stream was told last.
+    pub fn is_told_in(&self, topic: Topic) -> bool {
         match topic {
             Topic::Deltas | Topic::Progress => true,
-            // An earlier vokg did not count where it wrote.
-            Topic::State => self.also_in.contains(&topic) || self.state == Some(true),
-            Topic::Final => self.also_in.contains(&topic) || self.margin_us.is_some(),
+            Topic::State => self.state == Some(true),
+            Topic::Final => self.margin_us.is_some(),
         }
+    }
+
+    /// Whether a topic may hold records of the stream. An earlier vokg did not count where it wrote.
+    pub fn may_be_in(&self, topic: Topic) -> bool {
+        self.also_in.contains(&topic) || self.is_told_in(topic)
     }
 
     /// How much of the stream the topics hold.

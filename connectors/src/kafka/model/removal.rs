@@ -1,6 +1,17 @@
 //! What topics hold that the store no longer has.
 
 use super::*;
+use crate::store::StreamId;
+
+/// Another generation of `clip`, whole.
+fn begin_generation(writer: &Writer, generation: u8, log: &[LogEntry]) -> StreamId {
+    let request = StreamRequest { config_hash: [generation; 32], ..request("clip") };
+    let begun = writer.begin_stream(request, PROGRAM);
+    let Ok(Begun::Fresh(stream)) = begun else { panic!("other settings make a generation: {begun:?}") };
+    let whole = StreamBatch { outcome: Some(complete()), ..StreamBatch::of_entries(stream.id, log.to_vec()) };
+    writer.commit(&[whole]).expect("the log keeps every promise");
+    stream.id
+}
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
@@ -16,12 +27,7 @@ proptest! {
         let logs = [1, 2].map(|salt| random_log(seed ^ salt, 40));
         let mut latest = None;
         for (generation, log) in logs.iter().enumerate() {
-            let config_hash = [generation as u8; 32];
-            let begun = writer.begin_stream(StreamRequest { config_hash, ..request("clip") }, PROGRAM);
-            let Ok(Begun::Fresh(stream)) = begun else { panic!("other settings make a generation: {begun:?}") };
-            latest = Some(stream.id);
-            let whole = StreamBatch { outcome: Some(complete()), ..StreamBatch::of_entries(stream.id, log.clone()) };
-            writer.commit(&[whole]).expect("the log keeps every promise");
+            latest = Some(begin_generation(&writer, generation as u8, log));
             // A piece is taken back, or two, and the process dies.
             for _ in 0..chance.next_u32() % 8 {
                 let mut sink = follower(writer.store(), Client::new(&broker, chance.next_u64()), dir.path());
@@ -95,11 +101,7 @@ fn what_is_taken_back_is_taken_from_every_topic_that_holds_it() {
     for (generation, written) in
         [Written { state: true, finals: Some(MARGIN_US) }, Written::default()].into_iter().enumerate()
     {
-        let config_hash = [generation as u8; 32];
-        let begun = writer.begin_stream(StreamRequest { config_hash, ..request("clip") }, PROGRAM);
-        let Ok(Begun::Fresh(stream)) = begun else { panic!("other settings make a generation: {begun:?}") };
-        let whole = StreamBatch::of_entries(stream.id, random_log(1, 40));
-        writer.commit(&[StreamBatch { outcome: Some(complete()), ..whole }]).expect("the log keeps every promise");
+        begin_generation(&writer, generation as u8, &random_log(1, 40));
         let client = Client::new(&broker, generation as u64);
         until_caught_up(&mut follower_from(StartFrom::Beginning, written, writer.store(), client, dir.path()));
     }
@@ -117,15 +119,9 @@ fn what_was_replaced_does_not_wait_for_others() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let writer = open(dir.path());
     let broker: Arc<Mutex<Broker>> = Arc::default();
-    let generation = |config_hash| {
-        let begun = writer.begin_stream(StreamRequest { config_hash, ..request("clip") }, PROGRAM);
-        let Ok(Begun::Fresh(stream)) = begun else { panic!("other settings make a generation: {begun:?}") };
-        let whole = StreamBatch::of_entries(stream.id, random_log(1, 10));
-        writer.commit(&[StreamBatch { outcome: Some(complete()), ..whole }]).expect("the log keeps every promise");
-    };
-    generation([0; 32]);
+    begin_generation(&writer, 0, &random_log(1, 10));
     until_caught_up(&mut follower(writer.store(), Client::new(&broker, 1), dir.path()));
-    generation([1; 32]);
+    begin_generation(&writer, 1, &random_log(1, 10));
     let long = random_log(3, 400);
     writer
         .commit(&[StreamBatch::of_entries(begin(&writer, "long"), long.clone())])
