@@ -2,6 +2,7 @@
 
 use crate::exit::Failure;
 use std::collections::BTreeMap;
+use std::io;
 use std::path::{Path, PathBuf};
 use vokg_connectors::store::DATABASE_FILE;
 use vokg_engine::id::StreamName;
@@ -18,14 +19,29 @@ pub struct Input {
     pub name: StreamName,
     /// The file.
     pub path: PathBuf,
+    /// Why nothing can be read there, where it is known already: it is a directory that cannot be listed.
+    pub unlisted: Option<String>,
+}
+
+impl Input {
+    /// A file, whose stream is called after this part of its path.
+    pub fn file(name: StreamName, path: PathBuf) -> Self {
+        Self { name, path, unlisted: None }
+    }
 }
 
 /// Lists the files behind `inputs`. A file's stream is named by the slug of its path, relative to the input it came
-/// from and without extension, unless files differ in that alone; `name` replaces it where there is one file.
+/// from and without extension, unless files differ in that alone; `name` replaces it where there is one file. A directory
+/// that cannot be listed is among them, as an input that fails.
 ///
 /// # Errors
 /// Where an input is no file or directory this version reads, or two files would get one name.
 pub fn resolve(inputs: &[String], name: Option<&str>) -> Result<Vec<Input>, Failure> {
+    resolve_by(inputs, name, &list)
+}
+
+/// The same where directories are listed by `list`.
+fn resolve_by(inputs: &[String], name: Option<&str>, list: &Listing) -> Result<Vec<Input>, Failure> {
     let mut files = Vec::new();
     for input in inputs {
         if let Some((scheme, _)) = input.split_once("://") {
@@ -35,13 +51,13 @@ pub fn resolve(inputs: &[String], name: Option<&str>) -> Result<Vec<Input>, Fail
         let path = Path::new(input);
         if path.is_dir() {
             let before = files.len();
-            collect(path, path, 0, &mut files)?;
+            collect(path, path, 0, list, &mut files)?;
             if files.len() == before {
                 return Err(Failure::usage(format!("no files in the directory {}", path.display())));
             }
         } else {
             let stem = path.file_stem().unwrap_or(path.as_os_str());
-            files.push(Input { name: StreamName::slug(&stem.to_string_lossy()), path: path.to_owned() });
+            files.push(Input::file(StreamName::slug(&stem.to_string_lossy()), path.to_owned()));
         }
     }
     if let Some(name) = name {
@@ -55,13 +71,25 @@ pub fn resolve(inputs: &[String], name: Option<&str>) -> Result<Vec<Input>, Fail
     Ok(files)
 }
 
-fn collect(root: &Path, dir: &Path, depth: usize, files: &mut Vec<Input>) -> Result<(), Failure> {
+/// Gives what is in a directory.
+type Listing = dyn Fn(&Path) -> io::Result<Vec<PathBuf>>;
+
+fn list(dir: &Path) -> io::Result<Vec<PathBuf>> {
+    std::fs::read_dir(dir)?.map(|entry| Ok(entry?.path())).collect()
+}
+
+fn collect(root: &Path, dir: &Path, depth: usize, list: &Listing, files: &mut Vec<Input>) -> Result<(), Failure> {
     if depth > MAX_DEPTH {
         return Err(Failure::usage(format!("directories deeper than {MAX_DEPTH} levels: {}", dir.display())));
     }
-    let unreadable = |error| Failure::usage(format!("cannot list directory: {error}: {}", dir.display()));
-    let entries = std::fs::read_dir(dir).map_err(unreadable)?;
-    let mut paths = entries.map(|e| e.map(|e| e.path())).collect::<Result<Vec<_>, _>>().map_err(unreadable)?;
+    let mut paths = match list(dir) {
+        Ok(paths) => paths,
+        Err(error) => {
+            let unlisted = Some(format!("cannot list the directory: {error}: {}", dir.display()));
+            files.push(Input { unlisted, ..Input::file(name_below(root, dir), dir.to_owned()) });
+            return Ok(());
+        }
+    };
     paths.sort();
     for path in paths {
         let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
@@ -77,15 +105,21 @@ fn collect(root: &Path, dir: &Path, depth: usize, files: &mut Vec<Input>) -> Res
             continue;
         }
         if path.is_dir() {
-            collect(root, &path, depth + 1, files)?;
+            collect(root, &path, depth + 1, list, files)?;
         } else if files.len() == MAX_INPUTS {
             return Err(Failure::usage(format!("more than {MAX_INPUTS} files in {}", root.display())));
         } else {
-            let relative = path.strip_prefix(root).unwrap_or(&path).with_extension("");
-            files.push(Input { name: StreamName::slug(&relative.to_string_lossy()), path });
+            files.push(Input::file(name_below(root, &path.with_extension("")), path));
         }
     }
     Ok(())
+}
+
+/// The name of what lies in the directory `root`, which is called by its own.
+fn name_below(root: &Path, path: &Path) -> StreamName {
+    let below = path.strip_prefix(root).unwrap_or(path);
+    let below = if below.as_os_str().is_empty() { path.file_name().unwrap_or_default().as_ref() } else { below };
+    StreamName::slug(&below.to_string_lossy())
 }
 
 /// Files that differ in their extension alone keep it in their names.
@@ -95,7 +129,7 @@ fn keep_extensions_apart(files: &mut [Input]) {
         by_stem.entry((file.name.clone(), file.path.with_extension(""))).or_default().push(index);
     }
     for index in by_stem.into_values().filter(|alike| alike.len() > 1).flatten() {
-        let Input { name, path } = &files[index];
+        let Input { name, path, .. } = &files[index];
         let extension = path.extension().unwrap_or_default().to_string_lossy();
         files[index].name = StreamName::slug(&format!("{name}-{extension}"));
     }
@@ -134,6 +168,27 @@ mod tests {
         }
         let input = dir.path().to_string_lossy().into_owned();
         assert_eq!(names(&[input], None), Ok(vec!["b".to_owned(), "yard-gate-1".to_owned()]));
+        Ok(())
+    }
+
+    #[test]
+    fn a_directory_that_cannot_be_listed_is_an_input_that_fails_beside_the_others() -> std::io::Result<()> {
+        let dir = tempfile::tempdir()?;
+        std::fs::create_dir(dir.path().join("locked"))?;
+        std::fs::write(dir.path().join("z.mp4"), b"")?;
+        let refusing = |at: &Path| match at.ends_with("locked") {
+            true => Err(io::ErrorKind::PermissionDenied.into()),
+            false => list(at),
+        };
+        let input = dir.path().to_string_lossy().into_owned();
+        let inputs = resolve_by(&[input], None, &refusing).expect("it is no wrong usage");
+        let [locked, other] = inputs.as_slice() else { panic!("{inputs:?}") };
+        assert!(locked.unlisted.as_ref().is_some_and(|why| why.contains("locked") && why.contains("permission")));
+        assert_eq!((locked.name.as_str(), other.name.as_str(), &other.unlisted), ("locked", "z", &None));
+
+        let alone = dir.path().join("locked").to_string_lossy().into_owned();
+        let inputs = resolve_by(&[alone], None, &refusing).expect("it is no wrong usage");
+        assert_eq!(inputs[0].name.as_str(), "locked");
         Ok(())
     }
 

@@ -22,6 +22,8 @@ use vokg_engine::runtime::control::StreamControl;
 use vokg_engine::runtime::feed::{FeedReceiver, FeedSender, feed};
 use vokg_engine::time::Micros;
 
+/// Why an input has no stream whose turn had not come when the user asked to stop.
+pub const NOT_BEGUN: &str = "interrupted before it began";
 /// Records between the reader and the dataflow.
 const FEED_RECORDS: usize = 2;
 /// Bytes hashed between two looks at whether to stop.
@@ -260,7 +262,7 @@ fn hash(path: &Path, control: &StreamControl) -> Result<[u8; 32], String> {
     let mut chunk = vec![0; HASH_CHUNK_BYTES];
     loop {
         if control.is_stopping() {
-            return Err("interrupted before it began".to_owned());
+            return Err(NOT_BEGUN.to_owned());
         }
         match file.read(&mut chunk).map_err(unreadable)? {
             0 => return Ok(*hasher.finalize().as_bytes()),

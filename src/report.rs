@@ -50,10 +50,16 @@ pub struct StreamReport {
     /// It was processed now, and not found done in the store.
     #[serde(skip)]
     pub ran: bool,
+    /// The user asked to stop before it was done.
+    #[serde(skip)]
+    pub interrupted: bool,
     /// What an earlier process had done of it, where this one went on.
     #[serde(skip)]
     pub before: Before,
 }
+
+/// What becomes of a stream that was interrupted.
+const GOES_ON: &str = "the next run over this input goes on with it";
 
 /// How far a stream was when this process took it up.
 #[derive(Clone, Copy, Debug, Default)]
@@ -86,8 +92,14 @@ impl StreamReport {
             deltas: 0,
             digest: String::new(),
             ran: false,
+            interrupted: false,
             before: Before::default(),
         }
+    }
+
+    /// An input whose turn had not come, or that was just being opened, when the user asked to stop.
+    pub fn not_begun(input: &Input, reason: &str) -> Self {
+        Self { interrupted: true, ..Self::not_run(input, reason) }
     }
 
     /// A stream as it stands in the store.
@@ -97,7 +109,7 @@ impl StreamReport {
             Some(Ending::Complete) => (Status::Complete, None),
             Some(Ending::CompleteWithGaps) => (Status::CompleteWithGaps, None),
             Some(Ending::Failed(reason)) => (Status::Failed, Some(reason.clone())),
-            None => (Status::Failed, Some("interrupted; the next run over this input goes on with it".to_owned())),
+            None => (Status::Failed, Some(format!("interrupted; {GOES_ON}"))),
         };
         let mut interactions = BTreeMap::new();
         for edge in graph.edges.values() {
@@ -116,6 +128,7 @@ impl StreamReport {
             deltas: stream.head.deltas,
             digest: stream.head.digest.to_string(),
             ran,
+            interrupted: outcome.is_none(),
             before: Before::default(),
         }
     }
@@ -152,14 +165,17 @@ impl RunReport {
         self.streams.iter().all(|stream| stream.status != Status::Failed)
     }
 
-    /// A line for every stream that failed.
+    /// A line for every stream that failed, or was left off.
     pub fn failures(&self) -> impl Iterator<Item = String> {
         let failed = |stream: &StreamReport| {
             let error = printable(stream.error.as_deref()?);
             // What was set aside or never began has no frames of this run.
-            Some(match stream.frames {
-                0 => format!("{}: failed: {error}", stream.stream),
-                frames => format!("{}: failed after {frames} frames: {error}", stream.stream),
+            let name = &stream.stream;
+            Some(match (stream.interrupted, stream.frames) {
+                (true, 0) => format!("{name}: {error}"),
+                (true, frames) => format!("{name}: interrupted after {frames} frames; {GOES_ON}"),
+                (false, 0) => format!("{name}: failed: {error}"),
+                (false, frames) => format!("{name}: failed after {frames} frames: {error}"),
             })
         };
         self.streams.iter().filter_map(failed)

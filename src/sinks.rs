@@ -117,8 +117,9 @@ impl Sinks {
         let deadline = Instant::now() + STOP_DEADLINE;
         self.following.iter().for_each(|sink| sink.control().stop());
         for sink in self.following {
-            let name = sink.name().to_owned();
-            if !sink.stop(deadline) {
+            let (name, answers) = (sink.name().to_owned(), sink.control().status().answers);
+            // Of one whose target does not answer nothing is at hand.
+            if !sink.stop(deadline) && answers {
                 tracing::warn!(sink = %name, "the sink did not end in time and is left behind; its target keeps its place");
             }
         }
@@ -170,13 +171,17 @@ impl SinkReport {
 
     /// A line for people.
     pub fn to_text(&self) -> String {
-        let SinkStatus { state, applied, behind, dead_letters, last_error, .. } = &self.status;
+        let SinkStatus { state, applied, behind, dead_letters, last_error, answers, .. } = &self.status;
         let how = match state {
             SinkState::CaughtUp => "holds the whole log".to_owned(),
             SinkState::Failed(reason) => format!("has stopped: {reason}"),
             SinkState::Paused => format!("is paused; vokg sinks resume {} lets it go on", self.sink),
             _ => {
-                let because = last_error.as_ref().map_or(String::new(), |error| format!(", last: {error}"));
+                let because = match last_error {
+                    Some(error) => format!(", last: {error}"),
+                    None if *answers => String::new(),
+                    None => ", its target has not answered yet".to_owned(),
+                };
                 let how_much = match behind {
                     0 => "has not said whether it holds the last of the log".to_owned(),
                     // What a target holds that does not answer is not known.

@@ -323,7 +323,11 @@ fn zones_of_the_configuration_are_vertices_that_interactions_lead_to() {
     let twice = format!("{zones}{zones}");
     std::fs::write(&config, twice).unwrap();
     let refused = vokg(&["check", text(&config)]);
-    assert!(refused.status.code() == Some(2) && stderr(&refused).contains("id 3"), "{}", stderr(&refused));
+    assert!(
+        refused.status.code() == Some(2) && stderr(&refused).contains("relate.zones[2].id is 3"),
+        "{}",
+        stderr(&refused)
+    );
 }
 
 #[test]

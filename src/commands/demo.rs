@@ -47,7 +47,7 @@ pub fn run(args: cli::Demo, common: &Common) -> Result<Exit, Failure> {
     let interrupt = interrupt_flag()?;
     let data = out.join("data");
     let name = StreamName::new(SCENE).context("the name of the scene")?;
-    let input = Input { name, path: clip.clone() };
+    let input = Input::file(name, clip.clone());
     let finished = jobs::run(vec![input], &data, &config, Display::new(common), &interrupt, &Disturbance::default())?;
     if finished.interrupted {
         return Ok(Exit::Interrupted);

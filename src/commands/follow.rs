@@ -148,14 +148,11 @@ impl Standing {
 fn left_out(report: &SinkReport, stands: Standing, most: Duration) -> Option<String> {
     let name = &report.sink;
     match stands {
-        Standing::Stuck => {
-            let because = report.status.last_error.as_ref().map_or_else(String::new, |error| format!(": {error}"));
-            Some(format!(
-                "vokg: the sink {name} has stood still for {:.0} s (sinks.drain_secs), so it is left behind{because}; see \
-                 that its target is there and run vokg follow again, it goes on where it stands",
-                most.as_secs_f64()
-            ))
-        }
+        Standing::Stuck => Some(format!(
+            "vokg: the sink {name} has stood still for {:.0} s (sinks.drain_secs), so it is left behind; see that its \
+                 target is there and run vokg follow again, it goes on where it stands",
+            most.as_secs_f64()
+        )),
         Standing::Paused => Some(format!("vokg: the sink {name} is paused; vokg sinks resume {name} lets it go on")),
         Standing::GetsOn | Standing::HoldsAll | Standing::Failed => None,
     }

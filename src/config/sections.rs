@@ -225,6 +225,21 @@ impl SinksConfig {
     }
 }
 
+impl SinksConfig {
+    /// What the sinks name that is not there for this process: variables, files of passwords and certificates.
+    pub fn missing_here(&self) -> Vec<String> {
+        let kafka = self.kafka.iter().filter_map(|(name, config)| {
+            let missing = config.check_here().err()?;
+            Some(format!("sinks.kafka.{name}: {missing}"))
+        });
+        let neo4j = self.neo4j.iter().filter_map(|(name, config)| {
+            let missing = config.check_here().err()?;
+            Some(format!("sinks.neo4j.{name}: {missing}"))
+        });
+        kafka.chain(neo4j).collect()
+    }
+}
+
 /// The first two sinks that write the same, by their names, and the settings of the second.
 fn clash<T>(sinks: &BTreeMap<String, T>, is_same: impl Fn(&T, &T) -> bool) -> Option<(&String, &String, &T)> {
     sinks.iter().find_map(|(name, config)| {

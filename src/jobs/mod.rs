@@ -9,7 +9,7 @@ use crate::exit::{Context, Failure};
 use crate::inputs::Input;
 use crate::program::program_id;
 use crate::progress::{Display, Stalled, Watch};
-use crate::reader::{self, Event, Opened, Reader};
+use crate::reader::{self, Event, NOT_BEGUN, Opened, Reader};
 use crate::registry;
 use crate::replay::Replay;
 use crate::report::StreamReport;
@@ -122,9 +122,12 @@ pub fn run(
         limits: config.limits.to_limits(),
         ..FileConfig::default()
     };
-    if inputs.iter().all(|input| !input.path.exists()) {
+    if inputs.iter().all(|input| input.unlisted.is_some() || !input.path.exists()) {
         // No store is made for a slip of the keys.
-        let absent = |input: &Input| StreamReport::not_run(input, &format!("no such file: {}", input.path.display()));
+        let absent = |input: &Input| {
+            let no_such_file = || format!("no such file: {}", input.path.display());
+            StreamReport::not_run(input, &input.unlisted.clone().unwrap_or_else(no_such_file))
+        };
         return Ok(Finished { reports: inputs.iter().map(absent).collect(), ..Finished::default() });
     }
     let writer = Writer::open(data_dir, config.store.to_config()).context("cannot open the store")?;
@@ -230,7 +233,7 @@ impl Runner<'_> {
                 interrupted = true;
                 self.stop_all();
                 for index in waiting.drain(..) {
-                    self.end(index, StreamReport::not_run(&self.jobs[index].input, "interrupted before it began"));
+                    self.end(index, StreamReport::not_begun(&self.jobs[index].input, NOT_BEGUN));
                 }
             }
             give_up_waiting(&self.queue, self.interrupt);
@@ -268,6 +271,9 @@ impl Runner<'_> {
     }
 
     fn begin(&mut self, index: usize) {
+        if let Some(reason) = &self.jobs[index].input.unlisted {
+            return self.end(index, StreamReport::not_run(&self.jobs[index].input, reason));
+        }
         let job = &mut self.jobs[index];
         let reader = Reader {
             input: job.input.clone(),
@@ -293,7 +299,12 @@ impl Runner<'_> {
         }
         match event {
             Event::Refused(reason) => {
-                self.end(index, StreamReport::not_run(&self.jobs[index].input, &reason));
+                let Job { input, control, .. } = &self.jobs[index];
+                let report = match control.is_stopping() {
+                    true => StreamReport::not_begun(input, &reason),
+                    false => StreamReport::not_run(input, &reason),
+                };
+                self.end(index, report);
             }
             Event::AlreadyDone(stream) => {
                 let corrected = self.corrected(stream.id);

@@ -29,7 +29,7 @@ pub fn sized_clip(dir: &Path, name: &str, seconds: Option<f64>, size: Size, fps:
 
 /// The file as an input named after itself.
 pub fn input(path: &Path) -> Input {
-    Input { name: StreamName::slug(&path.file_stem().unwrap().to_string_lossy()), path: path.to_owned() }
+    Input::file(StreamName::slug(&path.file_stem().unwrap().to_string_lossy()), path.to_owned())
 }
 
 /// Runs files into a store.

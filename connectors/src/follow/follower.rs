@@ -176,6 +176,7 @@ impl<T: Target> Follower<T> {
         };
         let dead_letters = self.letters.count() as u64;
         self.control.update(|status| {
+            status.answers = !matches!(state, SinkState::Waiting | SinkState::Failed(_));
             (status.state, status.dead_letters, status.looked) = (state, dead_letters, asked);
         });
     }

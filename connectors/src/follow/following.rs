@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 /// How long a follower that has told everything sleeps unless it is nudged: another process may write the log. It looks
 /// as often whether it is to pause.
 const IDLE: Duration = Duration::from_millis(200);
+/// How long a sink whose target does not answer may take to end: it waits for an answer, and what it began keeps its place.
+const UNANSWERED: Duration = Duration::from_secs(1);
 
 /// Wakes followers when the log has grown. Clones wake the same ones.
 #[derive(Clone, Debug, Default)]
@@ -87,11 +89,16 @@ impl Following {
         ended || self.control.is_caught_up()
     }
 
-    /// Asks the sink to end after the portion at hand and waits for that until the deadline; whether it ended.
+    /// Asks the sink to end after the portion at hand and waits for that until the deadline, for one whose target does not
+    /// answer a second at most; whether it ended.
     pub fn stop(mut self, deadline: Instant) -> bool {
         self.control.stop();
         self.nudge.all();
         let Some(thread) = self.thread.take() else { return true };
+        let deadline = match self.control.status().answers {
+            true => deadline,
+            false => deadline.min(Instant::now() + UNANSWERED),
+        };
         while !thread.is_finished() {
             if Instant::now() >= deadline {
                 return false;

@@ -45,6 +45,9 @@ pub struct SinkStatus {
     /// How often its target took or removed something: while this stands still, nothing gets on.
     #[serde(skip)]
     pub moves: u64,
+    /// Its target answered when it was asked last.
+    #[serde(skip)]
+    pub answers: bool,
     /// How often it had been asked to look again when it looked last.
     #[serde(skip)]
     pub(super) looked: u64,

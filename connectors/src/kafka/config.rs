@@ -193,6 +193,14 @@ impl KafkaConfig {
         Ok(())
     }
 
+    /// Looks whether the variable and the files that it names are there as well.
+    ///
+    /// # Errors
+    /// As for [`Self::check`], and where a password or a certificate cannot be read.
+    pub fn check_here(&self) -> Result<(), KafkaConfigError> {
+        self.client().map(drop)
+    }
+
     /// Settings as librdkafka takes them, security included.
     ///
     /// # Errors

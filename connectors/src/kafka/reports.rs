@@ -92,7 +92,7 @@ impl ClientContext for Reports {
             *self.rejected.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason.to_owned());
         }
         if error.rdkafka_error_code().is_some_and(is_of_the_way) {
-            *self.unreached.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason.to_owned());
+            *self.unreached.lock().unwrap_or_else(PoisonError::into_inner) = Some(without_state(reason).to_owned());
         }
         Quiet.error(error, reason);
     }
@@ -101,6 +101,11 @@ impl ClientContext for Reports {
 /// Whether there is no way to a broker.
 fn is_of_the_way(code: RDKafkaErrorCode) -> bool {
     matches!(code, RDKafkaErrorCode::BrokerTransportFailure | RDKafkaErrorCode::Resolve | RDKafkaErrorCode::SSL)
+}
+
+/// What happened, without how long the connection had been in which state, which librdkafka puts behind it.
+fn without_state(reason: &str) -> &str {
+    reason.rsplit_once(" (after ").map_or(reason, |(what, _)| what)
 }
 
 /// Whether the broker has answered. librdkafka calls it the same where the connection breaks on the way to the answer.

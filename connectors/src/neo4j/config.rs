@@ -153,6 +153,14 @@ impl Neo4jConfig {
         Ok(())
     }
 
+    /// Looks whether the variable and the files that it names are there as well.
+    ///
+    /// # Errors
+    /// As for [`Self::check`], and where the password or the authority cannot be read.
+    pub fn check_here(&self) -> Result<(), Neo4jConfigError> {
+        self.driver().map(drop)
+    }
+
     /// Settings as the driver takes them.
     ///
     /// # Errors

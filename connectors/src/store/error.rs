@@ -91,6 +91,17 @@ pub enum OpenError {
         /// On what.
         path: PathBuf,
     },
+    /// There is no data directory, and none can be made.
+    #[error("cannot make the data directory: {source}; use one that is there or can be made: {path}", path = path.display())]
+    NoDirectory {
+        /// What the system said.
+        source: io::Error,
+        /// Its path.
+        path: PathBuf,
+    },
+    /// Something else stands in the place of the data directory.
+    #[error("{} is a file, not a data directory: name a directory, which is made where it is absent", .0.display())]
+    NotADirectory(PathBuf),
     /// The database refused.
     #[error("the store cannot be opened: {error}{}", way_out_of(.0), error = .0)]
     Database(Box<redb::Error>),
@@ -102,7 +113,7 @@ pub enum OpenError {
 fn way_out(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
-            " (it can still be read; to write, use a directory that may be written)"
+            " (what is there can still be read; to write, use a directory that may be written)"
         }
         _ if is_lack_of_room(error) => " (free some space, or use a directory on another disk)",
         _ => "",
@@ -124,7 +135,7 @@ impl OpenError {
     /// Whether it lies in that nothing may be written there, or that there is no room.
     pub(super) fn is_unwritable(&self) -> bool {
         let error = match self {
-            Self::Io { source, .. } => source,
+            Self::Io { source, .. } | Self::NoDirectory { source, .. } => source,
             Self::Database(error) => match &**error {
                 redb::Error::Io(error) => error,
                 _ => return false,
@@ -138,6 +149,15 @@ impl OpenError {
     pub(super) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self + use<> {
         let path = path.to_owned();
         move |source| Self::Io { doing, source, path }
+    }
+
+    /// Why there is no data directory.
+    pub(super) fn no_directory(path: &Path) -> impl FnOnce(io::Error) -> Self + use<> {
+        let path = path.to_owned();
+        move |source| match path.is_file() {
+            true => Self::NotADirectory(path),
+            false => Self::NoDirectory { source, path },
+        }
     }
 
     /// Why a database file cannot be opened to be read.

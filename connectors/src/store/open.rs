@@ -198,7 +198,7 @@ impl Writer {
     }
 
     fn open_within(dir: &Path, config: StoreConfig, patience: Duration) -> Result<Self, OpenError> {
-        fs::create_dir_all(dir).map_err(OpenError::io("cannot make the data directory", dir))?;
+        fs::create_dir_all(dir).map_err(OpenError::no_directory(dir))?;
         let lock = take_lock(dir, patience)?;
         let path = dir.join(DATABASE_FILE);
         let space = DiskSpace::new(dir, config.least_free_bytes);

@@ -3,6 +3,7 @@
 use super::config::RelateConfig;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use vokg_engine::delta::{Vertex, VertexKey, ZoneShape, ZoneVertex};
 use vokg_engine::id::ZoneId;
 
@@ -101,40 +102,52 @@ impl RelateConfig {
     /// Refuses zones and lines that are none.
     ///
     /// # Errors
-    /// Which one, and why.
+    /// Each by its key, and why.
     pub fn refuse_zones(&self) -> Result<(), String> {
         for (what, count) in [("zones", self.zones.len()), ("lines", self.lines.len())] {
             if count > ZONES_MAX {
                 return Err(format!("relate.{what} has {count} entries, it takes at most {ZONES_MAX}"));
             }
         }
-        let mut ids: Vec<u32> = self.zones.iter().map(|zone| zone.id).chain(self.lines.iter().map(|l| l.id)).collect();
-        ids.sort_unstable();
-        if let Some(twice) = ids.windows(2).find(|pair| pair[0] == pair[1]) {
-            return Err(format!("id {} is given to two zones or lines, each needs its own", twice[0]));
+        let problems = self.problems_of_zones();
+        if problems.is_empty() { Ok(()) } else { Err(problems.join("; ")) }
+    }
+
+    /// What is wrong with each zone and line, by its key; the entries of a list count from 1.
+    fn problems_of_zones(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        let mut keys: BTreeMap<u32, String> = BTreeMap::new();
+        let zones = self.zones.iter().enumerate().map(|(at, zone)| (format!("relate.zones[{}]", at + 1), zone.id));
+        let lines = self.lines.iter().enumerate().map(|(at, line)| (format!("relate.lines[{}]", at + 1), line.id));
+        for (key, id) in zones.chain(lines) {
+            if !(1..=ZoneId::MAX).contains(&id) {
+                problems.push(format!("{key}.id is {id}, it takes 1 to {}", ZoneId::MAX));
+            } else if let Some(other) = keys.get(&id) {
+                problems.push(format!("{key}.id is {id}, which {other} has already; each takes an id of its own"));
+            } else {
+                keys.insert(id, key);
+            }
         }
-        if let Some(id) = ids.iter().find(|id| !(1..=ZoneId::MAX).contains(*id)) {
-            return Err(format!("a zone has the id {id}, it takes 1 to {}", ZoneId::MAX));
-        }
-        let outside = |corner: &&[f32; 2]| !corner.iter().all(|share| (0.0..=1.0).contains(share));
-        for zone in &self.zones {
-            let corners = zone.polygon.len();
+        let outside = |corners: &[[f32; 2]]| {
+            let at = corners.iter().position(|corner| !corner.iter().all(|share| (0.0..=1.0).contains(share)))?;
+            let [x, y] = corners[at];
+            Some(format!("[{}] is [{x}, {y}], it takes shares of the frame from 0 to 1", at + 1))
+        };
+        for (at, zone) in self.zones.iter().enumerate() {
+            let (key, corners) = (format!("relate.zones[{}].polygon", at + 1), zone.polygon.len());
             if !(3..=ZONES_MAX).contains(&corners) {
-                return Err(format!("zone {} has {corners} corners, it takes 3 to {ZONES_MAX}", zone.id));
+                problems.push(format!("{key} has {corners} corners, it takes 3 to {ZONES_MAX}"));
             }
-            if let Some([x, y]) = zone.polygon.iter().find(outside) {
-                return Err(format!("zone {} has the corner [{x}, {y}], shares of the frame go from 0 to 1", zone.id));
-            }
+            problems.extend(outside(&zone.polygon).map(|what| key + &what));
         }
-        for line in &self.lines {
-            if let Some([x, y]) = line.ends.iter().find(outside) {
-                return Err(format!("line {} has the end [{x}, {y}], shares of the frame go from 0 to 1", line.id));
-            }
+        for (at, line) in self.lines.iter().enumerate() {
+            let key = format!("relate.lines[{}].ends", at + 1);
             if line.ends[0] == line.ends[1] {
-                return Err(format!("both ends of line {} are the same", line.id));
+                problems.push(format!("{key} are the same point, a line takes two"));
             }
+            problems.extend(outside(&line.ends).map(|what| key + &what));
         }
-        Ok(())
+        problems
     }
 
     /// Whether there is any zone or line.
@@ -154,5 +167,47 @@ impl RelateConfig {
         let areas = self.zones.iter().map(|zone| vertex(zone.id, &zone.name, ZoneShape::Area, &zone.polygon));
         let lines = self.lines.iter().map(|line| vertex(line.id, &line.name, ZoneShape::Line, &line.ends));
         areas.chain(lines).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_problem_of_zones_and_lines_is_told_at_once_by_its_key() {
+        let zone = |id, polygon: &[[f32; 2]]| ZoneConfig {
+            id,
+            name: String::new(),
+            polygon: polygon.to_vec(),
+            loiter_secs: ten(),
+            crowd: None,
+            hold: None,
+        };
+        let line = |id, ends| LineConfig { id, name: String::new(), ends, direction: Direction::Both };
+        let triangle = [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0]];
+        let fine = RelateConfig {
+            zones: vec![zone(1, &triangle)],
+            lines: vec![line(2, [[0.0, 0.0], [1.0, 1.0]])],
+            ..RelateConfig::default()
+        };
+        assert_eq!(fine.refuse_zones(), Ok(()));
+        let wrong = RelateConfig {
+            zones: vec![zone(1, &triangle), zone(1, &triangle[..2]), zone(0, &[[0.0, 0.0], [1.5, 0.0], [1.0, 1.0]])],
+            lines: vec![line(1, [[0.5, 0.5]; 2]), line(3, [[0.0, 0.0], [0.0, -0.1]])],
+            ..RelateConfig::default()
+        };
+        let told = wrong.refuse_zones().expect_err("nothing but the first zone is right");
+        for what in [
+            "relate.zones[2].id is 1, which relate.zones[1] has already",
+            "relate.zones[2].polygon has 2 corners, it takes 3 to 64",
+            "relate.zones[3].id is 0, it takes 1 to",
+            "relate.zones[3].polygon[2] is [1.5, 0]",
+            "relate.lines[1].id is 1, which relate.zones[1] has already",
+            "relate.lines[1].ends are the same point",
+            "relate.lines[2].ends[2] is [0, -0.1], it takes shares of the frame from 0 to 1",
+        ] {
+            assert!(told.contains(what), "{what}: {told}");
+        }
     }
 }
