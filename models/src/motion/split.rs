@@ -135,8 +135,10 @@ mod tests {
         let coming_in = new(Rect::new(116.0, 36.0, 12.0, 24.0));
         let his_legs = new(Rect::new(98.0, 36.0, 12.0, 24.0));
         let his_arm = new(Rect::new(112.0, 14.0, 16.0, 8.0));
-        let found = covered(&blob, &[there, coming_in.clone(), his_legs, his_arm], 600_000, plane().lattice);
+        let found = covered(&blob, &[there.clone(), coming_in.clone(), his_legs, his_arm], 600_000, plane().lattice);
         assert_eq!(found, [0, 1]);
+        let just_in = new(Rect::new(111.0, 36.0, 12.0, 24.0));
+        assert_eq!(covered(&blob, &[there.clone(), just_in], 600_000, plane().lattice), [0, 1]);
         assert!(covered(&blob, &[coming_in], 600_000, plane().lattice).is_empty(), "alone it is the blob");
     }
 
