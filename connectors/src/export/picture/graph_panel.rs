@@ -175,7 +175,7 @@ impl Node {
         let name = Escaped(&name);
         Ok(writeln!(
             out,
-            r#"<text class="strong" x="{x:.1}" y="{y:.1}" text-anchor="middle" style="fill:{colour}">{name}</text>"#
+            r#"<text class="strong over" x="{x:.1}" y="{y:.1}" text-anchor="middle" style="fill:{colour}">{name}</text>"#
         )?)
     }
 }

@@ -32,6 +32,7 @@ pub(super) const CSS: &str = "\
 text{font-family:Inter,system-ui,-apple-system,'Segoe UI',Roboto,'Helvetica Neue',Arial,sans-serif;fill:#e6ebf5;font-size:15px}\
 .page{fill:#0d1320}.panel{fill:#151d2d;stroke:#263248}.title{font-size:24px;font-weight:650}\
 .dim{fill:#93a1ba}.small{font-size:13px}.tiny{font-size:12px}.strong{font-weight:650}\
+.over{paint-order:stroke;stroke:#151d2d;stroke-width:5px;stroke-linejoin:round}\
 .tag{font-size:14px;font-weight:650;fill:#0d1320}.grid{stroke:#263248}.now{stroke:#fff}";
 
 /// Well apart on dark ground and in photographs, also for the colour-blind in the order given (after Okabe and Ito).
