@@ -1,8 +1,6 @@
 # The two commands of the README, and the long form of the second.
 .PHONY: demo test check-long build bench clean services services-stop
 export RUST_BACKTRACE ?= 0
-# What is compiled once is compiled in less than half the time without the means to compile parts of it again.
-export CARGO_INCREMENTAL ?= 0
 VENV_PYTHON := $(CURDIR)/.cache/venv/bin/python
 
 # The main job on a bare machine: a clip goes in, a graph comes out.

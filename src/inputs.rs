@@ -61,8 +61,9 @@ fn resolve_by(inputs: &[String], name: Option<&str>, list: &Listing) -> Result<V
         }
     }
     if let Some(name) = name {
-        let [only] = files.as_mut_slice() else {
-            return Err(Failure::usage(format!("--name names one stream, but there are {} files", files.len())));
+        let mut listed: Vec<&mut Input> = files.iter_mut().filter(|file| file.unlisted.is_none()).collect();
+        let [only] = listed.as_mut_slice() else {
+            return Err(Failure::usage(format!("--name names one stream, but there are {} files", listed.len())));
         };
         only.name = StreamName::new(name).map_err(Failure::usage)?;
     }
@@ -115,7 +116,7 @@ fn collect(root: &Path, dir: &Path, depth: usize, list: &Listing, files: &mut Ve
     Ok(())
 }
 
-/// The name of what lies in the directory `root`, which is called by its own.
+/// The name of what lies in the directory `root`; that directory itself has its own.
 fn name_below(root: &Path, path: &Path) -> StreamName {
     let below = path.strip_prefix(root).unwrap_or(path);
     let below = if below.as_os_str().is_empty() { path.file_name().unwrap_or_default().as_ref() } else { below };
@@ -125,7 +126,7 @@ fn name_below(root: &Path, path: &Path) -> StreamName {
 /// Files that differ in their extension alone keep it in their names.
 fn keep_extensions_apart(files: &mut [Input]) {
     let mut by_stem: BTreeMap<(StreamName, PathBuf), Vec<usize>> = BTreeMap::new();
-    for (index, file) in files.iter().enumerate() {
+    for (index, file) in files.iter().enumerate().filter(|(_, file)| file.unlisted.is_none()) {
         by_stem.entry((file.name.clone(), file.path.with_extension(""))).or_default().push(index);
     }
     for index in by_stem.into_values().filter(|alike| alike.len() > 1).flatten() {
@@ -137,7 +138,8 @@ fn keep_extensions_apart(files: &mut [Input]) {
 
 fn refuse_collisions(files: &[Input]) -> Result<(), Failure> {
     let mut seen = BTreeMap::new();
-    for file in files {
+    // A directory that cannot be listed becomes no stream.
+    for file in files.iter().filter(|file| file.unlisted.is_none()) {
         if let Some(first) = seen.insert(&file.name, &file.path) {
             return Err(Failure::usage(format!(
                 "two inputs would be the stream {}: {} and {}; run one of them alone with --name",
@@ -175,20 +177,24 @@ mod tests {
     fn a_directory_that_cannot_be_listed_is_an_input_that_fails_beside_the_others() -> std::io::Result<()> {
         let dir = tempfile::tempdir()?;
         std::fs::create_dir(dir.path().join("locked"))?;
-        std::fs::write(dir.path().join("z.mp4"), b"")?;
+        for file in ["locked.mp4", "z.mp4"] {
+            std::fs::write(dir.path().join(file), b"")?;
+        }
         let refusing = |at: &Path| match at.ends_with("locked") {
             true => Err(io::ErrorKind::PermissionDenied.into()),
             false => list(at),
         };
         let input = dir.path().to_string_lossy().into_owned();
         let inputs = resolve_by(&[input], None, &refusing).expect("it is no wrong usage");
-        let [locked, other] = inputs.as_slice() else { panic!("{inputs:?}") };
+        let [locked, beside, other] = inputs.as_slice() else { panic!("{inputs:?}") };
+        assert_eq!(beside.name.as_str(), "locked", "what lies beside it is called as ever");
         assert!(locked.unlisted.as_ref().is_some_and(|why| why.contains("locked") && why.contains("permission")));
         assert_eq!((locked.name.as_str(), other.name.as_str(), &other.unlisted), ("locked", "z", &None));
 
         let alone = dir.path().join("locked").to_string_lossy().into_owned();
-        let inputs = resolve_by(&[alone], None, &refusing).expect("it is no wrong usage");
-        assert_eq!(inputs[0].name.as_str(), "locked");
+        let twice = [alone.clone(), alone, dir.path().join("z.mp4").to_string_lossy().into_owned()];
+        let inputs = resolve_by(&twice, Some("yard"), &refusing).expect("there is one file to be named");
+        assert_eq!(inputs.iter().map(|input| input.name.as_str()).collect::<Vec<_>>(), ["locked", "locked", "yard"]);
         Ok(())
     }
 

@@ -1,6 +1,7 @@
 //! What `vokg run` says at the end: one row per stream, and what the run took.
 
 use crate::inputs::Input;
+use crate::reader::NOT_BEGUN;
 use crate::sinks::SinkReport;
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
@@ -97,9 +98,9 @@ impl StreamReport {
         }
     }
 
-    /// An input whose turn had not come, or that was just being opened, when the user asked to stop.
-    pub fn not_begun(input: &Input, reason: &str) -> Self {
-        Self { interrupted: true, ..Self::not_run(input, reason) }
+    /// An input whose turn had not come when the user asked to stop.
+    pub fn not_begun(input: &Input) -> Self {
+        Self { interrupted: true, ..Self::not_run(input, NOT_BEGUN) }
     }
 
     /// A stream as it stands in the store.
@@ -221,5 +222,21 @@ impl StreamReport {
             if kinds.is_empty() { "no interactions".to_owned() } else { kinds.join(", ") },
             self.digest.get(..12).unwrap_or_default()
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_interrupted_is_not_told_as_failed() {
+        let input = Input::file(StreamName::slug("yard"), "yard.mp4".into());
+        let begun = StreamReport { frames: 12, ..StreamReport::not_begun(&input) };
+        let broken = StreamReport::not_run(&input, "no video");
+        let streams = vec![StreamReport::not_begun(&input), begun, broken];
+        let told: Vec<String> = RunReport::new(streams, 1.0).failures().collect();
+        let goes_on = format!("yard: interrupted after 12 frames; {GOES_ON}");
+        assert_eq!(told, ["yard: interrupted before it began", &goes_on, "yard: failed: no video"]);
     }
 }

@@ -118,7 +118,7 @@ impl Sinks {
         self.following.iter().for_each(|sink| sink.control().stop());
         for sink in self.following {
             let (name, answers) = (sink.name().to_owned(), sink.control().status().answers);
-            // Of one whose target does not answer nothing is at hand.
+            // That a target does not answer is said of the sink anyway, and what it began with it keeps its place.
             if !sink.stop(deadline) && answers {
                 tracing::warn!(sink = %name, "the sink did not end in time and is left behind; its target keeps its place");
             }
@@ -202,7 +202,7 @@ impl SinkReport {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::mpsc::{Receiver, channel};
+    use std::sync::mpsc::{Receiver, Sender, channel};
     use vokg_connectors::follow::{Followed, Portion, TargetError, Told};
     use vokg_connectors::store::{Begun, ProgramId, StoreConfig, StreamBatch, StreamRequest, Writer};
     use vokg_engine::id::StreamName;
@@ -222,6 +222,60 @@ mod tests {
         }
     }
 
+    /// One stream with one entry.
+    fn log_something(writer: &Writer) {
+        let request = StreamRequest {
+            name: StreamName::slug("clip"),
+            source_path: "clip".into(),
+            content_hash: [1; 32],
+            config_hash: [2; 32],
+            segmenter: "motion".into(),
+            sampling: "all".into(),
+            created_us: 0,
+        };
+        let begun = writer.begin_stream(request, ProgramId([0; 32])).expect("there is room");
+        let Begun::Fresh(stream) = begun else { panic!("the name is new") };
+        let progress = Progress { lower: 0, frontier: Some(1), settled_us: 0, count: 0 };
+        let entry = LogEntry { epoch: 1, seq: 0, record: Record::Progress(progress) };
+        writer.commit(&[StreamBatch::of_entries(stream.id, vec![entry])]).expect("the log keeps every promise");
+    }
+
+    /// A target that lets whoever asks it wait until somebody says that it is away.
+    struct Away {
+        asked: Sender<()>,
+        away: Receiver<()>,
+    }
+
+    impl Target for Away {
+        fn told(&mut self, _: &Followed) -> Result<Option<Told>, TargetError> {
+            _ = self.asked.send(());
+            _ = self.away.recv();
+            Err(TargetError::Again("nobody is there".to_owned()))
+        }
+
+        fn apply(&mut self, _: &Portion<'_>) -> Result<(), TargetError> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_sink_whose_target_does_not_answer_is_not_waited_for() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let writer = Writer::open(dir.path(), StoreConfig::default()).expect("the directory is new");
+        log_something(&writer);
+        let ((asked, is_asked), (say, away)) = (channel(), channel());
+        let (control, limits, target) = (SinkControl::default(), FollowerConfig::default(), Away { asked, away });
+        let follower = Follower::new(writer.store().clone(), target, "away", dir.path(), limits, control.clone());
+        let follower = follower.expect("there are no dead letters");
+        let following = Following::start("away", control, Nudge::default(), follower).expect("there are threads");
+        is_asked.recv_timeout(Duration::from_secs(60)).expect("it asks its target");
+        assert!(SinkReport::of(&following).to_text().contains("its target has not answered yet"));
+        let begun = Instant::now();
+        assert!(!following.stop(begun + Duration::from_secs(600)), "it still waits for an answer");
+        assert!(begun.elapsed() < Duration::from_secs(300));
+        drop(say);
+    }
+
     #[test]
     fn a_sink_that_has_not_answered_does_not_hold_the_whole_log() {
         let dir = tempfile::tempdir().expect("a temporary directory");
@@ -239,20 +293,7 @@ mod tests {
         }
         assert!(SinkReport::of(&following).to_text().contains("holds the whole log"));
 
-        let request = StreamRequest {
-            name: StreamName::slug("clip"),
-            source_path: "clip".into(),
-            content_hash: [1; 32],
-            config_hash: [2; 32],
-            segmenter: "motion".into(),
-            sampling: "all".into(),
-            created_us: 0,
-        };
-        let begun = writer.begin_stream(request, ProgramId([0; 32])).expect("there is room");
-        let Begun::Fresh(stream) = begun else { panic!("the name is new") };
-        let progress = Progress { lower: 0, frontier: Some(1), settled_us: 0, count: 0 };
-        let entry = LogEntry { epoch: 1, seq: 0, record: Record::Progress(progress) };
-        writer.commit(&[StreamBatch::of_entries(stream.id, vec![entry])]).expect("the log keeps every promise");
+        log_something(&writer);
         following.look_again();
         std::thread::sleep(TICK);
         let report = SinkReport::of(&following);

@@ -150,7 +150,7 @@ fn left_out(report: &SinkReport, stands: Standing, most: Duration) -> Option<Str
     match stands {
         Standing::Stuck => Some(format!(
             "vokg: the sink {name} has stood still for {:.0} s (sinks.drain_secs), so it is left behind; see that its \
-                 target is there and run vokg follow again, it goes on where it stands",
+             target is there and run vokg follow again, it goes on where it stands",
             most.as_secs_f64()
         )),
         Standing::Paused => Some(format!("vokg: the sink {name} is paused; vokg sinks resume {name} lets it go on")),

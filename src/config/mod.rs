@@ -86,11 +86,12 @@ impl Config {
         let settings = serde_json::to_value(self).map_err(json)?;
         // They have no JSON form.
         refuse_not_finite("", &Value::Table(settings_table(self))).map_err(Failure::usage)?;
+        // Before the ranges, of which the first that is left is told: here all problems are.
+        self.relate.refuse_zones().map_err(Failure::usage)?;
         refuse_out_of_range("", &settings, schema.as_value(), schema.as_value()).map_err(Failure::usage)?;
         self.sinks.check().map_err(Failure::usage)?;
         self.refuse_short_horizon()?;
         self.relate.refuse_crossed_bounds().map_err(Failure::usage)?;
-        self.relate.refuse_zones().map_err(Failure::usage)?;
         self.relate.influence.refuse_crossed_bounds().map_err(|error| Failure::usage(format!("relate.{error}")))
     }
 

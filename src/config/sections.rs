@@ -223,9 +223,7 @@ impl SinksConfig {
         }
         Ok(())
     }
-}
 
-impl SinksConfig {
     /// What the sinks name that is not there for this process: variables, files of passwords and certificates.
     pub fn missing_here(&self) -> Vec<String> {
         let kafka = self.kafka.iter().filter_map(|(name, config)| {
@@ -267,6 +265,17 @@ mod tests {
         assert!(told.contains("sinks.kafka.a and sinks.kafka.b"), "{told}");
         let told = of(["one", "two"], ["one", "one"]).expect_err("both write one database");
         assert!(told.contains("sinks.neo4j.c and sinks.neo4j.d"), "{told}");
+    }
+
+    #[test]
+    fn what_a_sink_names_and_is_not_there_is_told_by_the_name_of_the_sink() {
+        let absent = |dir: &str| Some(std::path::PathBuf::from(format!("/{dir}/no/such/file")));
+        let mut config = SinksConfig::default();
+        config.kafka.insert("a".to_owned(), KafkaConfig::default());
+        config.neo4j.insert("b".to_owned(), Neo4jConfig { password_file: absent("b"), ..Neo4jConfig::default() });
+        let told = config.missing_here();
+        let [only] = told.as_slice() else { panic!("{told:?}") };
+        assert!(only.starts_with("sinks.neo4j.b: password_file") && only.contains("/b/no/such/file"), "{only}");
     }
 
     #[test]

@@ -122,7 +122,8 @@ pub fn run(
         limits: config.limits.to_limits(),
         ..FileConfig::default()
     };
-    if inputs.iter().all(|input| input.unlisted.is_some() || !input.path.exists()) {
+    let is_absent = |input: &Input| matches!(input.path.try_exists(), Ok(false));
+    if inputs.iter().all(|input| input.unlisted.is_some() || is_absent(input)) {
         // No store is made for a slip of the keys.
         let absent = |input: &Input| {
             let no_such_file = || format!("no such file: {}", input.path.display());
@@ -233,7 +234,7 @@ impl Runner<'_> {
                 interrupted = true;
                 self.stop_all();
                 for index in waiting.drain(..) {
-                    self.end(index, StreamReport::not_begun(&self.jobs[index].input, NOT_BEGUN));
+                    self.end(index, StreamReport::not_begun(&self.jobs[index].input));
                 }
             }
             give_up_waiting(&self.queue, self.interrupt);
@@ -299,9 +300,9 @@ impl Runner<'_> {
         }
         match event {
             Event::Refused(reason) => {
-                let Job { input, control, .. } = &self.jobs[index];
-                let report = match control.is_stopping() {
-                    true => StreamReport::not_begun(input, &reason),
+                let input = &self.jobs[index].input;
+                let report = match reason == NOT_BEGUN {
+                    true => StreamReport::not_begun(input),
                     false => StreamReport::not_run(input, &reason),
                 };
                 self.end(index, report);

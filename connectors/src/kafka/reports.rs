@@ -161,8 +161,11 @@ mod tests {
         let reports = Reports::default();
         let say = |code, reason| reports.error(KafkaError::Global(code), reason);
         let refused = "127.0.0.1:9092/1: Connect failed: Connection refused";
+        let in_state = format!("{refused} (after 0ms in state CONNECT)");
         say(RDKafkaErrorCode::BrokerTransportFailure, refused);
         assert_eq!(reports.unreached().as_deref(), Some(refused));
+        say(RDKafkaErrorCode::BrokerTransportFailure, &in_state);
+        assert_eq!(reports.unreached().as_deref(), Some(refused), "the state tells nobody anything");
         let broken = "SASL authentication error: SaslAuthenticateRequest failed: Local: Broker transport failure";
         say(RDKafkaErrorCode::Authentication, broken);
         say(RDKafkaErrorCode::Authentication, "Disconnected: hung up from peer in state AUTH_LEGACY");

@@ -412,6 +412,18 @@ mod tests {
     }
 
     #[test]
+    fn what_is_no_data_directory_and_cannot_be_one_is_told_apart() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let file = dir.path().join("clip.mp4");
+        std::fs::write(&file, "pictures").expect("the disk has room");
+        let taken = OpenError::no_directory(&file)(io::ErrorKind::AlreadyExists.into()).to_string();
+        assert!(taken.contains("clip.mp4 is a file, not a data directory"), "{taken}");
+        let absent = OpenError::no_directory(&dir.path().join("a"))(io::ErrorKind::PermissionDenied.into()).to_string();
+        assert!(absent.contains("cannot make the data directory: permission denied"), "{absent}");
+        assert!(!absent.contains("can still be read"), "{absent}");
+    }
+
+    #[test]
     fn a_file_without_the_right_to_read_it_is_told_with_its_rights() {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let path = dir.path().join("vokg.redb");

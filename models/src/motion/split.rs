@@ -139,6 +139,8 @@ mod tests {
         assert_eq!(found, [0, 1]);
         let just_in = new(Rect::new(111.0, 36.0, 12.0, 24.0));
         assert_eq!(covered(&blob, &[there.clone(), just_in], 600_000, plane().lattice), [0, 1]);
+        let farther = new(Rect::new(105.0, 36.0, 12.0, 24.0));
+        assert_eq!(covered(&blob, &[there.clone(), farther], 600_000, plane().lattice), [0]);
         assert!(covered(&blob, &[coming_in], 600_000, plane().lattice).is_empty(), "alone it is the blob");
     }
 

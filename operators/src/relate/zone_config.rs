@@ -95,6 +95,8 @@ impl LineConfig {
     }
 }
 
+/// Twice the area of a triangle of corners, in shares of the frame, that is none.
+const FLAT: f32 = 1e-6;
 /// Most zones, lines, and corners of a zone.
 const ZONES_MAX: usize = 64;
 
@@ -138,6 +140,9 @@ impl RelateConfig {
             if !(3..=ZONES_MAX).contains(&corners) {
                 problems.push(format!("{key} has {corners} corners, it takes 3 to {ZONES_MAX}"));
             }
+            if is_flat(&zone.polygon) {
+                problems.push(format!("{key} has all its corners on one line, an area takes more"));
+            }
             problems.extend(outside(&zone.polygon).map(|what| key + &what));
         }
         for (at, line) in self.lines.iter().enumerate() {
@@ -170,6 +175,16 @@ impl RelateConfig {
     }
 }
 
+/// Whether all corners lie on one line, or at one point.
+fn is_flat(corners: &[[f32; 2]]) -> bool {
+    let Some((from, others)) = corners.split_first() else { return true };
+    let way = |to: &[f32; 2]| (to[0] - from[0], to[1] - from[1]);
+    let Some((x, y)) = others.iter().map(way).max_by(|a, b| a.0.hypot(a.1).total_cmp(&b.0.hypot(b.1))) else {
+        return true;
+    };
+    others.iter().map(way).all(|(u, v)| (x * v - y * u).abs() <= FLAT)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -193,7 +208,12 @@ mod tests {
         };
         assert_eq!(fine.refuse_zones(), Ok(()));
         let wrong = RelateConfig {
-            zones: vec![zone(1, &triangle), zone(1, &triangle[..2]), zone(0, &[[0.0, 0.0], [1.5, 0.0], [1.0, 1.0]])],
+            zones: vec![
+                zone(1, &triangle),
+                zone(1, &triangle[..2]),
+                zone(0, &[[0.0, 0.0], [1.5, 0.0], [1.0, 1.0]]),
+                zone(7, &[[0.1, 0.1], [0.2, 0.2], [0.4, 0.4]]),
+            ],
             lines: vec![line(1, [[0.5, 0.5]; 2]), line(3, [[0.0, 0.0], [0.0, -0.1]])],
             ..RelateConfig::default()
         };
@@ -203,6 +223,7 @@ mod tests {
             "relate.zones[2].polygon has 2 corners, it takes 3 to 64",
             "relate.zones[3].id is 0, it takes 1 to",
             "relate.zones[3].polygon[2] is [1.5, 0]",
+            "relate.zones[4].polygon has all its corners on one line",
             "relate.lines[1].id is 1, which relate.zones[1] has already",
             "relate.lines[1].ends are the same point",
             "relate.lines[2].ends[2] is [0, -0.1], it takes shares of the frame from 0 to 1",

@@ -11,7 +11,7 @@ use vokg_engine::geometry::Rect;
 const COVERED_SHARE: f32 = 0.5;
 /// ... and its cells fill more than this share.
 const FILLED_SHARE: f32 = 0.15;
-/// What has come in is believed before it is farther from the side than this share of its width.
+/// What is farther from the side than this share of its width is believed, or came from elsewhere.
 const JUST_IN_SHARE: f32 = 0.5;
 
 /// Indices of the expected boxes a blob covers, those seen lately only. What has just come in through a side of the frame
