@@ -12,7 +12,7 @@ import json, shutil, subprocess, sys
 vokg, folder, wanted = sys.argv[1], sys.argv[2], sys.argv[3:]
 call = lambda *a: subprocess.run([vokg, *a], check=True, capture_output=True, text=True).stdout
 named = [line.split()[0] for line in call("synth", "--scene", "list").splitlines()]
-random = [f"seed-{seed}" for seed in range(400, 424)] # they tuned nothing
+random = [f"seed-{seed}" for seed in range(400, 424)] # they tuned nothing, and nobody had looked at them
 groups = {"asked for": wanted} if wanted else {"named scenes": named, "random scenes": random}
 def zones(truth, path): # the zones of the truth as a configuration
     truth, text = json.load(open(truth)), ""

@@ -14,6 +14,9 @@ use vokg_engine::graph::Graph;
 use vokg_engine::id::StreamName;
 use vokg_engine::time::{Micros, secs_from_micros};
 
+/// What becomes of a stream that was interrupted.
+const GOES_ON: &str = "the next run over this input goes on with it";
+
 /// The report of a run.
 #[derive(Debug, Serialize)]
 pub struct RunReport {
@@ -58,9 +61,6 @@ pub struct StreamReport {
     #[serde(skip)]
     pub before: Before,
 }
-
-/// What becomes of a stream that was interrupted.
-const GOES_ON: &str = "the next run over this input goes on with it";
 
 /// How far a stream was when this process took it up.
 #[derive(Clone, Copy, Debug, Default)]
@@ -232,8 +232,8 @@ mod tests {
     #[test]
     fn what_was_interrupted_is_not_told_as_failed() {
         let input = Input::file(StreamName::slug("yard"), "yard.mp4".into());
-        let begun = StreamReport { frames: 12, ..StreamReport::not_begun(&input) };
         let broken = StreamReport::not_run(&input, "no video");
+        let begun = StreamReport { interrupted: true, frames: 12, ..broken.clone() };
         let streams = vec![StreamReport::not_begun(&input), begun, broken];
         let told: Vec<String> = RunReport::new(streams, 1.0).failures().collect();
         let goes_on = format!("yard: interrupted after 12 frames; {GOES_ON}");
