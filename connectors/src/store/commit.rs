@@ -151,7 +151,7 @@ impl Writer {
         let dir = segment_dir(self.store.dir(), batch.stream, name);
         let mut table = transaction.open_table(OBSERVATIONS)?;
         for segment in &batch.observations {
-            let reference = write_segment(&dir, head.epoch, head.next_segment, segment, &self.space)?;
+            let reference = write_segment(&dir, head.epoch, head.next_segment, segment, &self.space, &*self.files)?;
             table.insert((batch.stream.0, head.next_segment), to_row(&reference).as_slice())?;
             head.next_segment += 1;
         }

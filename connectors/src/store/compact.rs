@@ -43,7 +43,7 @@ pub fn compact(dir: &Path, config: StoreConfig) -> Result<Compacted, OpenError> 
         other => OpenError::from(ReadError::Damaged(other.to_string())),
     })?;
     for orphan in orphans(writer.store()).map_err(OpenError::io("cannot look at the observations", dir))? {
-        std::fs::remove_file(&orphan).map_err(OpenError::io("cannot remove old observations", &orphan))?;
+        writer.files.remove(&orphan).map_err(OpenError::io("cannot remove old observations", &orphan))?;
         compacted.orphans += 1;
     }
     drop(writer);

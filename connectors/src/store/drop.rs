@@ -48,11 +48,11 @@ impl Writer {
 
     /// Removes files that a crash left without a transaction that refers to them.
     pub(super) fn sweep_orphans(&self) -> Result<(), OpenError> {
-        sweep_segments(&self.store)
+        sweep_segments(&self.store, &*self.files)
     }
 
     fn drop_rows(&self, stream: StreamId) -> Result<(), CommitError> {
-        remove_segments(self.store.dir(), stream)?;
+        remove_segments(self.store.dir(), stream, &*self.files)?;
         let StreamId(id) = stream;
         loop {
             let transaction = self.begin_write()?;

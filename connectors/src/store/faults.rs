@@ -1,6 +1,7 @@
 //! Bytes that change by themselves, disks without room, and directories that cannot be written.
 
 use super::check::check;
+use super::files::SystemFiles;
 use super::history::{begin, complete, folds, is_long, open, random_batches, random_log};
 use super::observations::samples::{frame, observation};
 use super::open::Writer;
@@ -174,7 +175,8 @@ fn cramped(dir: &Path, is_full: &Arc<AtomicBool>, space: &DiskSpace) -> Writer {
     let database = redb::Builder::new().create_with_backend(PatientFile::over(file, space.clone()));
     let lock = File::create(dir.join("writer.lock")).expect("the disk has room");
     let database = database.expect("it is whole");
-    Writer::with_database(dir, database, lock, Retention::default(), space.clone()).expect("it is whole")
+    Writer::with_database(dir, database, lock, Retention::default(), space.clone(), Box::new(SystemFiles))
+        .expect("it is whole")
 }
 
 fn soon() -> Instant {

@@ -55,6 +55,7 @@ mod error;
 mod evidence;
 #[cfg(test)]
 mod faults;
+mod files;
 #[cfg(test)]
 mod fixture;
 mod graph;

@@ -4,6 +4,7 @@
 //! names it, for as long as it lives; a process that dies leaves no lock behind.
 
 use super::error::{OpenError, ReadError};
+use super::files::{Files, SystemFiles};
 use super::log::Unpacked;
 use super::observations::{segments_dir, segments_there};
 use super::overlay::Overlay;
@@ -175,6 +176,7 @@ pub struct Writer {
     pub(super) active: Mutex<BTreeSet<StreamId>>,
     pub(super) retention: Retention,
     pub(super) space: DiskSpace,
+    pub(super) files: Box<dyn Files>,
     _lock: File,
 }
 
@@ -216,8 +218,8 @@ impl Writer {
             }
             database => database.map_err(|error| OpenError::from(error).at(&path))?,
         };
-        sync_dir(dir).map_err(OpenError::io("cannot sync the data directory", dir))?;
-        let writer = Self::with_database(dir, database, lock, config.retention, space);
+        let files = Box::new(SystemFiles);
+        let writer = Self::with_database(dir, database, lock, config.retention, space, files);
         let writer = writer.map_err(|error| error.at(&path))?;
         writer.space.be_patient();
         Ok(writer)
@@ -229,10 +231,12 @@ impl Writer {
         lock: File,
         retention: Retention,
         space: DiskSpace,
+        files: Box<dyn Files>,
     ) -> Result<Self, OpenError> {
+        files.sync_dir(dir).map_err(OpenError::io("cannot sync the data directory", dir))?;
         let database = Arc::new(database);
         let store = Store::of_database(database.clone(), dir);
-        let writer = Self { database, store, active: Mutex::default(), retention, space, _lock: lock };
+        let writer = Self { database, store, active: Mutex::default(), retention, space, files, _lock: lock };
         match writer.store.check_format() {
             Err(OpenError::Absent(_)) => writer.make_tables()?,
             checked => {

@@ -190,7 +190,7 @@ impl Writer {
         transaction.commit()?;
         for file in files {
             // A file that stays is found by `vokg store check` and removed by `vokg store compact`.
-            if let Err(error) = std::fs::remove_file(&file) {
+            if let Err(error) = self.files.remove(&file) {
                 tracing::warn!(%error, file = %file.display(), "old observations cannot be removed");
             }
         }

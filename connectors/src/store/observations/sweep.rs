@@ -3,6 +3,7 @@
 
 use super::write::{file_name, segments_dir};
 use crate::store::error::{CommitError, OpenError, ReadError};
+use crate::store::files::Files;
 use crate::store::head::StreamHead;
 use crate::store::open::Store;
 use crate::store::schema::{HEADS, STREAMS, from_row};
@@ -13,11 +14,11 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 /// Removes all segments of a stream.
-pub fn remove_segments(data_dir: &Path, stream: StreamId) -> Result<(), CommitError> {
+pub fn remove_segments(data_dir: &Path, stream: StreamId, files: &dyn Files) -> Result<(), CommitError> {
     let all = segments_dir(data_dir);
     for dir in list(&all).map_err(CommitError::io("cannot list the observations", &all))? {
         if stream_of(&dir) == Some(stream) {
-            fs::remove_dir_all(&dir).map_err(CommitError::io("cannot remove old observations", &dir))?;
+            files.remove_tree(&dir).map_err(CommitError::io("cannot remove old observations", &dir))?;
         }
     }
     Ok(())
@@ -27,20 +28,25 @@ pub fn remove_segments(data_dir: &Path, stream: StreamId) -> Result<(), CommitEr
 ///
 /// Only a stream's newest segments can be such: they are numbered in the order they are written, so what lies behind the
 /// last one that a transaction refers to is looked for by name. The time this takes does not grow with the stream.
-pub fn sweep_segments(store: &Store) -> Result<(), OpenError> {
+pub fn sweep_segments(store: &Store, files: &dyn Files) -> Result<(), OpenError> {
     let all = segments_dir(store.dir());
-    for dir in list(&all).map_err(swept(&all))? {
+    let dirs = list(&all).map_err(swept(&all))?;
+    if !dirs.is_empty() {
+        // Whoever made a directory may have been killed before its name was durable, and now it is there.
+        files.sync_dir(&all).map_err(swept(&all))?;
+    }
+    for dir in dirs {
         let Some(stream) = stream_of(&dir) else {
             continue;
         };
         let Some(head) = head_of(store, stream)? else {
-            fs::remove_dir_all(&dir).map_err(swept(&dir))?;
+            files.remove_tree(&dir).map_err(swept(&dir))?;
             continue;
         };
         // The last first: after a crash half-way, the rest is still found.
         for file in left_behind(&dir, &head).into_iter().rev() {
             tracing::info!(file = %file.display(), "removing observations no transaction refers to");
-            fs::remove_file(&file).map_err(swept(&file))?;
+            files.remove(&file).map_err(swept(&file))?;
         }
     }
     Ok(())

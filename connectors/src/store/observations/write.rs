@@ -3,11 +3,9 @@
 use super::format::seal;
 use super::{ObservationSegment, SegmentRef};
 use crate::store::error::CommitError;
-use crate::store::open::sync_dir;
+use crate::store::files::Files;
 use crate::store::space::DiskSpace;
 use crate::store::stream::StreamId;
-use std::fs::{self, File};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use vokg_engine::id::StreamName;
 
@@ -43,24 +41,24 @@ pub fn write_segment(
     number: u32,
     segment: &ObservationSegment,
     space: &DiskSpace,
+    files: &dyn Files,
 ) -> Result<SegmentRef, CommitError> {
     let (bytes, hash) = seal(&segment.rows, segment.count).map_err(CommitError::io("cannot compress", dir))?;
     let reference = SegmentRef { epoch, number, first_us: segment.first_us, last_us: segment.last_us, hash };
     if !dir.is_dir() {
-        let made = space.retry(|| fs::create_dir_all(dir));
+        let made = space.retry(|| files.make_dirs(dir));
         made.map_err(CommitError::io("cannot make the directory", dir))?;
         for above in dir.ancestors().skip(1).take(2) {
-            sync_dir(above).map_err(CommitError::io("cannot sync the directory", above))?;
+            files.sync_dir(above).map_err(CommitError::io("cannot sync the directory", above))?;
         }
     }
     let file = dir.join(reference.file_name());
     let unfinished = file.with_extension("tmp");
     let write = || {
-        let mut out = File::create(&unfinished)?;
-        out.write_all(&bytes)?;
-        out.sync_all()?;
-        fs::rename(&unfinished, &file)?;
-        sync_dir(dir)
+        files.write(&unfinished, &bytes)?;
+        files.sync(&unfinished)?;
+        files.rename(&unfinished, &file)?;
+        files.sync_dir(dir)
     };
     space.retry(write).map_err(CommitError::io("cannot write the observations", &file))?;
     Ok(reference)
