@@ -133,12 +133,12 @@ impl Writer {
             }
         }
         transaction.commit()?;
-        match std::fs::remove_file(&note) {
-            Err(error) if error.kind() != ErrorKind::NotFound => {
-                Err(OpenError::io("cannot remove the note of a crash", &note)(error))
-            }
-            _ => Ok(()),
+        match self.files.remove(&note) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            // One that came back would be counted against whatever is in flight then.
+            removed => removed.and_then(|()| self.files.sync_dir(self.store().dir())),
         }
+        .map_err(OpenError::io("cannot remove the note of a crash", &note))
     }
 }
 

@@ -3,7 +3,7 @@
 use super::check::{CheckReport, Writers, check, open_to_check};
 use super::error::{OpenError, ReadError};
 use super::observations::segments_dir;
-use super::open::{Store, StoreConfig, sync_dir};
+use super::open::{Store, StoreConfig, make_dir, sync_dir};
 use super::schema::*;
 use redb::{Database, Key, ReadTransaction, ReadableTable, TableDefinition, TableError, Value, WriteTransaction};
 use serde::Serialize;
@@ -258,7 +258,7 @@ fn copy_into(store: &Store, target: &Path, config: StoreConfig) -> Result<Copied
 }
 
 fn make_empty_dir(target: &Path) -> Result<(), CopyError> {
-    fs::create_dir_all(target).map_err(io_error("cannot make the directory", target))?;
+    make_dir(target).map_err(io_error("cannot make the directory", target))?;
     refuse_filled(target)
 }
 

@@ -1,18 +1,16 @@
-//! Changes to the files beside the database: each goes through here, one call of the system at a time, so that tests
-//! can take the power away between any two.
+//! Changes to the files beside the database, as a writer makes them: each goes through here, so that tests can take the
+//! power away between any two.
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Write};
 use std::path::Path;
 
-/// Who changes files. What is written is durable once the file is synced, and a name once its directory is.
+/// Who changes files. A name is durable once its directory is synced.
 pub(super) trait Files: Send + Sync {
     /// Makes a directory and those above it that are absent.
     fn make_dirs(&self, dir: &Path) -> io::Result<()>;
     /// Makes a file of these bytes, in place of one that has its name.
-    fn write(&self, file: &Path, bytes: &[u8]) -> io::Result<()>;
-    /// Makes the bytes of a file durable.
-    fn sync(&self, file: &Path) -> io::Result<()>;
+    fn write(&self, file: &Path, bytes: &[u8]) -> io::Result<Box<dyn Unsynced>>;
     /// Gives a file another name in its directory, in place of one that has it.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
     /// Makes the names in a directory durable.
@@ -23,6 +21,19 @@ pub(super) trait Files: Send + Sync {
     fn remove_tree(&self, dir: &Path) -> io::Result<()>;
 }
 
+/// A file whose bytes are written and not durable. It stays open until they are: what goes wrong meanwhile is told to
+/// whoever has it open.
+pub(super) trait Unsynced {
+    /// Makes the bytes durable.
+    fn sync(&self) -> io::Result<()>;
+}
+
+impl Unsynced for File {
+    fn sync(&self) -> io::Result<()> {
+        self.sync_all()
+    }
+}
+
 /// The files of the system.
 pub(super) struct SystemFiles;
 
@@ -31,12 +42,10 @@ impl Files for SystemFiles {
         fs::create_dir_all(dir)
     }
 
-    fn write(&self, file: &Path, bytes: &[u8]) -> io::Result<()> {
-        fs::write(file, bytes)
-    }
-
-    fn sync(&self, file: &Path) -> io::Result<()> {
-        File::open(file)?.sync_all()
+    fn write(&self, file: &Path, bytes: &[u8]) -> io::Result<Box<dyn Unsynced>> {
+        let mut out = File::create(file)?;
+        out.write_all(bytes)?;
+        Ok(Box::new(out))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {

@@ -200,7 +200,7 @@ impl Writer {
     }
 
     fn open_within(dir: &Path, config: StoreConfig, patience: Duration) -> Result<Self, OpenError> {
-        fs::create_dir_all(dir).map_err(OpenError::no_directory(dir))?;
+        make_dir(dir).map_err(OpenError::no_directory(dir))?;
         let lock = take_lock(dir, patience)?;
         let path = dir.join(DATABASE_FILE);
         let space = DiskSpace::new(dir, config.least_free_bytes);
@@ -381,6 +381,25 @@ pub(super) fn take_lock(dir: &Path, patience: Duration) -> Result<File, OpenErro
         Err(error) if is_lack_of_room(&error) => Ok(file),
         written => written.map(|()| file).map_err(failed()),
     }
+}
+
+/// Makes a directory where it is absent. Its name is durable then, whoever made it.
+pub(super) fn make_dir(dir: &Path) -> std::io::Result<()> {
+    let absent: Vec<&Path> = dir.ancestors().skip(1).take_while(|above| !above.exists()).collect();
+    fs::create_dir_all(dir)?;
+    for made in std::iter::once(dir).chain(absent) {
+        let above = match made.parent() {
+            Some(above) if above.as_os_str().is_empty() => Path::new("."),
+            Some(above) => above,
+            None => continue,
+        };
+        match sync_dir(above) {
+            // Nor can whoever may not read it know better.
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => {}
+            synced => synced?,
+        }
+    }
+    Ok(())
 }
 
 /// Makes the names in a directory durable.

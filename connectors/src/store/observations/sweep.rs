@@ -43,7 +43,8 @@ pub fn sweep_segments(store: &Store, files: &dyn Files) -> Result<(), OpenError>
             files.remove_tree(&dir).map_err(swept(&dir))?;
             continue;
         };
-        // The last first: after a crash half-way, the rest is still found.
+        // The last first: after a kill half-way, the rest is still found. After a power loss what is left may have a gap;
+        // it is written over, or found by `vokg store check`.
         for file in left_behind(&dir, &head).into_iter().rev() {
             tracing::info!(file = %file.display(), "removing observations no transaction refers to");
             files.remove(&file).map_err(swept(&file))?;

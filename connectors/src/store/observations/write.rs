@@ -55,8 +55,7 @@ pub fn write_segment(
     let file = dir.join(reference.file_name());
     let unfinished = file.with_extension("tmp");
     let write = || {
-        files.write(&unfinished, &bytes)?;
-        files.sync(&unfinished)?;
+        files.write(&unfinished, &bytes)?.sync()?;
         files.rename(&unfinished, &file)?;
         files.sync_dir(dir)
     };

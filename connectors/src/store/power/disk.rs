@@ -1,8 +1,6 @@
 //! A disk under the database that forgets, reorders and tears whatever was not synced.
 
-use super::supply::{Device, Power};
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::RngCore;
+use super::supply::{Device, Liar, Power};
 use redb::StorageBackend;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,8 +13,7 @@ pub const SECTOR: usize = 512;
 pub struct Disk {
     platter: Arc<Mutex<Platter>>,
     power: Power,
-    /// Syncs do nothing but say they did.
-    is_lying: bool,
+    liar: Option<Liar>,
 }
 
 #[derive(Debug)]
@@ -37,9 +34,9 @@ enum Change {
 
 impl Disk {
     /// A disk that holds an image.
-    pub fn new(image: Vec<u8>, power: Power, is_lying: bool) -> Self {
+    pub fn new(image: Vec<u8>, power: Power, liar: Option<Liar>) -> Self {
         let (current, durable) = (image.clone(), image);
-        Self { platter: Arc::new(Mutex::new(Platter { current, durable, unsynced: Vec::new() })), power, is_lying }
+        Self { platter: Arc::new(Mutex::new(Platter { current, durable, unsynced: Vec::new() })), power, liar }
     }
 
     /// What reads see.
@@ -47,14 +44,14 @@ impl Disk {
         self.lock().current.clone()
     }
 
-    /// What is found after the power loss: all that was synced, and of the rest some sectors, in any order.
-    pub fn image_after_loss(&self, rng: &mut ChaCha8Rng) -> Vec<u8> {
+    /// What is found after the power loss: all that was synced, and of the rest some sectors, in any order. `chance` gives
+    /// a number below its limit each time; zeros leave nothing of the rest.
+    pub fn image_after_loss(&self, chance: &mut dyn FnMut(usize) -> usize) -> Vec<u8> {
         let platter = self.lock();
         let mut image = platter.durable.clone();
-        let mut survivors: Vec<&Change> =
-            platter.unsynced.iter().filter(|_| rng.next_u32().is_multiple_of(2)).collect();
+        let mut survivors: Vec<&Change> = platter.unsynced.iter().filter(|_| chance(2) == 1).collect();
         for last in (1..survivors.len()).rev() {
-            survivors.swap(last, rng.next_u32() as usize % (last + 1));
+            survivors.swap(last, chance(last + 1));
         }
         survivors.iter().for_each(|change| change.apply(&mut image));
         image
@@ -110,9 +107,9 @@ impl StorageBackend for Disk {
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        let is_lying = self.is_lying;
+        let does_nothing = self.liar == Some(Liar::Database);
         self.call(|platter| {
-            if !is_lying {
+            if !does_nothing {
                 platter.durable.clone_from(&platter.current);
                 platter.unsynced.clear();
             }

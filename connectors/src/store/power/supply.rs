@@ -1,4 +1,4 @@
-//! When the power goes.
+//! When the power goes, and what lies.
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,6 +12,17 @@ pub enum Device {
     Files,
 }
 
+/// Whose syncs do nothing but say they did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Liar {
+    /// Those of the database.
+    Database,
+    /// Those of the bytes of files.
+    Bytes,
+    /// Those of directories.
+    Names,
+}
+
 /// The power of one machine. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Power(Arc<Mutex<Countdown>>);
@@ -20,7 +31,7 @@ pub struct Power(Arc<Mutex<Countdown>>);
 struct Countdown {
     /// Calls until it goes; after that every call fails.
     left: u32,
-    /// Which calls count.
+    /// Which calls count; `None` for all.
     counted: Option<Device>,
 }
 
@@ -33,6 +44,11 @@ impl Power {
     /// From now on it goes after so many calls, of one device or of both.
     pub fn last_for(&self, calls: u32, counted: Option<Device>) {
         *self.lock() = Countdown { left: calls, counted };
+    }
+
+    /// Whether the next call fails.
+    pub fn is_gone(&self) -> bool {
+        self.lock().left == 0
     }
 
     /// One call.
