@@ -2,8 +2,9 @@
 
 use super::check::{CheckReport, Writers, check, open_to_check};
 use super::error::{OpenError, ReadError};
+use super::files::{make_dir, sync_dir};
 use super::observations::segments_dir;
-use super::open::{Store, StoreConfig, make_dir, sync_dir};
+use super::open::{Store, StoreConfig};
 use super::schema::*;
 use redb::{Database, Key, ReadTransaction, ReadableTable, TableDefinition, TableError, Value, WriteTransaction};
 use serde::Serialize;

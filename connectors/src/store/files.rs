@@ -2,7 +2,7 @@
 //! power away between any two.
 
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 
 /// Who changes files. A name is durable once its directory is synced.
@@ -53,7 +53,7 @@ impl Files for SystemFiles {
     }
 
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
-        super::open::sync_dir(dir)
+        sync_dir(dir)
     }
 
     fn remove(&self, file: &Path) -> io::Result<()> {
@@ -63,4 +63,28 @@ impl Files for SystemFiles {
     fn remove_tree(&self, dir: &Path) -> io::Result<()> {
         fs::remove_dir_all(dir)
     }
+}
+
+/// Makes a directory where it is absent. Its name is durable then, whoever made it.
+pub(super) fn make_dir(dir: &Path) -> io::Result<()> {
+    let absent: Vec<&Path> = dir.ancestors().skip(1).take_while(|above| !above.exists()).collect();
+    fs::create_dir_all(dir)?;
+    for made in std::iter::once(dir).chain(absent) {
+        let above = match made.parent() {
+            Some(above) if above.as_os_str().is_empty() => Path::new("."),
+            Some(above) => above,
+            None => continue,
+        };
+        match sync_dir(above) {
+            // Nor can whoever may not read it know better.
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => {}
+            synced => synced?,
+        }
+    }
+    Ok(())
+}
+
+/// Makes the names in a directory durable.
+pub(crate) fn sync_dir(dir: &Path) -> io::Result<()> {
+    File::open(dir)?.sync_all()
 }

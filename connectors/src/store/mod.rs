@@ -101,6 +101,7 @@ pub use compact::{Compacted, compact};
 pub use copy::{Copied, CopyError, backup, restore};
 pub use error::{BeginError, CommitError, OpenError, ReadError};
 pub use evidence::EvidenceChange;
+pub(crate) use files::sync_dir;
 pub use graph::EdgeQuery;
 pub use head::{BatchError, StreamHead};
 pub use kept::Kept;
@@ -108,7 +109,6 @@ pub use looks::Looks;
 pub use observations::{
     FormatError, ObservationBuffer, ObservationSegment, Observations, SEGMENT_US, StoredObservation,
 };
-pub(crate) use open::sync_dir;
 pub use open::{Store, StoreConfig, Writer};
 pub use page::{Entries, PAGE_ENTRIES_MAX, Page};
 pub use position::{EPOCH_MAX, Position, PositionError, SEQ_MAX};

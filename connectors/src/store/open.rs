@@ -4,7 +4,7 @@
 //! names it, for as long as it lives; a process that dies leaves no lock behind.
 
 use super::error::{OpenError, ReadError};
-use super::files::{Files, SystemFiles};
+use super::files::{Files, SystemFiles, make_dir};
 use super::log::Unpacked;
 use super::observations::{segments_dir, segments_there};
 use super::overlay::Overlay;
@@ -381,30 +381,6 @@ pub(super) fn take_lock(dir: &Path, patience: Duration) -> Result<File, OpenErro
         Err(error) if is_lack_of_room(&error) => Ok(file),
         written => written.map(|()| file).map_err(failed()),
     }
-}
-
-/// Makes a directory where it is absent. Its name is durable then, whoever made it.
-pub(super) fn make_dir(dir: &Path) -> std::io::Result<()> {
-    let absent: Vec<&Path> = dir.ancestors().skip(1).take_while(|above| !above.exists()).collect();
-    fs::create_dir_all(dir)?;
-    for made in std::iter::once(dir).chain(absent) {
-        let above = match made.parent() {
-            Some(above) if above.as_os_str().is_empty() => Path::new("."),
-            Some(above) => above,
-            None => continue,
-        };
-        match sync_dir(above) {
-            // Nor can whoever may not read it know better.
-            Err(error) if error.kind() == ErrorKind::PermissionDenied => {}
-            synced => synced?,
-        }
-    }
-    Ok(())
-}
-
-/// Makes the names in a directory durable.
-pub(crate) fn sync_dir(dir: &Path) -> std::io::Result<()> {
-    File::open(dir)?.sync_all()
 }
 
 /// 16 bytes from the seeds the standard library draws from the system for its hash maps: enough to tell two data

@@ -33,9 +33,9 @@ impl Machine {
         Self { dir, disk, tree, power, liar }
     }
 
-    /// One without files.
-    pub fn empty(image: Vec<u8>, liar: Option<Liar>) -> Self {
-        Self::new(image, directory(), liar, Counts::default())
+    /// One without files, that goes on counting.
+    pub fn empty(image: Vec<u8>, liar: Option<Liar>, counts: Counts) -> Self {
+        Self::new(image, directory(), liar, counts)
     }
 
     pub fn image(&self) -> Vec<u8> {

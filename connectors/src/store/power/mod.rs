@@ -22,7 +22,7 @@ use tree::Counts;
 
 /// A store that has a stream and nothing in it.
 fn fresh_image() -> Vec<u8> {
-    let machine = Machine::empty(Vec::new(), None);
+    let machine = Machine::empty(Vec::new(), None, Counts::default());
     let writer = machine.open().expect("the disk is empty");
     begin(&writer, "clip");
     drop(writer);
@@ -30,12 +30,18 @@ fn fresh_image() -> Vec<u8> {
 }
 
 /// Lets processes write a story, with some kills and at most three losses of power, and one finish it. How many losses
-/// there were, and what happened.
+/// there were, and what happened, with what had before.
 ///
 /// # Errors
 /// What the store does not hold although it should, or holds although it should not, and what a process stopped at.
-fn lives(image: &[u8], story: &Story, rng: &mut ChaCha8Rng, liar: Option<Liar>) -> Result<(u32, Counts), String> {
-    let mut machine = Machine::empty(image.to_vec(), liar);
+fn lives(
+    image: &[u8],
+    story: &Story,
+    rng: &mut ChaCha8Rng,
+    liar: Option<Liar>,
+    counts: Counts,
+) -> Result<(u32, Counts), String> {
+    let mut machine = Machine::empty(image.to_vec(), liar, counts);
     let (mut found, mut losses) = (Held::default(), 0);
     for number in 1.. {
         match (losses, rng.next_u32() % 3) {
@@ -81,28 +87,24 @@ fn nothing_acknowledged_is_lost_when_the_power_goes() {
     let wanted = if is_long() { 2_000 } else { 100 };
     let (image, stories) = (fresh_image(), Story::both());
     let mut rng = ChaCha8Rng::seed_from_u64(11);
-    let (mut losses, mut sum) = (0, Counts::default());
+    let (mut losses, mut counts) = (0, Counts::default());
     for story in stories.iter().cycle() {
-        let lived = lives(&image, story, &mut rng, None);
-        let (more, counts) = lived.unwrap_or_else(|error| panic!("power loss {losses} and later: {error}"));
-        losses += more;
-        sum.removed += counts.removed;
-        sum.dirs_removed += counts.dirs_removed;
-        sum.replaced += counts.replaced;
-        sum.losses_of_bytes += counts.losses_of_bytes;
-        sum.losses_of_names += counts.losses_of_names;
+        let lived = lives(&image, story, &mut rng, None, counts);
+        let (more, counted) = lived.unwrap_or_else(|error| panic!("power loss {losses} and later: {error}"));
+        (losses, counts) = (losses + more, counted);
         if losses >= wanted {
             break;
         }
     }
-    println!("{losses} losses of power: nothing lost, nothing torn, every store opens. {sum:?}");
-    let least = [sum.removed, sum.dirs_removed, sum.replaced, sum.losses_of_bytes, sum.losses_of_names];
-    assert!(least.iter().all(|count| *count > 2), "not all of it was tried: {sum:?}");
+    println!("{losses} losses of power: nothing lost, nothing torn, every store opens. {counts:?}");
+    let Counts { removed, dirs_removed, replaced, losses_of_bytes, losses_of_names } = counts;
+    let least = [removed, dirs_removed, replaced, losses_of_bytes, losses_of_names];
+    assert!(least.iter().all(|count| *count > 2), "not all of it was tried: {counts:?}");
 }
 
 #[test]
 fn the_story_that_settles_is_sealed_and_dropped_and_its_files_can_tear() {
-    let (machine, [_, story]) = (Machine::empty(fresh_image(), None), Story::both());
+    let (machine, [_, story]) = (Machine::empty(fresh_image(), None, Counts::default()), Story::both());
     let (found, process) = (Held::default(), Process { number: 1, program: PROGRAM });
     let mut rng = ChaCha8Rng::seed_from_u64(1);
     machine.write(&story, (&found, story.batches.len()), process, &mut rng).expect("there is power");
@@ -122,7 +124,7 @@ fn what_a_killed_process_left_unsynced_is_synced_by_the_next() {
     let (image, [story, _]) = (fresh_image(), Story::both());
     for (seed, calls) in (0..3).flat_map(|seed| (1..30).map(move |calls| (seed, calls))) {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        let mut machine = Machine::empty(image.clone(), None);
+        let mut machine = Machine::empty(image.clone(), None, Counts::default());
         let mut found = Held::default();
         machine.power.last_for(calls, Some(Device::Files));
         for number in 1..=2 {
@@ -143,7 +145,9 @@ fn a_disk_that_lies_about_syncs_is_caught() {
     for liar in [Liar::Database, Liar::Bytes, Liar::Names] {
         let mut rng = ChaCha8Rng::seed_from_u64(11);
         let runs = if is_long() { 100 } else { 10 };
-        let caught = (0..runs).filter(|run| lives(&image, &stories[run % 2], &mut rng, Some(liar)).is_err()).count();
+        let mut is_noticed =
+            |run: usize| lives(&image, &stories[run % 2], &mut rng, Some(liar), Counts::default()).is_err();
+        let caught = (0..runs).filter(|run| is_noticed(*run)).count();
         println!("syncs of {liar:?} that do nothing: noticed in {caught} of {runs} runs");
         assert!(caught * 4 >= runs * 3, "only {caught} of {runs} runs were noticed for {liar:?}");
     }
