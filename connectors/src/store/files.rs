@@ -65,7 +65,8 @@ impl Files for SystemFiles {
     }
 }
 
-/// Makes a directory where it is absent. Its name is durable then, whoever made it.
+/// Makes a directory where it is absent. Its name is durable then, whoever made it, where the directory above can be synced:
+/// that may lie in a file system that knows no such thing, or be closed to whoever asks.
 pub(super) fn make_dir(dir: &Path) -> io::Result<()> {
     let absent: Vec<&Path> = dir.ancestors().skip(1).take_while(|above| !above.exists()).collect();
     fs::create_dir_all(dir)?;
@@ -76,15 +77,38 @@ pub(super) fn make_dir(dir: &Path) -> io::Result<()> {
             None => continue,
         };
         match sync_dir(above) {
-            // Nor can whoever may not read it know better.
-            Err(error) if error.kind() == ErrorKind::PermissionDenied => {}
+            Err(error) if is_out_of_reach(error.kind()) => {}
             synced => synced?,
         }
     }
     Ok(())
 }
 
+/// Whether nobody could sync the directory that was refused so, rather than that the disk failed.
+fn is_out_of_reach(kind: ErrorKind) -> bool {
+    use ErrorKind::{InvalidInput, PermissionDenied, ReadOnlyFilesystem, Unsupported};
+    matches!(kind, PermissionDenied | InvalidInput | Unsupported | ReadOnlyFilesystem)
+}
+
 /// Makes the names in a directory durable.
 pub(crate) fn sync_dir(dir: &Path) -> io::Result<()> {
     File::open(dir)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_directory_in_a_file_system_without_syncs_serves() {
+        let kind = sync_dir(Path::new("/proc")).expect_err("procfs syncs no directory").kind();
+        assert!(is_out_of_reach(kind), "{kind:?}");
+        make_dir(Path::new("/proc/self")).unwrap();
+    }
+
+    #[test]
+    fn a_disk_that_fails_is_told() {
+        assert!(![ErrorKind::Other, ErrorKind::StorageFull, ErrorKind::NotFound].into_iter().any(is_out_of_reach));
+    }
 }
