@@ -2,6 +2,9 @@
 .PHONY: demo test check-long build bench clean services services-stop
 export RUST_BACKTRACE ?= 0
 VENV_PYTHON := $(CURDIR)/.cache/venv/bin/python
+CARGO_TEST := cargo test --workspace --locked
+TESTS := $(patsubst %/main.rs,%,$(wildcard tests/*.rs */tests/*.rs tests/*/main.rs */tests/*/main.rs))
+ALL_BUT_KAFKA := --lib --bins --examples $(addprefix --test ,$(filter-out kafka,$(basename $(notdir $(TESTS)))))
 
 # The main job on a bare machine: a clip goes in, a graph comes out.
 demo: build
@@ -11,13 +14,17 @@ build:
 	@scripts/prepare.sh build
 	cargo build --release --locked
 
-# Correctness and short faults.
+# Correctness and short faults. The tests of Kafka wait more than they work, so more of them run at once.
 test:
 	@scripts/prepare.sh test
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	@scripts/services.sh start
-	eval "$$(scripts/services.sh env)"; VOKG_PYTHON=$(VENV_PYTHON) cargo test --workspace --locked; rc=$$?; scripts/services.sh stop; exit $$rc
+	eval "$$(scripts/services.sh env)"; export VOKG_PYTHON=$(VENV_PYTHON); \
+	  $(CARGO_TEST) --no-run \
+	  && $(CARGO_TEST) $(ALL_BUT_KAFKA) \
+	  && RUST_TEST_THREADS=4 $(CARGO_TEST) --test kafka \
+	  && $(CARGO_TEST) --doc; rc=$$?; scripts/services.sh stop; exit $$rc
 	@scripts/skipped.sh
 	@echo "make test: everything that was run holds"
 
