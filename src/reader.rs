@@ -24,6 +24,8 @@ use vokg_engine::time::Micros;
 
 /// Why an input has no stream whose turn had not come when the user asked to stop.
 pub const NOT_BEGUN: &str = "interrupted before it began";
+/// Why nothing came of an input that was still being opened at its checkpoint then.
+const NOT_THERE: &str = "interrupted on the way to where it was left; the next run over this input goes there again";
 /// Records between the reader and the dataflow.
 const FEED_RECORDS: usize = 2;
 /// Bytes hashed between two looks at whether to stop.
@@ -37,6 +39,8 @@ pub enum Event {
     AlreadyDone(Box<Stream>),
     /// The file cannot become a stream.
     Refused(String),
+    /// The user asked to stop before there was a stream to read.
+    Interrupted(&'static str),
     /// The reader is done; the dataflow may still be at work. `Err` where reading failed.
     Read(Result<EndReport, String>),
     /// Everything of the stream is in the committer's queue.
@@ -89,6 +93,7 @@ impl Reader {
                 drop(sender);
                 say(Event::Read(end));
             }
+            Ok(Begin::Interrupted(how_far)) => say(Event::Interrupted(how_far)),
             Err(reason) => say(Event::Refused(reason)),
         }
     }
@@ -96,7 +101,9 @@ impl Reader {
     fn open(&self) -> Result<Begin, String> {
         let stamp = Stamp::of(&self.input.path);
         let source = FileSource::open(&self.input.path, &self.file).map_err(|error| error.to_string())?;
-        let content_hash = hash(&self.input.path, &self.control)?;
+        let Some(content_hash) = hash(&self.input.path, &self.control)? else {
+            return Ok(Begin::Interrupted(NOT_BEGUN));
+        };
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let request = StreamRequest {
             name: self.input.name.clone(),
@@ -119,6 +126,7 @@ impl Reader {
                 drop(source);
                 match self.go_on(&checkpoint) {
                     Ok(there) => (stream, there, Some(*checkpoint)),
+                    Err(Astray::Hindered(SourceError::Interrupted(_))) => return Ok(Begin::Interrupted(NOT_THERE)),
                     Err(Astray::Hindered(error)) => return Err(error.to_string()),
                     Err(Astray::Misled(reason)) => {
                         tracing::warn!(stream = %stream.name, %reason, "it is processed again from its beginning");
@@ -217,6 +225,8 @@ enum Astray {
 enum Begin {
     Done(Box<Stream>),
     Work(Box<Work>),
+    /// The user asked to stop, and this is how far it was.
+    Interrupted(&'static str),
 }
 
 /// A stream to be processed.
@@ -254,18 +264,18 @@ fn gap_vertex(gap: SourceGap) -> GapVertex {
     GapVertex { from_us: gap.from_us, to_us: gap.to_us, reason }
 }
 
-/// BLAKE3 hash of the bytes of a file. Gives up where the stream is asked to stop.
-fn hash(path: &Path, control: &StreamControl) -> Result<[u8; 32], String> {
+/// BLAKE3 hash of the bytes of a file, `None` where the stream is asked to stop meanwhile.
+fn hash(path: &Path, control: &StreamControl) -> Result<Option<[u8; 32]>, String> {
     let unreadable = |error: std::io::Error| format!("cannot be read: {error}");
     let mut file = File::open(path).map_err(unreadable)?;
     let mut hasher = blake3::Hasher::new();
     let mut chunk = vec![0; HASH_CHUNK_BYTES];
     loop {
         if control.is_stopping() {
-            return Err(NOT_BEGUN.to_owned());
+            return Ok(None);
         }
         match file.read(&mut chunk).map_err(unreadable)? {
-            0 => return Ok(*hasher.finalize().as_bytes()),
+            0 => return Ok(Some(*hasher.finalize().as_bytes())),
             bytes => {
                 hasher.update(&chunk[..bytes]);
                 control.activity.fetch_add(1, Ordering::Relaxed);

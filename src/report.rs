@@ -1,7 +1,6 @@
 //! What `vokg run` says at the end: one row per stream, and what the run took.
 
 use crate::inputs::Input;
-use crate::reader::NOT_BEGUN;
 use crate::sinks::SinkReport;
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
@@ -98,9 +97,9 @@ impl StreamReport {
         }
     }
 
-    /// An input whose turn had not come when the user asked to stop.
-    pub fn not_begun(input: &Input) -> Self {
-        Self { interrupted: true, ..Self::not_run(input, NOT_BEGUN) }
+    /// An input of which nothing was read when the user asked to stop, and how far it was.
+    pub fn interrupted(input: &Input, how_far: &str) -> Self {
+        Self { interrupted: true, ..Self::not_run(input, how_far) }
     }
 
     /// A stream as it stands in the store.
@@ -228,13 +227,14 @@ impl StreamReport {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::reader::NOT_BEGUN;
 
     #[test]
     fn what_was_interrupted_is_not_told_as_failed() {
         let input = Input::file(StreamName::slug("yard"), "yard.mp4".into());
         let broken = StreamReport::not_run(&input, "no video");
         let begun = StreamReport { interrupted: true, frames: 12, ..broken.clone() };
-        let streams = vec![StreamReport::not_begun(&input), begun, broken];
+        let streams = vec![StreamReport::interrupted(&input, NOT_BEGUN), begun, broken];
         let told: Vec<String> = RunReport::new(streams, 1.0).failures().collect();
         let goes_on = format!("yard: interrupted after 12 frames; {GOES_ON}");
         assert_eq!(told, ["yard: interrupted before it began", &goes_on, "yard: failed: no video"]);

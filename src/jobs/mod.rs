@@ -234,7 +234,7 @@ impl Runner<'_> {
                 interrupted = true;
                 self.stop_all();
                 for index in waiting.drain(..) {
-                    self.end(index, StreamReport::not_begun(&self.jobs[index].input));
+                    self.end(index, StreamReport::interrupted(&self.jobs[index].input, NOT_BEGUN));
                 }
             }
             give_up_waiting(&self.queue, self.interrupt);
@@ -300,12 +300,10 @@ impl Runner<'_> {
         }
         match event {
             Event::Refused(reason) => {
-                let input = &self.jobs[index].input;
-                let report = match reason == NOT_BEGUN {
-                    true => StreamReport::not_begun(input),
-                    false => StreamReport::not_run(input, &reason),
-                };
-                self.end(index, report);
+                self.end(index, StreamReport::not_run(&self.jobs[index].input, &reason));
+            }
+            Event::Interrupted(how_far) => {
+                self.end(index, StreamReport::interrupted(&self.jobs[index].input, how_far));
             }
             Event::AlreadyDone(stream) => {
                 let corrected = self.corrected(stream.id);

@@ -4,7 +4,7 @@
 use super::begin::generations;
 use super::commit::{load, own_name};
 use super::error::{BeginError, CommitError, OpenError, ReadError};
-use super::observations::{remove_segments, sweep_segments};
+use super::observations::remove_segments;
 use super::open::Writer;
 use super::schema::*;
 use super::stream::{Stream, StreamDescriptor, StreamId};
@@ -44,11 +44,6 @@ impl Writer {
             })?;
         }
         Ok(())
-    }
-
-    /// Removes files that a crash left without a transaction that refers to them.
-    pub(super) fn sweep_orphans(&self) -> Result<(), OpenError> {
-        sweep_segments(&self.store, &*self.files)
     }
 
     fn drop_rows(&self, stream: StreamId) -> Result<(), CommitError> {

@@ -6,7 +6,7 @@
 use super::error::{OpenError, ReadError};
 use super::files::{Files, SystemFiles, make_dir};
 use super::log::Unpacked;
-use super::observations::{segments_dir, segments_there};
+use super::observations::{segments_dir, segments_there, sweep_segments};
 use super::overlay::Overlay;
 use super::retain::Retention;
 use super::schema::*;
@@ -246,7 +246,7 @@ impl Writer {
         }
         writer.settle_attempts()?;
         writer.finish_drops()?;
-        writer.sweep_orphans()?;
+        sweep_segments(&writer.store, &*writer.files)?;
         Ok(writer)
     }
 
