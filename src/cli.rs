@@ -269,10 +269,10 @@ pub struct Synth {
     #[arg(long, default_value = "1280x720")]
     pub size: String,
     /// Frames per second
-    #[arg(long, default_value_t = 25.0)]
+    #[arg(long, default_value_t = 25.0, allow_negative_numbers = true)]
     pub fps: f64,
     /// Length; each scene has its own default
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     pub seconds: Option<f64>,
 }
 
@@ -285,7 +285,7 @@ pub struct Track {
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
     /// Frames per second of the sequence
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     pub fps: f64,
     /// Camera motion: a 2x3 affine per frame
     #[arg(long, value_name = "FILE")]
@@ -301,7 +301,7 @@ pub struct Relate {
     #[arg(long, value_name = "FILE")]
     pub tracks: PathBuf,
     /// Frames per second of the sequence
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     pub fps: f64,
     /// Pixels of the frame, so that boxes cut by its edge are known; zones and lines need it
     #[arg(long, value_name = "WxH")]
@@ -340,10 +340,10 @@ pub struct Export {
     #[arg(long)]
     pub stream: Option<String>,
     /// Only what was so at this time: seconds, or microseconds with the suffix us
-    #[arg(long, value_name = "T")]
+    #[arg(long, value_name = "T", allow_negative_numbers = true)]
     pub at: Option<String>,
     /// What was known then: seconds, microseconds with the suffix us, or EPOCH-SEQ
-    #[arg(long, value_name = "K")]
+    #[arg(long, value_name = "K", allow_negative_numbers = true)]
     pub known_at: Option<String>,
     /// The format; jsonl is the delta log itself, allen tells how interactions lie to each other in time
     #[arg(long, value_enum)]

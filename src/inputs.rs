@@ -141,6 +141,9 @@ fn refuse_collisions(files: &[Input]) -> Result<(), Failure> {
     // A directory that cannot be listed becomes no stream.
     for file in files.iter().filter(|file| file.unlisted.is_none()) {
         if let Some(first) = seen.insert(&file.name, &file.path) {
+            if *first == file.path {
+                return Err(Failure::usage(format!("the input {} is there twice; name it once", first.display())));
+            }
             return Err(Failure::usage(format!(
                 "two inputs would be the stream {}: {} and {}; run one of them alone with --name",
                 file.name,

@@ -22,7 +22,7 @@ pub struct RunReport {
     pub streams: Vec<StreamReport>,
     /// From the opening of the first file to the last commit.
     pub seconds: f64,
-    /// User and system time of the process.
+    /// User and system time of the process; of a demo, without the making of its clip.
     pub cpu_seconds: f64,
     /// Frames a second, of the streams that were not found done.
     pub fps: f64,
@@ -33,6 +33,14 @@ pub struct RunReport {
     /// How the sinks of the configuration fared.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub sinks: Vec<SinkReport>,
+}
+
+/// User and system time of the process so far; 0 where the system does not tell.
+pub fn cpu_seconds() -> f64 {
+    getrusage(UsageWho::RUSAGE_SELF).map_or(0.0, |usage| {
+        let micros = usage.user_time().num_microseconds() + usage.system_time().num_microseconds();
+        micros as f64 / 1e6
+    })
 }
 
 /// The report of a stream.
@@ -135,24 +143,19 @@ impl StreamReport {
 }
 
 impl RunReport {
-    /// The report of these streams, with what the process used so far.
-    pub fn new(streams: Vec<StreamReport>, seconds: f64) -> Self {
+    /// The report of these streams, with the processor time that the process has used since it was so much.
+    pub fn new(streams: Vec<StreamReport>, seconds: f64, cpu_seconds_before: f64) -> Self {
         let ran = || streams.iter().filter(|stream| stream.ran);
         let frames: u64 = ran().map(|stream| stream.frames.saturating_sub(stream.before.frames)).sum();
         let media = |stream: &StreamReport| secs_from_micros(stream.duration_us.saturating_sub(stream.before.t_us));
         // A sum of nothing is -0.0.
         let media = ran().map(media).sum::<f64>() + 0.0;
-        let usage = getrusage(UsageWho::RUSAGE_SELF).ok();
-        let cpu_seconds = usage.map_or(0.0, |usage| {
-            let micros = usage.user_time().num_microseconds() + usage.system_time().num_microseconds();
-            micros as f64 / 1e6
-        });
-        let kibibytes = usage.map_or(0, |usage| usage.max_rss());
+        let kibibytes = getrusage(UsageWho::RUSAGE_SELF).map_or(0, |usage| usage.max_rss());
         let per_second = |amount: f64| if seconds > 0.0 { amount / seconds } else { 0.0 };
         Self {
             streams,
             seconds,
-            cpu_seconds,
+            cpu_seconds: cpu_seconds() - cpu_seconds_before,
             fps: per_second(frames as f64),
             x_realtime: per_second(media),
             peak_rss_bytes: u64::try_from(kibibytes).unwrap_or(0) * 1024,
@@ -235,7 +238,7 @@ mod tests {
         let broken = StreamReport::not_run(&input, "no video");
         let begun = StreamReport { interrupted: true, frames: 12, ..broken.clone() };
         let streams = vec![StreamReport::interrupted(&input, NOT_BEGUN), begun, broken];
-        let told: Vec<String> = RunReport::new(streams, 1.0).failures().collect();
+        let told: Vec<String> = RunReport::new(streams, 1.0, 0.0).failures().collect();
         let goes_on = format!("yard: interrupted after 12 frames; {GOES_ON}");
         assert_eq!(told, ["yard: interrupted before it began", &goes_on, "yard: failed: no video"]);
     }

@@ -155,13 +155,8 @@ fn neo4j_target(name: &str, config: &Neo4jConfig, store: &Store) -> Result<Neo4j
 }
 
 impl SinkReport {
-    /// What a sink said last. One that was asked to look again since, and has not answered, no more claims to hold everything.
     fn of(sink: &Following) -> Self {
-        let mut status = sink.control().status();
-        if status.state == SinkState::CaughtUp && !sink.control().is_caught_up() {
-            status.state = SinkState::Behind;
-        }
-        Self { sink: sink.name().to_owned(), status }
+        Self { sink: sink.name().to_owned(), status: sink.status() }
     }
 
     /// Whether somebody must look before it goes on.
@@ -298,6 +293,8 @@ mod tests {
         std::thread::sleep(TICK);
         let report = SinkReport::of(&following);
         assert!(report.status.state == SinkState::Behind && !report.to_text().contains("whole log"), "{report:?}");
+        // However long its target says nothing, and whatever it last said itself.
+        assert_eq!(report.status.behind, 1, "{report:?}");
         drop(let_go);
     }
 }

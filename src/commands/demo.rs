@@ -9,7 +9,7 @@ use crate::inputs::Input;
 use crate::jobs::{self, Disturbance};
 use crate::picture;
 use crate::progress::Display;
-use crate::report::RunReport;
+use crate::report::{RunReport, cpu_seconds};
 use crate::say::{note, say};
 use std::path::Path;
 use vokg_connectors::export::{GraphView, text};
@@ -44,6 +44,7 @@ pub fn run(args: cli::Demo, common: &Common) -> Result<Exit, Failure> {
     let clip = out.join("street.mp4");
     make_clip(&clip, &out.join("truth.json"))?;
 
+    let cpu_before = cpu_seconds();
     let interrupt = interrupt_flag()?;
     let data = out.join("data");
     let name = StreamName::new(SCENE).context("the name of the scene")?;
@@ -55,7 +56,7 @@ pub fn run(args: cli::Demo, common: &Common) -> Result<Exit, Failure> {
     if let Some(failure) = finished.failure {
         return Err(failure);
     }
-    let report = RunReport::new(finished.reports, finished.seconds);
+    let report = RunReport::new(finished.reports, finished.seconds, cpu_before);
     if !report.all_complete() {
         let failures: Vec<_> = report.failures().collect();
         return Err(Failure::failed(failures.join("\n")));

@@ -73,6 +73,8 @@ fn text(evaluation: &Evaluation) -> String {
 
 fn identity_text(identity: &IdentityScore) -> String {
     let IdentityScore { precision, recall, mota, motp, hota, deta, assa, loca, idf1, idp, idr, .. } = identity;
+    // Of nothing it is -0.
+    let hota = hota + 0.0;
     let IdentityScore { switches, fragmentations, objects, objects_true, .. } = identity;
     format!(
         "boxes: precision {precision:.3}, recall {recall:.3}, MOTA {mota:.3}, MOTP {motp:.3}\n\

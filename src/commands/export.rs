@@ -127,7 +127,9 @@ fn parse_time(text: &str) -> Result<Micros, Failure> {
         None => text.parse().ok().filter(|secs: &f64| secs.is_finite() && *secs >= 0.0).map(micros_from_secs),
     };
     let micros = micros.filter(|micros| *micros <= TIME_MAX_US);
-    micros.ok_or_else(|| Failure::usage(format!("time is {text:?}, it takes seconds such as 12.4, or 12400000us")))
+    let most = TIME_MAX_US / 1_000_000;
+    let takes = format!("it takes seconds from 0 to {most} such as 12.4, or microseconds such as 12400000us");
+    micros.ok_or_else(|| Failure::usage(format!("time is {text:?}, {takes}")))
 }
 
 /// A time, or a position in the log.

@@ -20,7 +20,7 @@ pub fn run(args: cli::Run, common: &Common) -> Result<Exit, Failure> {
     let interrupt = interrupt_flag()?;
     let display = Display::new(common);
     let finished = jobs::run(inputs, &args.data.dir, &config, display, &interrupt, &Disturbance::default())?;
-    let report = RunReport { sinks: finished.sinks, ..RunReport::new(finished.reports, finished.seconds) };
+    let report = RunReport { sinks: finished.sinks, ..RunReport::new(finished.reports, finished.seconds, 0.0) };
     if args.json {
         say(serde_json::to_string(&report).context("the report cannot be written")? + "\n")?;
     } else {

@@ -9,7 +9,7 @@ mod sections;
 pub use sections::{LimitsConfig, ResolveConfig, RunConfig, SinksConfig, StoreLimits};
 
 use crate::exit::Failure;
-use ranges::{refuse_not_finite, refuse_out_of_range};
+use ranges::{out_of_range, refuse_not_finite};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -52,7 +52,10 @@ impl Config {
         let mut table = Table::new();
         if let Some(path) = file {
             let text = std::fs::read_to_string(path).map_err(|error| {
-                Failure::usage(format!("cannot read the configuration: {error}: {}", path.display()))
+                Failure::usage(format!(
+                    "cannot read the configuration: {error}, it takes a TOML file: {}",
+                    path.display()
+                ))
             })?;
             let name = path.display().to_string();
             toml::from_str::<Self>(&text).map_err(|error| Failure::usage(describe(&error, &text, &name)))?;
@@ -86,10 +89,10 @@ impl Config {
         let settings = serde_json::to_value(self).map_err(json)?;
         // They have no JSON form.
         refuse_not_finite("", &Value::Table(settings_table(self))).map_err(Failure::usage)?;
-        // Before the ranges, of which the first that is left is told: here all problems are.
+        // Before the ranges, which would tell some of it again.
         self.relate.refuse_zones().map_err(Failure::usage)?;
-        refuse_out_of_range("", &settings, schema.as_value(), schema.as_value()).map_err(Failure::usage)?;
-        self.sinks.check().map_err(Failure::usage)?;
+        refuse(out_of_range("", &settings, schema.as_value(), schema.as_value()))?;
+        refuse(self.sinks.problems())?;
         self.refuse_short_horizon()?;
         self.relate.refuse_crossed_bounds().map_err(Failure::usage)?;
         self.relate.influence.refuse_crossed_bounds().map_err(|error| Failure::usage(format!("relate.{error}")))
@@ -120,6 +123,21 @@ impl Config {
             (env!("CARGO_PKG_VERSION"), run, &self.motion, &self.track, &self.identify, &self.relate, &self.resolve);
         let text = serde_json::to_vec(&parts).expect("settings are numbers, texts and lists of them");
         *blake3::hash(&text).as_bytes()
+    }
+}
+
+/// Refuses a configuration in which something is wrong, and tells all of it.
+fn refuse(problems: Vec<String>) -> Result<(), Failure> {
+    if problems.is_empty() { Ok(()) } else { Err(Failure::usage(problems.join("; "))) }
+}
+
+/// What was found where something else was expected, without the names that numbers have in a program.
+fn expected(message: &str) -> String {
+    let Some((found, type_name)) = message.rsplit_once(", expected ") else { return message.to_owned() };
+    match type_name {
+        "f32" | "f64" => format!("{found}, expected a number"),
+        "u8" | "u16" | "u32" | "u64" | "usize" => format!("{found}, expected a whole number from 0 on"),
+        _ => message.to_owned(),
     }
 }
 
@@ -184,7 +202,7 @@ fn insert(table: &mut Table, key: &str, value: Value) {
 
 /// The error with its place and, for an unknown key, the key that was probably meant.
 fn describe(error: &toml::de::Error, text: &str, origin: &str) -> String {
-    let message = error.message();
+    let message = expected(error.message());
     let line_of = |start: usize| text[..start.min(text.len())].matches('\n').count() + 1;
     let line = error.span().filter(|_| !text.is_empty()).map(|span| line_of(span.start));
     let place = line.map_or(origin.to_owned(), |line| format!("{origin}:{line}"));
@@ -233,11 +251,23 @@ mod tests {
     }
 
     #[test]
+    fn what_is_no_number_is_told_without_types() {
+        for (setting, words) in [
+            ("track.lost_secs=soon", "invalid type: string \"soon\", expected a number"),
+            ("run.workers=-1", "`-1`, expected a whole number from 0 on"),
+            ("store.least_free_bytes=99999999999999999999", "expected a whole number from 0 on"),
+        ] {
+            let message = load("", &[], &[setting]).expect_err("it takes a number");
+            assert!(message.starts_with(&format!("--set {setting}: ")) && message.ends_with(words), "{message}");
+        }
+    }
+
+    #[test]
     fn values_out_of_range_name_value_and_limit() {
         let message = load("[run]\nworkers = 0\n", &[], &[]).expect_err("no workers");
         assert!(message.contains("run.workers is 0, it takes 1 to 256"), "{message}");
         for (setting, words) in [
-            ("resolve.correction_horizon_secs=nan", "resolve.correction_horizon_secs is not a finite number"),
+            ("resolve.correction_horizon_secs=nan", "resolve.correction_horizon_secs is NaN, it takes a finite number"),
             ("track.lost_secs=-1.0", "track.lost_secs is -1.0, it takes 0.0 to 86400.0"),
             ("motion.lead_secs=1e9", "it takes 0.0 to 60.0"),
             ("store.keep_secs=0.5", "store.keep_secs is 0.5, it takes 1.0 to"),
@@ -253,7 +283,7 @@ mod tests {
             ("sinks.neo4j.main.batch_entries=0", "sinks.neo4j.main.batch_entries is 0, it takes 1 to 100000"),
             ("sinks.neo4j.main.password=x", "did you mean `password_"),
             ("resolve.correction_horizon_secs=1", "it takes at least the greater of identify.reach_secs"),
-            ("store.keep_secs=inf", "store.keep_secs is not a finite number"),
+            ("store.keep_secs=inf", "store.keep_secs is inf, it takes a finite number"),
         ] {
             let message = load("", &[], &[setting]).expect_err("out of range");
             assert!(message.contains(words), "{message}");
@@ -270,8 +300,8 @@ mod tests {
         for (setting, words) in [
             ("loiter_secs = -5", "relate.zones[2].loiter_secs is -5.0, it takes 0.0 to 86400.0"),
             ("loiter_secs = 1e18", "relate.zones[2].loiter_secs is 1e+18, it takes 0.0 to 86400.0"),
-            ("loiter_secs = nan", "relate.zones[2].loiter_secs is not a finite number"),
-            ("loiter_secs = inf", "relate.zones[2].loiter_secs is not a finite number"),
+            ("loiter_secs = nan", "relate.zones[2].loiter_secs is NaN, it takes a finite number"),
+            ("loiter_secs = inf", "relate.zones[2].loiter_secs is inf, it takes a finite number"),
             ("hold = { on_secs = -1 }", "relate.zones[2].hold.on_secs is -1.0, it takes 0.0 to 600.0"),
             ("crowd = 0", "relate.zones[2].crowd is 0, it takes 1 to 1000"),
         ] {
@@ -283,7 +313,7 @@ mod tests {
             load(line, &[], &[]).is_err_and(|error| error.contains("relate.lines[1].id is 16777216, it takes 1 to"))
         );
         let nan = line.replace("16777216", "1").replace("[0, 0]", "[nan, 0]");
-        assert!(load(&nan, &[], &[]).is_err_and(|error| error.contains("relate.lines[1].ends[1][1] is not a finite")));
+        assert!(load(&nan, &[], &[]).is_err_and(|error| error.contains("relate.lines[1].ends[1][1] is NaN")));
     }
 
     #[test]

@@ -192,36 +192,36 @@ impl SinksConfig {
         Err(format!("there is no sink {unknown:?} in the configuration, there is: {known}"))
     }
 
-    /// Looks at the settings of every sink by themselves, and at what two of them may not share. A name becomes part of file
+    /// What is wrong with the settings of every sink by themselves, and with what two of them share. A name becomes part of file
     /// names and of ids in the target.
-    pub(super) fn check(&self) -> Result<(), String> {
+    pub(super) fn problems(&self) -> Vec<String> {
         let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-        if let Some(name) = self.names().find(|name| name.is_empty() || name.len() > 40 || !name.chars().all(fits)) {
-            return Err(format!("a sink is called {name:?}, it takes 1 to 40 of a-z, 0-9 and -"));
-        }
-        if let Some(name) = self.neo4j.keys().find(|name| self.kafka.contains_key(*name)) {
-            return Err(format!("two sinks are called {name:?}, each takes a name of its own"));
-        }
+        let is_name = |name: &str| (1..=40).contains(&name.len()) && name.chars().all(fits);
+        let unnamed = self.names().filter(|name| !is_name(name));
+        let mut problems: Vec<String> =
+            unnamed.map(|name| format!("a sink is called {name:?}, it takes 1 to 40 of a-z, 0-9 and -")).collect();
+        let twice = self.neo4j.keys().filter(|name| self.kafka.contains_key(*name));
+        problems.extend(twice.map(|name| format!("two sinks are called {name:?}, each takes a name of its own")));
         for (name, config) in &self.kafka {
-            config.check().map_err(|error| format!("sinks.kafka.{name}: {error}"))?;
+            problems.extend(config.check().err().map(|error| format!("sinks.kafka.{name}: {error}")));
         }
         for (name, config) in &self.neo4j {
-            config.check().map_err(|error| format!("sinks.neo4j.{name}: {error}"))?;
+            problems.extend(config.check().err().map(|error| format!("sinks.neo4j.{name}: {error}")));
         }
         if let Some((other, name, config)) = clash(&self.kafka, KafkaConfig::shares_topics_with) {
             let prefix = &config.topic_prefix;
-            return Err(format!(
+            problems.push(format!(
                 "sinks.kafka.{other} and sinks.kafka.{name} write the same topics, {prefix}.*; each takes a topic_prefix of its \
                  own"
             ));
         }
         if let Some((other, name, _)) = clash(&self.neo4j, Neo4jConfig::shares_database_with) {
-            return Err(format!(
+            problems.push(format!(
                 "sinks.neo4j.{other} and sinks.neo4j.{name} write the same database (neo4j, where none is named); each takes a \
                  uri or a database of its own"
             ));
         }
-        Ok(())
+        problems
     }
 
     /// What the sinks name that is not there for this process: variables, files of passwords and certificates.
@@ -258,13 +258,13 @@ mod tests {
             let mut config = SinksConfig::default();
             config.kafka.extend(["a", "b"].map(str::to_owned).into_iter().zip(prefixes.map(kafka)));
             config.neo4j.extend(["c", "d"].map(str::to_owned).into_iter().zip(databases.map(neo4j)));
-            config.check()
+            config.problems()
         };
-        assert_eq!(of(["one", "two"], ["one", "two"]), Ok(()));
-        let told = of(["one", "one"], ["one", "two"]).expect_err("both write one.deltas");
-        assert!(told.contains("sinks.kafka.a and sinks.kafka.b"), "{told}");
-        let told = of(["one", "two"], ["one", "one"]).expect_err("both write one database");
-        assert!(told.contains("sinks.neo4j.c and sinks.neo4j.d"), "{told}");
+        assert_eq!(of(["one", "two"], ["one", "two"]), Vec::<String>::new());
+        let told = of(["one", "one"], ["one", "one"]);
+        let [topics, database] = told.as_slice() else { panic!("both write one.deltas and one database: {told:?}") };
+        assert!(topics.starts_with("sinks.kafka.a and sinks.kafka.b"), "{topics}");
+        assert!(database.starts_with("sinks.neo4j.c and sinks.neo4j.d"), "{database}");
     }
 
     #[test]
@@ -279,14 +279,16 @@ mod tests {
     }
 
     #[test]
-    fn a_sink_that_cannot_work_is_refused_by_its_name_before_anything_begins() {
+    fn sinks_that_cannot_work_are_refused_by_their_names_before_anything_begins() {
         let mut config = SinksConfig::default();
         config.kafka.insert("a".to_owned(), KafkaConfig { brokers: "here".to_owned(), ..KafkaConfig::default() });
-        let told = config.check().expect_err("it has no port");
-        assert!(told.starts_with("sinks.kafka.a: ") && told.contains("here"), "{told}");
-        config.kafka.clear();
+        config.kafka.insert("b/c".to_owned(), KafkaConfig::default());
         config.neo4j.insert("b".to_owned(), Neo4jConfig { uri: "http://here".to_owned(), ..Neo4jConfig::default() });
-        let told = config.check().expect_err("it is no address of a database");
-        assert!(told.starts_with("sinks.neo4j.b: ") && told.contains("http://here"), "{told}");
+        let told = config.problems();
+        let [name, kafka, neo4j, shared @ ..] = told.as_slice() else { panic!("{told:?}") };
+        assert!(name.starts_with("a sink is called \"b/c\""), "{name}");
+        assert!(kafka.starts_with("sinks.kafka.a: ") && kafka.contains("here"), "{kafka}");
+        assert!(neo4j.starts_with("sinks.neo4j.b: ") && neo4j.contains("http://here"), "{neo4j}");
+        assert!(shared.is_empty(), "they are at different brokers: {shared:?}");
     }
 }

@@ -85,10 +85,7 @@ impl<T: Target> Follower<T> {
             (held, _) => Cursor(held),
         };
         self.cursors.insert(followed.id, cursor);
-        match cursor.0 {
-            Some(at) => drop(self.reached.insert(followed.id, at)),
-            None => drop(self.reached.remove(&followed.id)),
-        }
+        self.control.backlog().stands(followed.id, cursor.0);
         Ok((cursor, has_made_up))
     }
 

@@ -54,8 +54,6 @@ pub struct Follower<T> {
     pub(super) streams: BTreeMap<StreamId, Followed>,
     /// What the target said, and what it took since. Forgotten at every error.
     pub(super) cursors: BTreeMap<StreamId, Cursor>,
-    /// How far the target was in each stream when that was known last.
-    pub(super) reached: BTreeMap<StreamId, Position>,
     /// What the target holds of streams whose log does not reach there yet: to be compared once it does.
     pub(super) unproven: BTreeMap<StreamId, Told>,
     /// The same of the streams themselves; `None` before the target was asked, and where it keeps all it was told.
@@ -100,7 +98,6 @@ impl<T: Target> Follower<T> {
             listing: None,
             streams: BTreeMap::new(),
             cursors: BTreeMap::new(),
-            reached: BTreeMap::new(),
             unproven: BTreeMap::new(),
             held: None,
             told: BTreeMap::new(),
@@ -187,7 +184,7 @@ impl<T: Target> Follower<T> {
         if is_new {
             self.list(asked)?;
         }
-        self.measure();
+        self.measure(&self.listed);
         let superseded = if self.has_told { self.superseded() } else { None };
         if let Some(gone) = self.stale()?.or(superseded) {
             self.has_told = false;
@@ -202,7 +199,7 @@ impl<T: Target> Follower<T> {
         if !matches!(turn, Step::CaughtUp) {
             return Ok(turn);
         }
-        self.measure();
+        self.measure(&self.listed);
         if !is_new {
             // Only a list of now can say that there is no more.
             self.listing = None;
@@ -278,7 +275,7 @@ impl<T: Target> Follower<T> {
         if is_done {
             tracing::info!(stream = %name, "a target has forgotten a stream");
             self.forget_cursors();
-            self.reached.clear();
+            self.control.backlog().forget();
             if let Some(held) = self.held()? {
                 held.remove(name);
             }
@@ -303,7 +300,7 @@ impl<T: Target> Follower<T> {
             let (at, reason) = match self.target.apply(&portion) {
                 Ok(()) => {
                     self.cursors.insert(stream.id, Cursor(Some(last)));
-                    self.reached.insert(stream.id, last);
+                    self.control.backlog().stands(stream.id, Some(last));
                     if let Some(held) = self.held()? {
                         held.insert(stream.name.clone(), Some(stream.id));
                     }
@@ -334,14 +331,8 @@ impl<T: Target> Follower<T> {
         self.streams.keys().chain(self.cursors.keys()).collect::<std::collections::BTreeSet<_>>().len()
     }
 
-    pub(super) fn measure(&self) {
-        let told = |stream: &Stream| self.reached.get(&stream.id);
-        let behind = self.listed.iter().map(|stream| match told(stream) {
-            Some(at) if at.epoch == stream.head.epoch => stream.head.next_seq.saturating_sub(at.seq + 1),
-            Some(at) if at.epoch > stream.head.epoch => 0,
-            _ => stream.head.next_seq,
-        });
-        let behind = behind.sum();
+    pub(super) fn measure(&self, streams: &[Stream]) {
+        let behind = self.control.backlog().entries(streams);
         self.control.update(|status| status.behind = behind);
     }
 }

@@ -1,8 +1,9 @@
 //! The thread of a follower.
 
 use super::follower::{Follower, Step};
-use super::status::{SinkControl, SinkState};
+use super::status::{SinkControl, SinkState, SinkStatus};
 use super::target::Target;
+use crate::store::Store;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -43,6 +44,7 @@ pub struct Following {
     name: String,
     control: SinkControl,
     nudge: Nudge,
+    store: Store,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -58,12 +60,13 @@ impl Following {
         follower: Follower<T>,
     ) -> std::io::Result<Self> {
         let (thread_control, thread_nudge) = (control.clone(), nudge.clone());
+        let store = follower.store.clone();
         let run = move || {
             let _guard = PanicGuard(&thread_control);
             follow(follower, &thread_control, &thread_nudge);
         };
         let thread = std::thread::Builder::new().name(format!("sink-{name}")).spawn(run)?;
-        Ok(Self { name: name.to_owned(), control, nudge, thread: Some(thread) })
+        Ok(Self { name: name.to_owned(), control, nudge, store, thread: Some(thread) })
     }
 
     /// The name of the sink.
@@ -74,6 +77,23 @@ impl Following {
     /// To watch and to steer it.
     pub fn control(&self) -> &SinkControl {
         &self.control
+    }
+
+    /// What is known of it now. One that was asked to look again since it said that its target holds everything, and has not
+    /// answered, no more claims so. How far it is behind is counted here: it may have waited for its target ever since the log had
+    /// a few entries. Where the store cannot be read, what it last said stands.
+    pub fn status(&self) -> SinkStatus {
+        let mut status = self.control.status();
+        if self.control.is_caught_up() {
+            return status;
+        }
+        if status.state == SinkState::CaughtUp {
+            status.state = SinkState::Behind;
+        }
+        if let Ok(streams) = self.store.streams() {
+            status.behind = self.control.backlog().entries(&streams);
+        }
+        status
     }
 
     /// Asks the sink to look at the log as it is now; [`SinkControl::is_caught_up`] speaks of that from now on.

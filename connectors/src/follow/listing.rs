@@ -22,10 +22,7 @@ impl<T: Target> Follower<T> {
     pub(super) fn list(&mut self, asked: u64) -> Result<(), Trouble> {
         let all = self.store.streams()?;
         // As long as the target says nothing, whatever there was to tell still is, and what has come since.
-        let was_listed: BTreeSet<StreamId> = self.listed.iter().map(|stream| stream.id).collect();
-        let is_to_tell = |stream: &&Stream| was_listed.contains(&stream.id) || !self.all.contains_key(&stream.name);
-        self.listed = all.iter().filter(is_to_tell).cloned().collect();
-        self.measure();
+        self.measure(&all);
         self.listed = match self.held()? {
             None => all.clone(),
             Some(_) => self.present(&all)?,
@@ -37,7 +34,7 @@ impl<T: Target> Follower<T> {
         self.streams.retain(|id, _| present.contains(id));
         self.cursors.retain(|id, _| present.contains(id));
         self.unproven.retain(|id, _| present.contains(id));
-        self.reached.retain(|id, _| present.contains(id));
+        self.control.backlog().list(&all, &present);
         self.told.retain(|id, _| present.contains(id));
         Ok(())
     }

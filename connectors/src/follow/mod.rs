@@ -12,6 +12,7 @@
 //!
 //! [`Target`] is what a sink must be able to do, [`Follower`] the decisions, [`Following`] the thread.
 
+mod backlog;
 mod backoff;
 mod config;
 mod cursor;

@@ -1,5 +1,6 @@
 //! What is known of a sink from outside, and what it is asked to do.
 
+use super::backlog::Backlog;
 use serde::Serialize;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -64,6 +65,7 @@ struct Shared {
     stopping: AtomicBool,
     asked: AtomicU64,
     status: Mutex<SinkStatus>,
+    backlog: Mutex<Backlog>,
 }
 
 impl SinkControl {
@@ -111,6 +113,12 @@ impl SinkControl {
     /// How often the sink was asked to look again.
     pub(super) fn asked(&self) -> u64 {
         self.0.asked.load(Ordering::Acquire)
+    }
+
+    /// What the target holds, as far as the sink knows. Nobody keeps it while a target is asked.
+    pub(super) fn backlog(&self) -> MutexGuard<'_, Backlog> {
+        // Each change is one of a map, so a panic elsewhere leaves it whole.
+        self.0.backlog.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn update(&self, change: impl FnOnce(&mut SinkStatus)) {

@@ -81,6 +81,12 @@ pub(super) fn see_to_topics(
     }
     let count = |topic: Topic| found.get(&topic).copied().filter(|count| *count > 0);
     let partitions = count(Topic::Deltas).unwrap_or(config.partitions);
+    if unchecked && ![partitions, KafkaConfig::default().partitions].contains(&config.partitions) {
+        let (deltas, wanted) = (config.topic(Topic::Deltas.part()), config.partitions);
+        tracing::warn!(
+            "{deltas} has {partitions} partitions and keeps them, whatever the setting of partitions says: {wanted}"
+        );
+    }
     let wanted = |topic: Topic| if topic == Topic::Progress { 1 } else { partitions };
     for topic in &written {
         if let Some(count) = count(*topic).filter(|count| *count != wanted(*topic)) {
@@ -129,7 +135,9 @@ fn count_partitions(
         match producer.client().fetch_metadata(Some(name), ASKED_AT_ONCE) {
             Ok(metadata) => break metadata,
             Err(error) if producer.context().rejected().is_some() || Instant::now() >= give_up => {
-                return Err(unreached(producer.context(), &config.brokers).unwrap_or_else(|| again(error)));
+                return Err(
+                    unreached(producer.context(), &config.brokers).unwrap_or_else(|| silent(&config.brokers, error))
+                );
             }
             Err(_) => {}
         }
@@ -173,6 +181,13 @@ pub(super) fn is_there(
 fn unreached(reports: &Reports, brokers: &str) -> Option<TransactionError> {
     let reason = reports.unreached()?;
     Some(TransactionError::Again(format!("{brokers} does not answer, last: {reason}; see to brokers and security.tls")))
+}
+
+/// That somebody is there and does not say what a broker would.
+fn silent(brokers: &str, error: KafkaError) -> TransactionError {
+    TransactionError::Again(format!(
+        "{brokers} does not answer as Kafka does: {error}; see to brokers and security.tls"
+    ))
 }
 
 /// What it means that the cluster gives a code instead of a topic: that it is not there, and no other.

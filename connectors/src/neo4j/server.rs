@@ -182,6 +182,9 @@ fn refusal(error: Error) -> SessionError {
         Error::Neo4j(said) if said.code() == "Neo.ClientError.Database.DatabaseNotFound" => {
             format!("Neo4j: {error}; see to database of this sink, or make that database, and start again")
         }
+        Error::IOError { detail } => {
+            format!("Neo4j cannot be reached: {detail}; see that it runs, and to uri of this sink")
+        }
         error => format!("Neo4j: {error}"),
     };
     let is_ours = match &error {

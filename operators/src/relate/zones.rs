@@ -101,7 +101,7 @@ impl Zones {
     }
 
     fn see(&mut self, seen: &Observation, size: Size, pause_us: Micros, out: &mut Vec<SpanChange>) {
-        let foot = (f64::from(seen.rect.centre().0), f64::from(seen.rect.bottom()));
+        let foot = foot(seen, size);
         let confidence = f64::from(seen.score).clamp(0.0, 1.0);
         for area in &self.areas {
             let key = (seen.track, ZoneId(area.id));
@@ -218,6 +218,13 @@ fn end(evidence: &mut Evidence, t: Micros, unseen: bool, over: &mut Vec<Evidence
     over.extend(evidence.unstated());
 }
 
+/// The middle of the bottom edge; where that is no pixel of the picture, the nearest that is. So who is cut off at the border is
+/// in the areas that reach it, and passes the lines that end there.
+fn foot(seen: &Observation, size: Size) -> Point {
+    let within = |at: f32, side: u32| f64::from(at).min(f64::from(side) - 0.5).max(0.5);
+    (within(seen.rect.centre().0, size.width), within(seen.rect.bottom(), size.height))
+}
+
 fn scaled([x, y]: [f32; 2], size: Size) -> Point {
     (f64::from(x) * f64::from(size.width), f64::from(y) * f64::from(size.height))
 }
@@ -294,6 +301,22 @@ mod tests {
         assert_eq!(told[1], ("LOITERS".into(), 3, 1520, Some(3520), None));
         assert_eq!(told[2], ("CROSSES".into(), 7, 2520, Some(2520), Some(false)));
         assert_eq!(told.len(), 3);
+    }
+
+    #[test]
+    fn who_is_cut_off_at_the_border_is_in_what_reaches_it() {
+        let whole = vec![[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]];
+        let config = config(Direction::Both);
+        let zones = vec![ZoneConfig { polygon: whole, ..config.zones[0].clone() }];
+        let config = RelateConfig { zones, ..config };
+        // Half to the left of the picture, later to the right of it, and always down to its border or over it.
+        for (height, way) in [(60.0, 1.0_f64), (60.0, -1.0), (70.0, 1.0)] {
+            let x = |s: f64| if way > 0.0 { 40.0 * s } else { 200.0 - 40.0 * s };
+            let told = told_of(config.clone(), &clip(5.0, |s| vec![seen(0, 1, x(s) as f32 - 5.0, 40.0, 10.0, height)]));
+            assert_eq!(told[0], ("IN".into(), 3, 0, Some(4960), None), "{told:?}");
+            let crossed: Vec<_> = told.iter().filter(|row| row.0 == "CROSSES").map(|row| row.4).collect();
+            assert_eq!(crossed, [Some(way < 0.0)], "{told:?}");
+        }
     }
 
     #[test]

@@ -1,0 +1,45 @@
+//! How much a target does not hold yet, as far as whoever does not ask it can know.
+
+use crate::store::{Position, Stream, StreamId};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// How far a target was in each stream when that was known last. It can be asked while the sink waits for its target.
+#[derive(Debug, Default)]
+pub(super) struct Backlog {
+    reached: BTreeMap<StreamId, Position>,
+    /// Streams that are not told, because others have replaced them.
+    passed_over: BTreeSet<StreamId>,
+}
+
+impl Backlog {
+    /// The target stands there in a stream; `None` where it holds nothing of it.
+    pub(super) fn stands(&mut self, stream: StreamId, at: Option<Position>) {
+        match at {
+            Some(at) => drop(self.reached.insert(stream, at)),
+            None => drop(self.reached.remove(&stream)),
+        }
+    }
+
+    /// Nothing is known of the target.
+    pub(super) fn forget(&mut self) {
+        self.reached.clear();
+    }
+
+    /// Of all streams there are, these are told.
+    pub(super) fn list(&mut self, all: &[Stream], told: &BTreeSet<StreamId>) {
+        self.reached.retain(|id, _| told.contains(id));
+        self.passed_over = all.iter().map(|stream| stream.id).filter(|id| !told.contains(id)).collect();
+    }
+
+    /// Entries of the present epochs of these streams that the target does not hold. Of one of which it is not known how far
+    /// the target is, all: it is at most so many.
+    pub(super) fn entries(&self, streams: &[Stream]) -> u64 {
+        let told = streams.iter().filter(|stream| !self.passed_over.contains(&stream.id));
+        let behind = told.map(|stream| match self.reached.get(&stream.id) {
+            Some(at) if at.epoch == stream.head.epoch => stream.head.next_seq.saturating_sub(at.seq + 1),
+            Some(at) if at.epoch > stream.head.epoch => 0,
+            _ => stream.head.next_seq,
+        });
+        behind.sum()
+    }
+}
