@@ -4,7 +4,8 @@ export RUST_BACKTRACE ?= 0
 VENV_PYTHON := $(CURDIR)/.cache/venv/bin/python
 CARGO_TEST := cargo test --workspace --locked
 TESTS := $(patsubst %/main.rs,%,$(wildcard tests/*.rs */tests/*.rs tests/*/main.rs */tests/*/main.rs))
-ALL_BUT_KAFKA := --lib --bins --examples $(addprefix --test ,$(filter-out kafka,$(basename $(notdir $(TESTS)))))
+KAFKA_THREADS := $(shell n=$$(nproc); echo $$((n > 4 ? n : 4)))
+ALL_BUT_KAFKA := --lib --bins $(addprefix --test ,$(filter-out kafka,$(basename $(notdir $(TESTS)))))
 
 # The main job on a bare machine: a clip goes in, a graph comes out.
 demo: build
@@ -14,7 +15,7 @@ build:
 	@scripts/prepare.sh build
 	cargo build --release --locked
 
-# Correctness and short faults. The tests of Kafka wait more than they work, so more of them run at once.
+# Correctness and short faults. The tests of Kafka wait more than they work, so at least four of them run at once.
 test:
 	@scripts/prepare.sh test
 	cargo fmt --all --check
@@ -23,7 +24,7 @@ test:
 	eval "$$(scripts/services.sh env)"; export VOKG_PYTHON=$(VENV_PYTHON); \
 	  $(CARGO_TEST) --no-run \
 	  && $(CARGO_TEST) $(ALL_BUT_KAFKA) \
-	  && RUST_TEST_THREADS=4 $(CARGO_TEST) --test kafka \
+	  && RUST_TEST_THREADS=$(KAFKA_THREADS) $(CARGO_TEST) --test kafka \
 	  && $(CARGO_TEST) --doc; rc=$$?; scripts/services.sh stop; exit $$rc
 	@scripts/skipped.sh
 	@echo "make test: everything that was run holds"

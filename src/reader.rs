@@ -126,8 +126,13 @@ impl Reader {
                 drop(source);
                 match self.go_on(&checkpoint) {
                     Ok(there) => (stream, there, Some(*checkpoint)),
-                    Err(Astray::Hindered(SourceError::Interrupted(_))) => return Ok(Begin::Interrupted(NOT_THERE)),
-                    Err(Astray::Hindered(error)) => return Err(error.to_string()),
+                    Err(Astray::Hindered(error)) => {
+                        self.writer.leave_stream(stream.id).map_err(|error| error.to_string())?;
+                        return match error {
+                            SourceError::Interrupted(_) => Ok(Begin::Interrupted(NOT_THERE)),
+                            error => Err(error.to_string()),
+                        };
+                    }
                     Err(Astray::Misled(reason)) => {
                         tracing::warn!(stream = %stream.name, %reason, "it is processed again from its beginning");
                         let stream = self.writer.start_over(&stream).map_err(|error| error.to_string())?;

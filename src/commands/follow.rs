@@ -36,8 +36,8 @@ pub fn run(args: cli::Follow, common: &Common) -> Result<Exit, Failure> {
     let mut patience = Patience::new(sinks.drain().max(LEAST_PATIENCE));
     let (mut reported, mut failures) = (Instant::now(), 0);
     let ending = loop {
-        let (reports, now) = (sinks.reports(), Instant::now());
-        let stands = reports.iter().map(|report| Standing::of(report, &mut patience, now)).collect::<Vec<_>>();
+        let (said, now) = (sinks.said(), Instant::now());
+        let stands = said.iter().map(|report| Standing::of(report, &mut patience, now)).collect::<Vec<_>>();
         if interrupt.load(Ordering::Acquire) {
             break Ending::Interrupted;
         }
@@ -54,12 +54,12 @@ pub fn run(args: cli::Follow, common: &Common) -> Result<Exit, Failure> {
             break Ending::AllFailed;
         }
         if args.once && !stands.contains(&Standing::GetsOn) {
-            break Ending::Settled(reports.into_iter().zip(stands).collect());
+            break Ending::Settled(said.into_iter().zip(stands).collect());
         }
         let is_behind = stands.iter().any(|stands| matches!(stands, Standing::GetsOn | Standing::Stuck));
         let is_due = is_behind && reported.elapsed() >= REPORT_EVERY;
         if (is_due || failed != failures) && !common.quiet {
-            reports.iter().for_each(|report| note(report.to_text().trim_end()));
+            sinks.reports().iter().for_each(|report| note(report.to_text().trim_end()));
             reported = now;
         }
         failures = failed;

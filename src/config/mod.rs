@@ -91,8 +91,11 @@ impl Config {
         refuse_not_finite("", &Value::Table(settings_table(self))).map_err(Failure::usage)?;
         // Before the ranges, which would tell some of it again.
         self.relate.refuse_zones().map_err(Failure::usage)?;
-        refuse(out_of_range("", &settings, schema.as_value(), schema.as_value()))?;
-        refuse(self.sinks.problems())?;
+        let mut problems = out_of_range("", &settings, schema.as_value(), schema.as_value());
+        problems.extend(self.sinks.problems());
+        if !problems.is_empty() {
+            return Err(Failure::usage(problems.join("; ")));
+        }
         self.refuse_short_horizon()?;
         self.relate.refuse_crossed_bounds().map_err(Failure::usage)?;
         self.relate.influence.refuse_crossed_bounds().map_err(|error| Failure::usage(format!("relate.{error}")))
@@ -126,17 +129,15 @@ impl Config {
     }
 }
 
-/// Refuses a configuration in which something is wrong, and tells all of it.
-fn refuse(problems: Vec<String>) -> Result<(), Failure> {
-    if problems.is_empty() { Ok(()) } else { Err(Failure::usage(problems.join("; "))) }
-}
-
 /// What was found where something else was expected, without the names that numbers have in a program.
 fn expected(message: &str) -> String {
     let Some((found, type_name)) = message.rsplit_once(", expected ") else { return message.to_owned() };
     match type_name {
         "f32" | "f64" => format!("{found}, expected a number"),
-        "u8" | "u16" | "u32" | "u64" | "usize" => format!("{found}, expected a whole number from 0 on"),
+        "u8" => format!("{found}, expected a whole number from 0 to {}", u8::MAX),
+        "u16" => format!("{found}, expected a whole number from 0 to {}", u16::MAX),
+        "u32" => format!("{found}, expected a whole number from 0 to {}", u32::MAX),
+        "u64" | "usize" => format!("{found}, expected a whole number from 0 on"),
         _ => message.to_owned(),
     }
 }
@@ -256,6 +257,10 @@ mod tests {
             ("track.lost_secs=soon", "invalid type: string \"soon\", expected a number"),
             ("run.workers=-1", "`-1`, expected a whole number from 0 on"),
             ("store.least_free_bytes=99999999999999999999", "expected a whole number from 0 on"),
+            (
+                "sinks.kafka.a.partitions=5000000000",
+                "integer `5000000000`, expected a whole number from 0 to 4294967295",
+            ),
         ] {
             let message = load("", &[], &[setting]).expect_err("it takes a number");
             assert!(message.starts_with(&format!("--set {setting}: ")) && message.ends_with(words), "{message}");
@@ -288,6 +293,12 @@ mod tests {
             let message = load("", &[], &[setting]).expect_err("out of range");
             assert!(message.contains(words), "{message}");
         }
+        let wrong = ["run.workers=0", "track.lost_secs=-1.0", "sinks.kafka.main.brokers=nowhere"];
+        let message = load("", &[], &wrong).expect_err("out of range");
+        assert!(
+            ["run.workers is 0", "track.lost_secs is -1", "nowhere"].iter().all(|what| message.contains(what)),
+            "{message}"
+        );
     }
 
     #[test]

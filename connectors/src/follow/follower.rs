@@ -275,7 +275,9 @@ impl<T: Target> Follower<T> {
         if is_done {
             tracing::info!(stream = %name, "a target has forgotten a stream");
             self.forget_cursors();
-            self.control.backlog().forget();
+            if let Some(stream) = self.all.get(name) {
+                self.control.backlog().stands(*stream, None);
+            }
             if let Some(held) = self.held()? {
                 held.remove(name);
             }

@@ -79,18 +79,23 @@ impl Following {
         &self.control
     }
 
-    /// What is known of it now. One that was asked to look again since it said that its target holds everything, and has not
-    /// answered, no more claims so. How far it is behind is counted here: it may have waited for its target ever since the log had
-    /// a few entries. Where the store cannot be read, what it last said stands.
-    pub fn status(&self) -> SinkStatus {
+    /// What it last said. One that was asked to look again since it said that its target holds everything, and has not answered,
+    /// no more claims so.
+    pub fn said(&self) -> SinkStatus {
         let mut status = self.control.status();
-        if self.control.is_caught_up() {
-            return status;
-        }
-        if status.state == SinkState::CaughtUp {
+        if status.state == SinkState::CaughtUp && !self.control.is_answer(&status) {
             status.state = SinkState::Behind;
         }
-        if let Ok(streams) = self.store.streams() {
+        status
+    }
+
+    /// What is known of it now: how far it is behind is counted here, for it may have waited for its target ever since the log
+    /// had a few entries. Reads two rows of every stream; where the store cannot be read, what the sink last said stands.
+    pub fn status(&self) -> SinkStatus {
+        let mut status = self.said();
+        if status.state != SinkState::CaughtUp
+            && let Ok(streams) = self.store.streams()
+        {
             status.behind = self.control.backlog().entries(&streams);
         }
         status

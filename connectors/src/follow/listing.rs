@@ -34,7 +34,7 @@ impl<T: Target> Follower<T> {
         self.streams.retain(|id, _| present.contains(id));
         self.cursors.retain(|id, _| present.contains(id));
         self.unproven.retain(|id, _| present.contains(id));
-        self.control.backlog().list(&all, &present);
+        self.control.backlog().list(&all, &present, &self.replaced);
         self.told.retain(|id, _| present.contains(id));
         Ok(())
     }

@@ -107,7 +107,12 @@ impl SinkControl {
     /// Whether the target holds the whole log as it was when somebody last called [`SinkControl::look_again`].
     pub fn is_caught_up(&self) -> bool {
         let status = self.lock();
-        status.state == SinkState::CaughtUp && status.looked == self.0.asked.load(Ordering::Acquire)
+        status.state == SinkState::CaughtUp && self.is_answer(&status)
+    }
+
+    /// Whether this was said after somebody last called [`SinkControl::look_again`].
+    pub(super) fn is_answer(&self, status: &SinkStatus) -> bool {
+        status.looked == self.0.asked.load(Ordering::Acquire)
     }
 
     /// How often the sink was asked to look again.

@@ -68,16 +68,23 @@ impl Files for SystemFiles {
 /// Makes a directory where it is absent. Its name is durable then, whoever made it, where the directory above can be synced:
 /// that may lie in a file system that knows no such thing, or be closed to whoever asks.
 pub(super) fn make_dir(dir: &Path) -> io::Result<()> {
-    let absent: Vec<&Path> = dir.ancestors().skip(1).take_while(|above| !above.exists()).collect();
+    let absent: Vec<&Path> = dir.ancestors().take_while(|above| !above.exists()).collect();
     fs::create_dir_all(dir)?;
-    for made in std::iter::once(dir).chain(absent) {
+    // Also that of one which was there: whoever made it may have been killed before it was durable.
+    let was_there = if absent.is_empty() { Some(dir) } else { None };
+    for &made in absent.iter().chain(&was_there) {
         let above = match made.parent() {
             Some(above) if above.as_os_str().is_empty() => Path::new("."),
             Some(above) => above,
             None => continue,
         };
         match sync_dir(above) {
-            Err(error) if is_out_of_reach(error.kind()) => {}
+            Err(error) if is_out_of_reach(error.kind()) => {
+                if absent.contains(&made) {
+                    let above = above.display();
+                    tracing::warn!(%above, %error, "its name cannot be made durable: a loss of power may take a new directory in it");
+                }
+            }
             synced => synced?,
         }
     }

@@ -218,11 +218,19 @@ fn end(evidence: &mut Evidence, t: Micros, unseen: bool, over: &mut Vec<Evidence
     over.extend(evidence.unstated());
 }
 
-/// The middle of the bottom edge; where that is no pixel of the picture, the nearest that is. So who is cut off at the border is
-/// in the areas that reach it, and passes the lines that end there.
+/// Half of what stored boxes can tell apart, in pixels: so far from the border is who is cut off there.
+const BORDER_PX: f64 = 1.0 / 32.0;
+
+/// The middle of the bottom edge; of a box that the border of the picture cuts off, the nearest within it. So it is in the areas
+/// that reach the border, and passes the lines that end there. What lies outside altogether stays there.
 fn foot(seen: &Observation, size: Size) -> Point {
-    let within = |at: f32, side: u32| f64::from(at).min(f64::from(side) - 0.5).max(0.5);
-    (within(seen.rect.centre().0, size.width), within(seen.rect.bottom(), size.height))
+    let rect = &seen.rect;
+    let (width, height) = (f64::from(size.width), f64::from(size.height));
+    let at = (f64::from(rect.centre().0), f64::from(rect.bottom()));
+    let is_seen =
+        f64::from(rect.right()) > 0.0 && f64::from(rect.left) < width && at.1 > 0.0 && f64::from(rect.top) < height;
+    let within = |at: f64, side: f64| at.min(side - BORDER_PX).max(BORDER_PX);
+    if is_seen { (within(at.0, width), within(at.1, height)) } else { at }
 }
 
 fn scaled([x, y]: [f32; 2], size: Size) -> Point {
@@ -317,6 +325,8 @@ mod tests {
             let crossed: Vec<_> = told.iter().filter(|row| row.0 == "CROSSES").map(|row| row.4).collect();
             assert_eq!(crossed, [Some(way < 0.0)], "{told:?}");
         }
+        let below = told_of(config, &clip(5.0, |_| vec![seen(0, 1, 40.0, 100.0, 10.0, 20.0)]));
+        assert!(below.is_empty(), "{below:?}");
     }
 
     #[test]
