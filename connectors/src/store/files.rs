@@ -80,7 +80,7 @@ pub(super) fn make_dir(dir: &Path) -> io::Result<()> {
         };
         match sync_dir(above) {
             Err(error) if is_out_of_reach(error.kind()) => {
-                if absent.contains(&made) {
+                if was_there.is_none() {
                     let above = above.display();
                     tracing::warn!(%above, %error, "its name cannot be made durable: a loss of power may take a new directory in it");
                 }
