@@ -2,6 +2,7 @@
 
 use super::agreement::{forgotten, lost, told_in};
 use super::config::{KafkaConfig, Security};
+use super::lookout::Lookout;
 use super::records::{KafkaRecord, Topic};
 use super::reports::{Quiet, Reports};
 use super::topics::{forbidden, is_there, see_to_topics};
@@ -25,6 +26,8 @@ const BATCH_BYTES: u64 = 1_000_000;
 pub(super) const ANSWER_DEADLINE: Duration = Duration::from_secs(15);
 /// How long it is waited for the answer to a question that is then asked anew.
 const ASKED_AT_ONCE: Duration = Duration::from_secs(3);
+/// How long it is waited for what goes on in the background before the client is looked after.
+const WAITED_AT_ONCE: Duration = Duration::from_secs(1);
 /// How long after a failed connection the next one is tried at most: as long it may take to notice that the cluster is back.
 const RECONNECT_MOST: Duration = Duration::from_secs(1);
 /// How often a full queue of librdkafka is offered a record again.
@@ -73,6 +76,10 @@ impl Cluster {
 
     fn deadline(&self) -> Duration {
         Duration::from_secs_f64(self.config.transaction_secs)
+    }
+
+    fn lookout(&self) -> Lookout<'_> {
+        Lookout::new(&self.client, self.config.topic(Topic::Progress.part()))
     }
 
     fn connect(&self) -> Result<ThreadedProducer<Reports>, TransactionError> {
@@ -126,14 +133,18 @@ impl Cluster {
         let consumer: BaseConsumer<Quiet> = client.create_with_context(Quiet).map_err(hopeless)?;
         let any: BaseConsumer<Quiet> =
             client.set("isolation.level", "read_uncommitted").create_with_context(Quiet).map_err(hopeless)?;
-        await_settled(topic, partition, (&any, &consumer))?;
+        let mut lookout = self.lookout();
+        await_settled(topic, partition, (&any, &consumer), &mut lookout)?;
         let mut assignment = TopicPartitionList::new();
         assignment.add_partition_offset(topic, partition, Offset::Beginning).map_err(hopeless)?;
         consumer.assign(&assignment).map_err(hopeless)?;
         let mut deadline = Instant::now() + ANSWER_DEADLINE;
         loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            match consumer.poll(left) {
+            match consumer.poll(WAITED_AT_ONCE) {
+                None if Instant::now() < deadline => {
+                    lookout.look_after(consumer.client()).map_err(again)?;
+                    continue;
+                }
                 None => {
                     return Err(TransactionError::Again(format!("{topic} was not read within {ANSWER_DEADLINE:?}")));
                 }
@@ -162,7 +173,7 @@ impl Cluster {
         let asker: BaseConsumer<Quiet> = client.create_with_context(Quiet).map_err(hopeless)?;
         let is_unwritten = |topic, partition: u32| {
             let partition = i32::try_from(partition).unwrap_or(i32::MAX);
-            Ok(end_of(&asker, &name(topic), partition)? == 0)
+            Ok(end_of(&asker, &name(topic), partition, &mut self.lookout())? == 0)
         };
         let mut told = told_in(cursors);
         told.retain(|(topic, partition), _| self.config.writes(*topic) && *partition < self.partitions);
@@ -257,16 +268,24 @@ impl Cluster {
     /// would wait for them.
     fn deliver(&self, producer: &ThreadedProducer<Reports>) -> Result<(), KafkaError> {
         let give_up = Instant::now() + self.deadline();
-        while producer.in_flight_count() > 0 {
+        let (mut lookout, mut before) = (self.lookout(), i32::MAX);
+        loop {
+            let left = producer.in_flight_count();
+            if left == 0 {
+                return Ok(());
+            }
+            if left < std::mem::replace(&mut before, left) {
+                lookout.rest();
+            }
             if let Some(code) = producer.context().failed() {
                 return Err(KafkaError::Flush(code));
             }
             if Instant::now() >= give_up {
                 return Err(KafkaError::Flush(RDKafkaErrorCode::OperationTimedOut));
             }
+            lookout.look_after(producer.client())?;
             std::thread::sleep(DELIVERY_PAUSE);
         }
-        Ok(())
     }
 
     /// Sends and commits; a commit that may be repeated is.
@@ -275,13 +294,23 @@ impl Cluster {
         self.send(producer, records)?;
         crash::point("kafka.sent");
         self.deliver(producer)?;
+        self.see_through(producer, |at_once| producer.commit_transaction(at_once))?;
+        crash::point("kafka.committed");
+        Ok(())
+    }
+
+    /// Waits for what goes on in the background, piece by piece, and looks after the client in between.
+    fn see_through(
+        &self,
+        producer: &ThreadedProducer<Reports>,
+        wait: impl Fn(Duration) -> Result<(), KafkaError>,
+    ) -> Result<(), KafkaError> {
         let give_up = Instant::now() + self.deadline();
+        let mut lookout = self.lookout();
         loop {
-            match producer.commit_transaction(self.deadline()) {
-                Err(KafkaError::Transaction(error)) if error.is_retriable() && Instant::now() < give_up => {}
-                Ok(()) => {
-                    crash::point("kafka.committed");
-                    return Ok(());
+            match wait(WAITED_AT_ONCE) {
+                Err(KafkaError::Transaction(error)) if error.is_retriable() && Instant::now() < give_up => {
+                    lookout.look_after(producer.client())?;
                 }
                 other => return other,
             }
@@ -302,7 +331,7 @@ impl TransactionLog for Cluster {
         if found.are_new || is_narrow {
             producer = self.connect()?;
         }
-        let ready = producer.init_transactions(self.deadline());
+        let ready = self.see_through(&producer, |at_once| producer.init_transactions(at_once));
         ready.map_err(|error| self.explain(of_transaction(error), producer.context()))?;
         producer.context().known();
         self.partitions = found.partitions;
@@ -332,7 +361,7 @@ impl TransactionLog for Cluster {
         let Some(producer) = &self.producer else {
             return Err(TransactionError::Again("there is no session".to_owned()));
         };
-        is_there(producer, &self.config, topic)
+        is_there(producer, &self.config, topic, &self.client)
     }
 
     fn partitions(&self) -> u32 {
@@ -386,12 +415,20 @@ impl TransactionLog for Cluster {
 }
 
 /// Where a partition ends. What is asked of a broker that is just coming back may never be answered: so it is asked anew.
-fn end_of(consumer: &BaseConsumer<Quiet>, topic: &str, partition: i32) -> Result<i64, TransactionError> {
+fn end_of(
+    consumer: &BaseConsumer<Quiet>,
+    topic: &str,
+    partition: i32,
+    lookout: &mut Lookout<'_>,
+) -> Result<i64, TransactionError> {
     let give_up = Instant::now() + ANSWER_DEADLINE;
     loop {
         match consumer.fetch_watermarks(topic, partition, ASKED_AT_ONCE).map_err(of_transaction) {
             Ok((_, end)) => return Ok(end),
-            Err(TransactionError::Again(_)) if Instant::now() < give_up => std::thread::sleep(SETTLING_PAUSE),
+            Err(TransactionError::Again(_)) if Instant::now() < give_up => {
+                lookout.look_after(consumer.client()).map_err(again)?;
+                std::thread::sleep(SETTLING_PAUSE);
+            }
             Err(error) => return Err(error),
         }
     }
@@ -402,8 +439,9 @@ fn await_settled(
     topic: &str,
     partition: i32,
     (any, committed): (&BaseConsumer<Quiet>, &BaseConsumer<Quiet>),
+    lookout: &mut Lookout<'_>,
 ) -> Result<(), TransactionError> {
-    let end = |consumer: &BaseConsumer<Quiet>| end_of(consumer, topic, partition);
+    let mut end = |consumer: &BaseConsumer<Quiet>| end_of(consumer, topic, partition, lookout);
     let written = end(any)?;
     let give_up = Instant::now() + ANSWER_DEADLINE;
     while end(committed)? < written {

@@ -10,6 +10,7 @@ mod config;
 #[cfg(test)]
 mod faults;
 mod finals;
+mod lookout;
 #[cfg(test)]
 mod model;
 mod murmur2;

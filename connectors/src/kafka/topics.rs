@@ -2,6 +2,7 @@
 
 use super::cluster::{ANSWER_DEADLINE, MESSAGE_BYTES_MAX, again, hopeless};
 use super::config::KafkaConfig;
+use super::lookout::Lookout;
 use super::records::Topic;
 use super::reports::{Quiet, Reports};
 use super::transaction_log::TransactionError;
@@ -77,7 +78,7 @@ pub(super) fn see_to_topics(
     let written: Vec<Topic> = Topic::ALL.into_iter().filter(|topic| config.writes(*topic)).collect();
     let mut found = BTreeMap::new();
     for topic in &written {
-        found.insert(*topic, count_partitions(producer, config, &config.topic(topic.part()))?);
+        found.insert(*topic, count_partitions(producer, config, *topic, client)?);
     }
     let count = |topic: Topic| found.get(&topic).copied().filter(|count| *count > 0);
     let partitions = count(Topic::Deltas).unwrap_or(config.partitions);
@@ -128,9 +129,12 @@ fn other_count(config: &KafkaConfig, topic: Topic, count: u32, wanted: u32) -> S
 fn count_partitions(
     producer: &ThreadedProducer<Reports>,
     config: &KafkaConfig,
-    name: &str,
+    topic: Topic,
+    client: &ClientConfig,
 ) -> Result<u32, TransactionError> {
+    let name = &config.topic(topic.part());
     let give_up = Instant::now() + ANSWER_DEADLINE;
+    let mut lookout = Lookout::new(client, name.clone());
     let metadata = loop {
         match producer.client().fetch_metadata(Some(name), ASKED_AT_ONCE) {
             Ok(metadata) => break metadata,
@@ -139,7 +143,7 @@ fn count_partitions(
                     unreached(producer.context(), &config.brokers).unwrap_or_else(|| silent(&config.brokers, error))
                 );
             }
-            Err(_) => {}
+            Err(_) => lookout.look_after(producer.client()).map_err(again)?,
         }
     };
     let Some(of_topic) = metadata.topics().first() else {
@@ -167,8 +171,9 @@ pub(super) fn is_there(
     producer: &ThreadedProducer<Reports>,
     config: &KafkaConfig,
     topic: Topic,
+    client: &ClientConfig,
 ) -> Result<bool, TransactionError> {
-    match count_partitions(producer, config, &config.topic(topic.part())) {
+    match count_partitions(producer, config, topic, client) {
         Err(TransactionError::Hopeless(reason)) => {
             tracing::warn!(%reason, "what this topic holds of streams that are gone stays there");
             Ok(false)

@@ -1,0 +1,208 @@
+//! Whether a client waits for a cluster that it will never find again.
+//!
+//! A broker that comes back is let in again a moment after it answers, and until then tells of topics and, where it is the
+//! only one, of no brokers at all. By that librdkafka lets go of all it has learned, keeps the one it knows as the coordinator
+//! half closed, and never asks another (confluentinc/librdkafka#5301): such a client waits until its deadlines, while a new
+//! one is answered at once.
+
+use super::reports::Quiet;
+use rdkafka::client::{Client, ClientContext};
+use rdkafka::config::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use std::time::{Duration, Instant};
+
+/// How long a client is left in peace before it is looked after, and between two looks. Each of them is a connection, of
+/// which a broker that stands still keeps some fifty until it goes on.
+const LOOK_PAUSE: Duration = Duration::from_millis(1_500);
+/// How long it may take a client to find a broker.
+const FOUND_WITHIN: Duration = Duration::from_millis(500);
+/// How long it may take a new one to connect and be answered.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(1);
+
+/// Looks after a client while it waits.
+pub(super) struct Lookout<'a> {
+    /// How to make a new one.
+    client: &'a ClientConfig,
+    /// A topic to ask for.
+    topic: String,
+    next: Instant,
+}
+
+impl<'a> Lookout<'a> {
+    /// Begins now, with a pause.
+    pub fn new(client: &'a ClientConfig, topic: String) -> Self {
+        Self { client, topic, next: Instant::now() + LOOK_PAUSE }
+    }
+
+    /// The client got on: there is nothing to look for yet.
+    pub fn rest(&mut self) {
+        self.next = Instant::now() + LOOK_PAUSE;
+    }
+
+    /// Mostly this looks at the clock alone; else it takes up to 1.5 s.
+    ///
+    /// # Errors
+    /// Where the client finds no broker, and a new one is answered.
+    pub fn look_after<C: ClientContext>(&mut self, own: &Client<C>) -> Result<(), KafkaError> {
+        if Instant::now() < self.next {
+            return Ok(());
+        }
+        let is_lost = self.finds_no_broker(own) && self.is_answered_anew();
+        self.rest();
+        if is_lost { Err(KafkaError::Global(RDKafkaErrorCode::AllBrokersDown)) } else { Ok(()) }
+    }
+
+    /// Whether there is none to be asked, which is something else than one that does not answer.
+    fn finds_no_broker<C: ClientContext>(&self, own: &Client<C>) -> bool {
+        let found = own.fetch_metadata(Some(&self.topic), FOUND_WITHIN);
+        matches!(found, Err(KafkaError::MetadataFetch(RDKafkaErrorCode::BrokerTransportFailure)))
+    }
+
+    fn is_answered_anew(&self) -> bool {
+        let new: Result<BaseConsumer<Quiet>, _> = self.client.create_with_context(Quiet);
+        let answer = new.and_then(|new| new.fetch_metadata(Some(&self.topic), ANSWERED_WITHIN));
+        answer.is_ok_and(|metadata| !metadata.brokers().is_empty())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rdkafka::producer::{BaseProducer, Producer};
+    use std::io::{Read, Write};
+    use std::net::{TcpListener, TcpStream};
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU8, Ordering::SeqCst};
+
+    /// What the broker below answers.
+    const ALL: u8 = 0;
+    const NO_BROKERS: u8 = 1;
+    const NOTHING: u8 = 2;
+
+    /// A broker that knows as much of the protocol as it takes to begin a session, in its oldest versions: librdkafka's own
+    /// mock always tells of all brokers.
+    struct Broker {
+        address: String,
+        answers: Arc<AtomicU8>,
+    }
+
+    impl Broker {
+        fn start() -> Self {
+            let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a port");
+            let port = listener.local_addr().expect("it is bound").port();
+            let answers = Arc::new(AtomicU8::new(ALL));
+            let of_all = Arc::clone(&answers);
+            std::thread::spawn(move || {
+                for stream in listener.incoming().map_while(Result::ok) {
+                    let answers = Arc::clone(&of_all);
+                    std::thread::spawn(move || serve(stream, port, &answers));
+                }
+            });
+            Self { address: format!("127.0.0.1:{port}"), answers }
+        }
+
+        fn answer(&self, what: u8) {
+            self.answers.store(what, SeqCst);
+        }
+
+        fn client(&self) -> ClientConfig {
+            let mut client = ClientConfig::new();
+            client.set("bootstrap.servers", &self.address);
+            client
+        }
+    }
+
+    /// Answers requests until the client hangs up.
+    fn serve(mut stream: TcpStream, port: u16, answers: &AtomicU8) -> Option<()> {
+        let mut number = [0; 4];
+        loop {
+            stream.read_exact(&mut number).ok()?;
+            let mut request = vec![0; u32::from_be_bytes(number) as usize];
+            stream.read_exact(&mut request).ok()?;
+            let mode = answers.load(SeqCst);
+            if mode == NOTHING {
+                continue;
+            }
+            let key = i16::from_be_bytes([request[0], request[1]]);
+            let client = usize::from(u16::from_be_bytes([request[8], request[9]]));
+            let answer = [&request[4..8], &answer(key, &request[10 + client..], port, mode == ALL)].concat();
+            let length = u32::try_from(answer.len()).ok()?.to_be_bytes();
+            stream.write_all(&[&length[..], &answer].concat()).ok()?;
+        }
+    }
+
+    /// The body of an answer to a request of this kind. Numbers are big-endian, texts and lists come behind their lengths.
+    fn answer(key: i16, body: &[u8], port: u16, has_broker: bool) -> Vec<u8> {
+        const METADATA: i16 = 3;
+        const FIND_COORDINATOR: i16 = 10;
+        const API_VERSIONS: i16 = 18;
+        const INIT_PRODUCER_ID: i16 = 22;
+        let short = |number: i16| number.to_be_bytes().to_vec();
+        let long = |number: i32| number.to_be_bytes().to_vec();
+        let host = [short(9), b"127.0.0.1".to_vec(), long(port.into())].concat();
+        match key {
+            // Version 3: a list and the end of a structure are written in a byte each.
+            API_VERSIONS => {
+                let known = [(METADATA, 1), (FIND_COORDINATOR, 1), (API_VERSIONS, 3), (INIT_PRODUCER_ID, 0)];
+                let each = known.map(|(key, most)| [short(key), short(0), short(most), vec![0]].concat()).concat();
+                [short(0), vec![1 + known.len() as u8], each, long(0), vec![0]].concat()
+            }
+            METADATA => {
+                let brokers = match has_broker {
+                    true => [long(1), long(1), host, short(-1)].concat(),
+                    false => long(0),
+                };
+                let asked = i32::from_be_bytes([body[0], body[1], body[2], body[3]]).max(0);
+                let (mut topics, mut rest) = (long(asked), &body[4..]);
+                for _ in 0..asked {
+                    let (name, others) = rest.split_at(2 + usize::from(u16::from_be_bytes([rest[0], rest[1]])));
+                    rest = others;
+                    let leader = if has_broker { 1 } else { -1 };
+                    let partition = [short(0), long(0), long(leader), long(1), long(1), long(1), long(1)].concat();
+                    topics.extend([short(0), name.to_vec(), vec![0], long(1), partition].concat());
+                }
+                [brokers, long(if has_broker { 1 } else { -1 }), topics].concat()
+            }
+            FIND_COORDINATOR => [long(0), short(0), short(-1), long(1), host].concat(),
+            INIT_PRODUCER_ID => [long(0), short(0), vec![0; 8], short(0)].concat(),
+            other => panic!("it was not said that request {other} is known"),
+        }
+    }
+
+    fn look<C: ClientContext>(client: &ClientConfig, own: &Client<C>) -> Result<(), KafkaError> {
+        let mut lookout = Lookout::new(client, "topic".to_owned());
+        assert_eq!(lookout.look_after(own), Ok(()), "it is left in peace at first");
+        lookout.next = Instant::now();
+        lookout.look_after(own)
+    }
+
+    /// If a librdkafka recovers from it by itself, all of this file can go.
+    #[test]
+    fn who_was_told_of_no_brokers_is_lost_once_there_are_brokers_again() {
+        let broker = Broker::start();
+        let client = broker.client();
+        let own: BaseProducer = client.clone().set("transactional.id", "lost").create().expect("it is whole");
+        own.init_transactions(Duration::from_secs(10)).expect("the broker answers");
+        assert_eq!(look(&client, own.client()), Ok(()));
+        broker.answer(NO_BROKERS);
+        let told = own.client().fetch_metadata(Some("topic"), Duration::from_secs(10)).expect("the broker answers");
+        assert!(told.brokers().is_empty());
+        assert_eq!(look(&client, own.client()), Ok(()), "a new client is told the same");
+        broker.answer(ALL);
+        let lost = Err(KafkaError::Global(RDKafkaErrorCode::AllBrokersDown));
+        assert_eq!(look(&client, own.client()), lost);
+    }
+
+    #[test]
+    fn who_waits_for_a_broker_that_stands_still_is_not_lost() {
+        let broker = Broker::start();
+        let client = broker.client();
+        let own: BaseProducer = client.create().expect("it is whole");
+        own.client().fetch_metadata(Some("topic"), Duration::from_secs(10)).expect("the broker answers");
+        broker.answer(NOTHING);
+        assert_eq!(look(&client, own.client()), Ok(()));
+        broker.answer(ALL);
+        assert_eq!(look(&client, own.client()), Ok(()));
+    }
+}
