@@ -101,6 +101,7 @@ impl Reader {
     fn open(&self) -> Result<Begin, String> {
         let stamp = Stamp::of(&self.input.path);
         let source = FileSource::open(&self.input.path, &self.file).map_err(|error| error.to_string())?;
+        let stamp = stamp?;
         let Some(content_hash) = hash(&self.input.path, &self.control)? else {
             return Ok(Begin::Interrupted(NOT_BEGUN));
         };
@@ -126,23 +127,28 @@ impl Reader {
                 drop(source);
                 match self.go_on(&checkpoint) {
                     Ok(there) => (stream, there, Some(*checkpoint)),
-                    Err(Astray::Hindered(error)) => {
-                        self.writer.leave_stream(stream.id).map_err(|error| error.to_string())?;
-                        return match error {
-                            SourceError::Interrupted(_) => Ok(Begin::Interrupted(NOT_THERE)),
-                            error => Err(error.to_string()),
-                        };
-                    }
+                    Err(Astray::Hindered(error)) => return self.leave(&stream, error),
                     Err(Astray::Misled(reason)) => {
                         tracing::warn!(stream = %stream.name, %reason, "it is processed again from its beginning");
                         let stream = self.writer.start_over(&stream).map_err(|error| error.to_string())?;
-                        let source = FileSource::open(&self.input.path, &self.file);
-                        (stream, source.map_err(|error| error.to_string())?, None)
+                        match FileSource::open(&self.input.path, &self.file) {
+                            Ok(source) => (stream, source, None),
+                            Err(error) => return self.leave(&stream, error),
+                        }
                     }
                 }
             }
         };
-        Ok(Begin::Work(Box::new(Work { stream, source, stamp: stamp?, resume, begun_before })))
+        Ok(Begin::Work(Box::new(Work { stream, source, stamp, resume, begun_before })))
+    }
+
+    /// Leaves a stream in good order whose file is not read any further now: no death of the process counts against it.
+    fn leave(&self, stream: &Stream, error: SourceError) -> Result<Begin, String> {
+        self.writer.leave_stream(stream.id).map_err(|left| format!("{error}; and {left}"))?;
+        match error {
+            SourceError::Interrupted(_) => Ok(Begin::Interrupted(NOT_THERE)),
+            error => Err(error.to_string()),
+        }
     }
 
     /// The file, at the frame after the checkpoint.

@@ -31,7 +31,8 @@ impl Backlog {
     /// Entries of the present epochs of these streams that the target does not hold. Of one of which it is not known how far
     /// the target is, all: it is at most so many.
     pub(super) fn entries(&self, streams: &[Stream]) -> u64 {
-        let is_there = |id: &StreamId| streams.iter().any(|stream| stream.id == *id);
+        let there: BTreeSet<StreamId> = streams.iter().map(|stream| stream.id).collect();
+        let is_there = |id: &StreamId| there.contains(id);
         let told = streams.iter().filter(|stream| !self.passed_over.get(&stream.id).is_some_and(is_there));
         let behind = told.map(|stream| match self.reached.get(&stream.id) {
             Some(at) if at.epoch == stream.head.epoch => stream.head.next_seq.saturating_sub(at.seq + 1),

@@ -44,6 +44,10 @@ const OTHER_TIME: &str = "a topic does not take the time of a record, which is t
                           broker's clock where a camera writes local time; set message.timestamp.before.max.ms and \
                           message.timestamp.after.max.ms of the topics to 9223372036854775807";
 
+/// What the error of a [`Lookout`] means.
+const LOST: &str =
+    "this client of Kafka has lost all brokers and finds none again, while a new one is answered: it is replaced";
+
 /// How often it is looked whether the transactions of others have ended.
 const SETTLING_PAUSE: Duration = Duration::from_millis(100);
 
@@ -237,6 +241,7 @@ impl Cluster {
     /// Hands the records to the producer.
     fn send(&self, producer: &ThreadedProducer<Reports>, records: &[KafkaRecord]) -> Result<(), KafkaError> {
         let give_up = Instant::now() + self.deadline();
+        let mut lookout = self.lookout();
         let names = Topic::ALL.map(|topic| (topic, self.config.topic(topic.part())));
         for (index, record) in records.iter().enumerate() {
             let name = names.iter().find(|(topic, _)| *topic == record.topic).map_or("", |(_, name)| name);
@@ -258,8 +263,10 @@ impl Cluster {
                     return Err(error);
                 }
                 message = back;
+                lookout.look_after(producer.client())?;
                 std::thread::sleep(QUEUE_PAUSE);
             }
+            lookout.rest();
         }
         Ok(())
     }
@@ -268,13 +275,14 @@ impl Cluster {
     /// would wait for them.
     fn deliver(&self, producer: &ThreadedProducer<Reports>) -> Result<(), KafkaError> {
         let give_up = Instant::now() + self.deadline();
-        let (mut lookout, mut before) = (self.lookout(), i32::MAX);
+        let (mut lookout, mut least) = (self.lookout(), i32::MAX);
         loop {
             let left = producer.in_flight_count();
             if left == 0 {
                 return Ok(());
             }
-            if left < std::mem::replace(&mut before, left) {
+            if left < least {
+                least = left;
                 lookout.rest();
             }
             if let Some(code) = producer.context().failed() {
@@ -515,7 +523,10 @@ fn of_transaction(error: KafkaError) -> TransactionError {
 }
 
 pub(super) fn again(error: KafkaError) -> TransactionError {
-    TransactionError::Again(format!("Kafka: {error}"))
+    TransactionError::Again(match error.rdkafka_error_code() {
+        Some(RDKafkaErrorCode::AllBrokersDown) => LOST.to_owned(),
+        _ => format!("Kafka: {error}"),
+    })
 }
 
 pub(super) fn hopeless(error: KafkaError) -> TransactionError {

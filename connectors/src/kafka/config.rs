@@ -1,5 +1,6 @@
 //! How a Kafka cluster is reached and which topics are written.
 
+use super::cluster::ANSWER_DEADLINE;
 use super::records::Topic;
 use crate::follow::StartFrom;
 use crate::secret::{SecretError, secret};
@@ -7,10 +8,6 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::time::Duration;
-
-/// How long a connection may take to come about, TLS and SASL included; as long as with Kafka's own clients.
-const CONNECTED_WITHIN: Duration = Duration::from_secs(10);
 
 /// Settings of a Kafka sink.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -214,7 +211,7 @@ impl KafkaConfig {
         let mut client = rdkafka::ClientConfig::new();
         client.set("bootstrap.servers", &self.brokers).set("client.id", "vokg");
         // A broker that stands still takes no more connections once it keeps some fifty. One that then goes on is to be noticed soon.
-        client.set("socket.connection.setup.timeout.ms", CONNECTED_WITHIN.as_millis().to_string());
+        client.set("socket.connection.setup.timeout.ms", ANSWER_DEADLINE.as_millis().to_string());
         // To ask for a topic is not to make it, with whatever settings a broker makes topics by itself.
         client.set("allow.auto.create.topics", "false");
         let Security { tls, ca_file, certificate_file, key_file, sasl, username, .. } = &self.security;

@@ -3,7 +3,8 @@
 //! A broker that comes back is let in again a moment after it answers, and until then tells of topics and, where it is the
 //! only one, of no brokers at all. By that librdkafka lets go of all it has learned, keeps the one it knows as the coordinator
 //! half closed, and never asks another (confluentinc/librdkafka#5301): such a client waits until its deadlines, while a new
-//! one is answered at once.
+//! one is answered at once. To look is to ask as well, and may itself be answered in that moment; then what is at hand is done
+//! anew some seconds later.
 
 use super::reports::Quiet;
 use rdkafka::client::{Client, ClientContext};
@@ -17,7 +18,7 @@ use std::time::{Duration, Instant};
 const LOOK_PAUSE: Duration = Duration::from_millis(1_500);
 /// How long it may take a client to find a broker.
 const FOUND_WITHIN: Duration = Duration::from_millis(500);
-/// How long it may take a new one to connect and be answered.
+/// How long it may take a new one to connect and be answered, where it begins and where it is sent from there.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(1);
 
 /// Looks after a client while it waits.
@@ -40,10 +41,10 @@ impl<'a> Lookout<'a> {
         self.next = Instant::now() + LOOK_PAUSE;
     }
 
-    /// Mostly this looks at the clock alone; else it takes up to 1.5 s.
+    /// Mostly this looks at the clock alone; else it takes up to 2.5 s, and longer where the name service is away.
     ///
     /// # Errors
-    /// Where the client finds no broker, and a new one is answered.
+    /// Where the client finds no broker, and a new one is answered: `AllBrokersDown`.
     pub fn look_after<C: ClientContext>(&mut self, own: &Client<C>) -> Result<(), KafkaError> {
         if Instant::now() < self.next {
             return Ok(());
@@ -59,10 +60,16 @@ impl<'a> Lookout<'a> {
         matches!(found, Err(KafkaError::MetadataFetch(RDKafkaErrorCode::BrokerTransportFailure)))
     }
 
+    /// Where a client begins is one address, and where the brokers say that they are is another, which may be slower or not to
+    /// be reached at all: the second answer comes from there.
     fn is_answered_anew(&self) -> bool {
         let new: Result<BaseConsumer<Quiet>, _> = self.client.create_with_context(Quiet);
-        let answer = new.and_then(|new| new.fetch_metadata(Some(&self.topic), ANSWERED_WITHIN));
-        answer.is_ok_and(|metadata| !metadata.brokers().is_empty())
+        new.is_ok_and(|new| {
+            (0..2).all(|_| {
+                let answer = new.fetch_metadata(Some(&self.topic), ANSWERED_WITHIN);
+                answer.is_ok_and(|metadata| !metadata.brokers().is_empty())
+            })
+        })
     }
 }
 
@@ -172,9 +179,16 @@ mod tests {
 
     fn look<C: ClientContext>(client: &ClientConfig, own: &Client<C>) -> Result<(), KafkaError> {
         let mut lookout = Lookout::new(client, "topic".to_owned());
-        assert_eq!(lookout.look_after(own), Ok(()), "it is left in peace at first");
         lookout.next = Instant::now();
         lookout.look_after(own)
+    }
+
+    /// Asks where the client begins, and then where it is sent.
+    fn begin<C: ClientContext>(own: &Client<C>) {
+        for _ in 0..2 {
+            let told = own.fetch_metadata(Some("topic"), Duration::from_secs(30)).expect("the broker answers");
+            assert!(!told.brokers().is_empty());
+        }
     }
 
     /// If a librdkafka recovers from it by itself, all of this file can go.
@@ -183,15 +197,18 @@ mod tests {
         let broker = Broker::start();
         let client = broker.client();
         let own: BaseProducer = client.clone().set("transactional.id", "lost").create().expect("it is whole");
-        own.init_transactions(Duration::from_secs(10)).expect("the broker answers");
+        own.init_transactions(Duration::from_secs(30)).expect("the broker answers");
+        begin(own.client());
         assert_eq!(look(&client, own.client()), Ok(()));
         broker.answer(NO_BROKERS);
-        let told = own.client().fetch_metadata(Some("topic"), Duration::from_secs(10)).expect("the broker answers");
+        let told = own.client().fetch_metadata(Some("topic"), Duration::from_secs(30)).expect("the broker answers");
         assert!(told.brokers().is_empty());
         assert_eq!(look(&client, own.client()), Ok(()), "a new client is told the same");
         broker.answer(ALL);
         let lost = Err(KafkaError::Global(RDKafkaErrorCode::AllBrokersDown));
-        assert_eq!(look(&client, own.client()), lost);
+        // A machine that does much else may take a new client longer than it has.
+        let is_lost = (0..30).any(|_| look(&client, own.client()) == lost);
+        assert!(is_lost, "it goes on by itself");
     }
 
     #[test]
@@ -199,7 +216,7 @@ mod tests {
         let broker = Broker::start();
         let client = broker.client();
         let own: BaseProducer = client.create().expect("it is whole");
-        own.client().fetch_metadata(Some("topic"), Duration::from_secs(10)).expect("the broker answers");
+        begin(own.client());
         broker.answer(NOTHING);
         assert_eq!(look(&client, own.client()), Ok(()));
         broker.answer(ALL);

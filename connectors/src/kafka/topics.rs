@@ -143,7 +143,9 @@ fn count_partitions(
                     unreached(producer.context(), &config.brokers).unwrap_or_else(|| silent(&config.brokers, error))
                 );
             }
-            Err(_) => lookout.look_after(producer.client()).map_err(again)?,
+            Err(_) => lookout
+                .look_after(producer.client())
+                .map_err(|error| unreached(producer.context(), &config.brokers).unwrap_or_else(|| again(error)))?,
         }
     };
     let Some(of_topic) = metadata.topics().first() else {
