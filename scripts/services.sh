@@ -97,6 +97,10 @@ await() {
 launch() { # launch NAME COMMAND...: in a session of its own, so that the end of the caller does not end it
   local name=$1 pid i
   shift
+  if ! is_free "$(port "$name")"; then
+    echo "port $(port "$name"), which $name had, is taken by another process; end that, or start $name anew" >&2
+    return 1
+  fi
   setsid nohup "$@" >"$root/$name/log" 2>&1 </dev/null &
   pid=$!
   echo "$pid" >"$root/$name/pid"

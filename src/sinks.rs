@@ -189,7 +189,9 @@ impl SinkReport {
                 let how_much = match behind {
                     0 => "has not said whether it holds the last of the log".to_owned(),
                     // What a target holds that does not answer is not known.
-                    behind if last_error.is_some() || !answers => format!("is at most {behind} entries behind"),
+                    behind if last_error.is_some() || !answers => {
+                        format!("is at most {behind} entries of the present epochs behind")
+                    }
                     behind => format!("is {behind} entries behind"),
                 };
                 format!("{how_much}{because}; the next run or vokg follow goes on")

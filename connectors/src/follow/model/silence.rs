@@ -57,3 +57,53 @@ fn the_log_that_grows_while_the_target_is_away_is_counted() {
     while reader.step() != Step::CaughtUp {}
     assert_eq!(control.status().behind, 0);
 }
+
+/// A target that holds a stream and notes what the sink says of itself while it is to forget it.
+struct Forgetful {
+    model: Model,
+    stream: (StreamName, StreamId),
+    control: SinkControl,
+    said: Arc<Mutex<Option<SinkState>>>,
+}
+
+impl Target for Forgetful {
+    fn told(&mut self, stream: &Followed) -> Result<Option<Told>, TargetError> {
+        self.model.told(stream)
+    }
+
+    fn apply(&mut self, portion: &Portion<'_>) -> Result<(), TargetError> {
+        self.model.apply(portion)
+    }
+
+    fn held(&mut self) -> Result<Option<super::super::target::Held>, TargetError> {
+        let (name, id) = &self.stream;
+        Ok(Some([(name.clone(), Some(*id))].into()))
+    }
+
+    fn remove(&mut self, _stream: &StreamName) -> Result<bool, TargetError> {
+        *self.said.lock().expect("nobody panicked") = Some(self.control.status().state);
+        Ok(true)
+    }
+}
+
+#[test]
+fn who_is_to_take_a_stream_back_does_not_hold_the_whole_log() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let writer = open(dir.path());
+    let id = begin(&writer, "clip");
+    let batch = StreamBatch { outcome: Some(complete()), ..StreamBatch::of_entries(id, random_log(1, 20)) };
+    writer.commit(&[batch]).expect("the log keeps every promise");
+    let name = writer.store().stream(id).expect("it exists").name;
+    let (control, said) = (SinkControl::default(), Arc::default());
+    let model = Model::open(&Arc::default(), 1, false);
+    let target = Forgetful { model, stream: (name, id), control: control.clone(), said: Arc::clone(&said) };
+    let store = writer.store().clone();
+    let mut reader = Follower::new(store, target, "forgetful", dir.path(), quick(7), control.clone())
+        .expect("there are no dead letters yet");
+    while reader.step() != Step::CaughtUp {}
+    assert_eq!(*said.lock().expect("nobody panicked"), None);
+    writer.drop_stream(id).expect("nothing works at it");
+    control.look_again();
+    while reader.step() != Step::CaughtUp {}
+    assert_eq!(*said.lock().expect("nobody panicked"), Some(SinkState::Behind));
+}
