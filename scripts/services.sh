@@ -97,8 +97,13 @@ await() {
 launch() { # launch NAME COMMAND...: in a session of its own, so that the end of the caller does not end it
   local name=$1 pid i
   shift
+  # One that was killed a moment ago may not have let go of it yet.
+  for ((i = 0; i < 100; i++)); do
+    if is_free "$(port "$name")"; then break; fi
+    sleep 0.1
+  done
   if ! is_free "$(port "$name")"; then
-    echo "port $(port "$name"), which $name had, is taken by another process; end that, or start $name anew" >&2
+    echo "port $(port "$name"), which $name had, is taken by another process; end that, then restart $name" >&2
     return 1
   fi
   setsid nohup "$@" >"$root/$name/log" 2>&1 </dev/null &

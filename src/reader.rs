@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::SyncSender;
 use std::time::{SystemTime, UNIX_EPOCH};
 use vokg_connectors::source::file::{Bookmark, FileConfig, FileSource, Probe, StopHandle};
-use vokg_connectors::source::{Anomalies, EndReport, EndStatus, GapReason, SourceError, SourceEvent, SourceGap};
+use vokg_connectors::source::{EndReport, EndStatus, GapReason, SourceError, SourceEvent, SourceGap};
 use vokg_connectors::store::{Begun, Stream, StreamRequest, Writer};
 use vokg_engine::crash;
 use vokg_engine::delta::GapVertex;
@@ -212,7 +212,6 @@ impl Reader {
                 }
                 SourceEvent::End(mut report) => {
                     self.refuse_changed(stamp)?;
-                    warn_of_damage(self.input.name.as_str(), &report.anomalies);
                     let whole = !refused && report.status != EndStatus::Stopped;
                     let end = Arrival { gaps, frame: None, position: None };
                     let end_t = last.map_or(0, |last| last + 1);
@@ -265,20 +264,6 @@ impl Stamp {
         let about = std::fs::metadata(path).map_err(|error| format!("cannot be read: {error}"))?;
         let modified_ns = i128::from(about.mtime()) * 1_000_000_000 + i128::from(about.mtime_nsec());
         Ok(Self { device: about.dev(), inode: about.ino(), bytes: about.len(), modified_ns })
-    }
-}
-
-/// Says that pictures are missing or damaged where the file has no gap for it: what is seen there may be wrong.
-fn warn_of_damage(stream: &str, anomalies: &Anomalies) {
-    let Anomalies { decode_errors, frames_corrupted, .. } = *anomalies;
-    if decode_errors + frames_corrupted > 0 {
-        tracing::warn!(
-            stream,
-            decode_errors,
-            frames_corrupted,
-            "the file is damaged: the decoder gave no picture, or a damaged one, for some of it, and what is seen there may be \
-             wrong; use a whole copy where there is one"
-        );
     }
 }
 

@@ -271,7 +271,11 @@ impl<T: Target> Follower<T> {
 
     fn remove(&mut self, name: &StreamName) -> Result<(), Trouble> {
         // The target may take long to answer, and holds until then what is no longer there.
-        self.control.update(|status| status.state = SinkState::Behind);
+        self.control.update(|status| {
+            if status.state == SinkState::CaughtUp {
+                status.state = SinkState::Behind;
+            }
+        });
         let is_done = self.target.remove(name)?;
         self.control.update(|status| status.moves += 1);
         if is_done {

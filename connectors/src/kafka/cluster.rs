@@ -523,9 +523,9 @@ fn of_transaction(error: KafkaError) -> TransactionError {
 }
 
 pub(super) fn again(error: KafkaError) -> TransactionError {
-    TransactionError::Again(match error.rdkafka_error_code() {
-        Some(RDKafkaErrorCode::AllBrokersDown) => LOST.to_owned(),
-        _ => format!("Kafka: {error}"),
+    TransactionError::Again(match error {
+        KafkaError::Global(RDKafkaErrorCode::AllBrokersDown) => LOST.to_owned(),
+        error => format!("Kafka: {error}"),
     })
 }
 

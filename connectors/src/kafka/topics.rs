@@ -143,9 +143,7 @@ fn count_partitions(
                     unreached(producer.context(), &config.brokers).unwrap_or_else(|| silent(&config.brokers, error))
                 );
             }
-            Err(_) => lookout
-                .look_after(producer.client())
-                .map_err(|error| unreached(producer.context(), &config.brokers).unwrap_or_else(|| again(error)))?,
+            Err(_) => lookout.look_after(producer.client()).map_err(again)?,
         }
     };
     let Some(of_topic) = metadata.topics().first() else {
