@@ -1,18 +1,18 @@
 //! A Kafka cluster through librdkafka.
 
 use super::agreement::{forgotten, lost, told_in};
-use super::config::{KafkaConfig, Security};
+use super::committed::{Committed, key};
+use super::config::{ANSWER_DEADLINE, KafkaConfig};
+use super::errors::{hopeless, is_spoilt, is_too_large_to_send, of_transaction, stranger};
 use super::lookout::Lookout;
 use super::records::{KafkaRecord, Topic};
-use super::reports::{Quiet, Reports};
-use super::topics::{forbidden, is_there, see_to_topics};
+use super::reports::Reports;
+use super::topics::{is_there, see_to_topics};
 use super::transaction_log::{Cursor, TransactionError, TransactionLog};
 use rdkafka::config::ClientConfig;
-use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{BorrowedMessage, Header, Message, OwnedHeaders};
+use rdkafka::message::{Header, Message, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer, ThreadedProducer};
-use rdkafka::{Offset, TopicPartitionList};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant, SystemTime};
 use vokg_engine::crash;
@@ -22,10 +22,6 @@ use vokg_engine::id::StreamName;
 pub(super) const MESSAGE_BYTES_MAX: usize = 8 << 20;
 /// Bytes of a batch unless a topic takes less.
 const BATCH_BYTES: u64 = 1_000_000;
-/// How long a cluster may take to answer a question.
-pub(super) const ANSWER_DEADLINE: Duration = Duration::from_secs(15);
-/// How long it is waited for the answer to a question that is then asked anew.
-const ASKED_AT_ONCE: Duration = Duration::from_secs(3);
 /// How long it is waited for what goes on in the background before the client is looked after.
 const WAITED_AT_ONCE: Duration = Duration::from_secs(1);
 /// How long after a failed connection the next one is tried at most: as long it may take to notice that the cluster is back.
@@ -43,13 +39,6 @@ const REPORT_DEADLINE: Duration = Duration::from_secs(5);
 const OTHER_TIME: &str = "a topic does not take the time of a record, which is that of the video: years ago, or ahead of the \
                           broker's clock where a camera writes local time; set message.timestamp.before.max.ms and \
                           message.timestamp.after.max.ms of the topics to 9223372036854775807";
-
-/// What the error of a [`Lookout`] means.
-const LOST: &str =
-    "this client of Kafka has lost all brokers and finds none again, while a new one is answered: it is replaced";
-
-/// How often it is looked whether the transactions of others have ended.
-const SETTLING_PAUSE: Duration = Duration::from_millis(100);
 
 /// Writes to a cluster under one transactional id.
 pub struct Cluster {
@@ -86,6 +75,10 @@ impl Cluster {
         Lookout::new(&self.client, self.config.topic(Topic::Progress.part()))
     }
 
+    fn committed(&self) -> Committed<'_> {
+        Committed::new(&self.client, &self.transactional_id, self.config.topic(Topic::Progress.part()))
+    }
+
     fn connect(&self) -> Result<ThreadedProducer<Reports>, TransactionError> {
         let milliseconds = self.deadline().as_millis().to_string();
         let mut client = self.client.clone();
@@ -113,72 +106,12 @@ impl Cluster {
         client.create_with_context(Reports::default()).map_err(hopeless)
     }
 
-    /// Shows what is committed of a partition, in order, to its present end.
-    ///
-    /// Readers of committed records are told that a partition ends where the oldest open transaction begins, whoever has
-    /// it open. What lies behind it may be ours: so those that are open now are waited for.
-    ///
-    /// # Errors
-    /// Where the cluster does not answer, or somebody else's transaction stays open.
-    fn read(
-        &self,
-        topic: &str,
-        partition: i32,
-        mut show: impl FnMut(&BorrowedMessage<'_>) -> Result<(), TransactionError>,
-    ) -> Result<(), TransactionError> {
-        let mut client = self.client.clone();
-        // No group is joined and no offset kept; librdkafka wants a name all the same.
-        client
-            .set("group.id", format!("{}-cursors", self.transactional_id))
-            .set("isolation.level", "read_committed")
-            .set("enable.auto.commit", "false")
-            .set("enable.partition.eof", "true")
-            .set("auto.offset.reset", "error");
-        let consumer: BaseConsumer<Quiet> = client.create_with_context(Quiet).map_err(hopeless)?;
-        let any: BaseConsumer<Quiet> =
-            client.set("isolation.level", "read_uncommitted").create_with_context(Quiet).map_err(hopeless)?;
-        let mut lookout = self.lookout();
-        await_settled(topic, partition, (&any, &consumer), &mut lookout)?;
-        let mut assignment = TopicPartitionList::new();
-        assignment.add_partition_offset(topic, partition, Offset::Beginning).map_err(hopeless)?;
-        consumer.assign(&assignment).map_err(hopeless)?;
-        let mut deadline = Instant::now() + ANSWER_DEADLINE;
-        loop {
-            match consumer.poll(WAITED_AT_ONCE) {
-                None if Instant::now() < deadline => {
-                    lookout.look_after(consumer.client()).map_err(again)?;
-                    continue;
-                }
-                None => {
-                    return Err(TransactionError::Again(format!("{topic} was not read within {ANSWER_DEADLINE:?}")));
-                }
-                Some(Err(KafkaError::PartitionEOF(_))) => return Ok(()),
-                // librdkafka looks for the coordinator of the group, of which nothing else is asked.
-                Some(Err(error)) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::GroupAuthorizationFailed) => {}
-                Some(Err(error)) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::TopicAuthorizationFailed) => {
-                    return Err(TransactionError::Hopeless(forbidden(
-                        topic,
-                        RDKafkaErrorCode::TopicAuthorizationFailed,
-                    )));
-                }
-                Some(Err(error)) => return Err(again(error)),
-                Some(Ok(message)) => show(&message)?,
-            }
-            deadline = Instant::now() + ANSWER_DEADLINE;
-        }
-    }
-
     /// Refuses topics of which one was deleted, or made anew, while another stayed.
     fn check_agreement(&self, cursors: &BTreeMap<String, Cursor>) -> Result<(), TransactionError> {
         let name = |topic: Topic| self.config.topic(topic.part());
-        // What others have open counts as well: whoever asks as a reader of committed records is told of nothing behind it.
-        let mut client = self.client.clone();
-        client.set("isolation.level", "read_uncommitted");
-        let asker: BaseConsumer<Quiet> = client.create_with_context(Quiet).map_err(hopeless)?;
-        let is_unwritten = |topic, partition: u32| {
-            let partition = i32::try_from(partition).unwrap_or(i32::MAX);
-            Ok(end_of(&asker, &name(topic), partition, &mut self.lookout())? == 0)
-        };
+        let committed = self.committed();
+        let end = committed.ends()?;
+        let is_unwritten = |topic, partition: u32| Ok(end(&name(topic), number(partition))? == 0);
         let mut told = told_in(cursors);
         told.retain(|(topic, partition), _| self.config.writes(*topic) && *partition < self.partitions);
         let mut unwritten = BTreeSet::new();
@@ -200,8 +133,7 @@ impl Cluster {
                 continue;
             }
             // What the first transaction left when it was aborted is nothing that was told.
-            let number = i32::try_from(partition).unwrap_or(i32::MAX);
-            self.read(&name(topic), number, |_| {
+            committed.read(&name(topic), number(partition), |_| {
                 Err(match is_unwritten(Topic::Progress, 0)? {
                     true => TransactionError::Hopeless(forgotten(topic, name)),
                     false => TransactionError::Again("another store has begun to tell the same topics".to_owned()),
@@ -215,7 +147,7 @@ impl Cluster {
     fn cursors(&self) -> Result<BTreeMap<String, Cursor>, TransactionError> {
         let topic = self.config.topic(Topic::Progress.part());
         let mut cursors = BTreeMap::new();
-        self.read(&topic, 0, |message| {
+        self.committed().read(&topic, 0, |message| {
             let Some(stream) = key(message) else { return Ok(()) };
             match message.payload().map(serde_json::from_slice::<Cursor>) {
                 None => drop(cursors.remove(&stream)),
@@ -241,7 +173,6 @@ impl Cluster {
     /// Hands the records to the producer.
     fn send(&self, producer: &ThreadedProducer<Reports>, records: &[KafkaRecord]) -> Result<(), KafkaError> {
         let give_up = Instant::now() + self.deadline();
-        let mut lookout = self.lookout();
         let names = Topic::ALL.map(|topic| (topic, self.config.topic(topic.part())));
         for (index, record) in records.iter().enumerate() {
             let name = names.iter().find(|(topic, _)| *topic == record.topic).map_or("", |(_, name)| name);
@@ -251,10 +182,11 @@ impl Cluster {
             }
             let mut message: BaseRecord<'_, str, [u8], Box<usize>> = BaseRecord::with_opaque_to(name, Box::new(index))
                 .key(record.key.as_str())
-                .partition(i32::try_from(record.partition).unwrap_or(i32::MAX))
+                .partition(number(record.partition))
                 .headers(headers);
             message.payload = record.value.as_deref();
             message.timestamp = record.timestamp_ms;
+            let mut lookout = None;
             while let Err((error, back)) = producer.send(message) {
                 if error.rdkafka_error_code() != Some(RDKafkaErrorCode::QueueFull) || Instant::now() >= give_up {
                     if is_too_large_to_send(&error) {
@@ -263,10 +195,9 @@ impl Cluster {
                     return Err(error);
                 }
                 message = back;
-                lookout.look_after(producer.client())?;
+                lookout.get_or_insert_with(|| self.lookout()).look_after(producer.client())?;
                 std::thread::sleep(QUEUE_PAUSE);
             }
-            lookout.rest();
         }
         Ok(())
     }
@@ -302,7 +233,7 @@ impl Cluster {
         self.send(producer, records)?;
         crash::point("kafka.sent");
         self.deliver(producer)?;
-        self.see_through(producer, |at_once| producer.commit_transaction(at_once))?;
+        self.see_through(producer, self.deadline(), |at_once| producer.commit_transaction(at_once))?;
         crash::point("kafka.committed");
         Ok(())
     }
@@ -311,12 +242,13 @@ impl Cluster {
     fn see_through(
         &self,
         producer: &ThreadedProducer<Reports>,
+        within: Duration,
         wait: impl Fn(Duration) -> Result<(), KafkaError>,
     ) -> Result<(), KafkaError> {
-        let give_up = Instant::now() + self.deadline();
+        let give_up = Instant::now() + within;
         let mut lookout = self.lookout();
         loop {
-            match wait(WAITED_AT_ONCE) {
+            match wait(WAITED_AT_ONCE.min(within)) {
                 Err(KafkaError::Transaction(error)) if error.is_retriable() && Instant::now() < give_up => {
                     lookout.look_after(producer.client())?;
                 }
@@ -339,7 +271,7 @@ impl TransactionLog for Cluster {
         if found.are_new || is_narrow {
             producer = self.connect()?;
         }
-        let ready = self.see_through(&producer, |at_once| producer.init_transactions(at_once));
+        let ready = self.see_through(&producer, self.deadline(), |at_once| producer.init_transactions(at_once));
         ready.map_err(|error| self.explain(of_transaction(error), producer.context()))?;
         producer.context().known();
         self.partitions = found.partitions;
@@ -352,8 +284,7 @@ impl TransactionLog for Cluster {
     fn state_keys(&mut self, stream: &StreamName, partition: u32) -> Result<BTreeSet<String>, TransactionError> {
         let mut keys = BTreeSet::new();
         let prefix = format!("{stream}/");
-        let partition = i32::try_from(partition).unwrap_or(i32::MAX);
-        self.read(&self.config.topic(Topic::State.part()), partition, |message| {
+        self.committed().read(&self.config.topic(Topic::State.part()), number(partition), |message| {
             if let Some(key) = key(message).filter(|key| *key == stream.as_str() || key.starts_with(&prefix)) {
                 match message.payload() {
                     Some(_) => drop(keys.insert(key)),
@@ -408,7 +339,10 @@ impl TransactionLog for Cluster {
         // A new session aborts what is open; the producer is dropped without waiting for its queue. What spoilt a transaction, and
         // whether it was another instance, shows where it is aborted.
         let error = match is_spoilt(&error) {
-            true => producer.abort_transaction(ANSWER_DEADLINE).err().unwrap_or(error),
+            true => {
+                let abort = |at_once| producer.abort_transaction(at_once);
+                self.see_through(&producer, ANSWER_DEADLINE, abort).err().unwrap_or(error)
+            }
             false => error,
         };
         let error = match of_transaction(error) {
@@ -420,59 +354,6 @@ impl TransactionLog for Cluster {
         };
         Err(self.explain(error, producer.context()))
     }
-}
-
-/// Where a partition ends. What is asked of a broker that is just coming back may never be answered: so it is asked anew.
-fn end_of(
-    consumer: &BaseConsumer<Quiet>,
-    topic: &str,
-    partition: i32,
-    lookout: &mut Lookout<'_>,
-) -> Result<i64, TransactionError> {
-    let give_up = Instant::now() + ANSWER_DEADLINE;
-    loop {
-        match consumer.fetch_watermarks(topic, partition, ASKED_AT_ONCE).map_err(of_transaction) {
-            Ok((_, end)) => return Ok(end),
-            Err(TransactionError::Again(_)) if Instant::now() < give_up => {
-                lookout.look_after(consumer.client()).map_err(again)?;
-                std::thread::sleep(SETTLING_PAUSE);
-            }
-            Err(error) => return Err(error),
-        }
-    }
-}
-
-/// Waits until whatever was written to a partition by now is committed or aborted.
-fn await_settled(
-    topic: &str,
-    partition: i32,
-    (any, committed): (&BaseConsumer<Quiet>, &BaseConsumer<Quiet>),
-    lookout: &mut Lookout<'_>,
-) -> Result<(), TransactionError> {
-    let mut end = |consumer: &BaseConsumer<Quiet>| end_of(consumer, topic, partition, lookout);
-    let written = end(any)?;
-    let give_up = Instant::now() + ANSWER_DEADLINE;
-    while end(committed)? < written {
-        if Instant::now() >= give_up {
-            let waited = ANSWER_DEADLINE.as_secs();
-            return Err(TransactionError::Again(format!(
-                "another writer has had a transaction of {topic} open for {waited} s, and what is behind it cannot be seen"
-            )));
-        }
-        std::thread::sleep(SETTLING_PAUSE);
-    }
-    Ok(())
-}
-
-/// What whoever reads the status is told of a user that the cluster turns away.
-fn stranger(config: &KafkaConfig, reason: &str) -> String {
-    let Security { sasl, username, .. } = &config.security;
-    let user = username.as_deref().unwrap_or("nobody");
-    let mechanism = sasl.map_or("no SASL", |mechanism| mechanism.name());
-    format!(
-        "Kafka turns the user {user:?} away ({mechanism}: {reason}); see to username, sasl and password_env or password_file \
-         in the security of this sink, or let the cluster know the user, and start again"
-    )
 }
 
 /// A moment, and how long ago it was by whichever clock says more: one of them stands while a machine sleeps.
@@ -488,47 +369,7 @@ impl Since {
     }
 }
 
-/// The key of a record of ours.
-fn key(message: &BorrowedMessage<'_>) -> Option<String> {
-    String::from_utf8(message.key()?.to_vec()).ok()
-}
-
-/// Whether a record was not even handed over, since no broker would take it.
-fn is_too_large_to_send(error: &KafkaError) -> bool {
-    matches!(error, KafkaError::MessageProduction(RDKafkaErrorCode::MessageSizeTooLarge))
-}
-
-/// Whether something else in the transaction has failed before, of which the report may yet come.
-fn is_spoilt(error: &KafkaError) -> bool {
-    matches!(
-        error,
-        KafkaError::MessageProduction(RDKafkaErrorCode::State)
-            | KafkaError::Flush(RDKafkaErrorCode::PurgeQueue | RDKafkaErrorCode::PurgeInflight)
-    )
-}
-
-fn of_transaction(error: KafkaError) -> TransactionError {
-    let fenced = [RDKafkaErrorCode::Fenced, RDKafkaErrorCode::ProducerFenced, RDKafkaErrorCode::InvalidProducerEpoch];
-    match error.rdkafka_error_code() {
-        Some(code) if fenced.contains(&code) => TransactionError::Fenced(error.to_string()),
-        Some(
-            RDKafkaErrorCode::TransactionalIdAuthorizationFailed
-            | RDKafkaErrorCode::TopicAuthorizationFailed
-            | RDKafkaErrorCode::ClusterAuthorizationFailed
-            | RDKafkaErrorCode::SaslAuthenticationFailed
-            | RDKafkaErrorCode::InvalidTransactionTimeout,
-        ) => hopeless(error),
-        _ => again(error),
-    }
-}
-
-pub(super) fn again(error: KafkaError) -> TransactionError {
-    TransactionError::Again(match error {
-        KafkaError::Global(RDKafkaErrorCode::AllBrokersDown) => LOST.to_owned(),
-        error => format!("Kafka: {error}"),
-    })
-}
-
-pub(super) fn hopeless(error: KafkaError) -> TransactionError {
-    TransactionError::Hopeless(format!("Kafka: {error}"))
+/// How librdkafka numbers a partition.
+fn number(partition: u32) -> i32 {
+    i32::try_from(partition).unwrap_or(i32::MAX)
 }

@@ -1,6 +1,5 @@
 //! How a Kafka cluster is reached and which topics are written.
 
-use super::cluster::ANSWER_DEADLINE;
 use super::records::Topic;
 use crate::follow::StartFrom;
 use crate::secret::{SecretError, secret};
@@ -8,6 +7,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::time::Duration;
+
+/// How long a cluster may take to answer a question.
+pub(super) const ANSWER_DEADLINE: Duration = Duration::from_secs(15);
 
 /// Settings of a Kafka sink.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -6,7 +6,11 @@
 
 mod agreement;
 mod cluster;
+mod committed;
 mod config;
+mod errors;
+#[cfg(test)]
+mod fake_broker;
 #[cfg(test)]
 mod faults;
 mod finals;

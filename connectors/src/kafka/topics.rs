@@ -1,7 +1,8 @@
 //! The topics of a sink: whether they are there and fit, and how they are made.
 
-use super::cluster::{ANSWER_DEADLINE, MESSAGE_BYTES_MAX, again, hopeless};
-use super::config::KafkaConfig;
+use super::cluster::MESSAGE_BYTES_MAX;
+use super::config::{ANSWER_DEADLINE, KafkaConfig};
+use super::errors::{again, hopeless};
 use super::lookout::Lookout;
 use super::records::Topic;
 use super::reports::{Quiet, Reports};

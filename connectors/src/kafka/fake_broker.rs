@@ -1,0 +1,107 @@
+//! A broker for tests that answers as it is told, or not at all.
+
+use rdkafka::config::ClientConfig;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering::SeqCst};
+
+/// It tells of itself.
+pub(super) const ALL: u8 = 0;
+/// It tells of no brokers.
+pub(super) const NO_BROKERS: u8 = 1;
+/// It answers nothing.
+pub(super) const NOTHING: u8 = 2;
+
+/// A broker that knows as much of the protocol as it takes to begin a session, in its oldest versions: librdkafka's own
+/// mock always tells of all brokers.
+pub(super) struct Broker {
+    address: String,
+    answers: Arc<AtomicU8>,
+}
+
+impl Broker {
+    /// On a port of loopback, until the test ends.
+    pub fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a port");
+        let port = listener.local_addr().expect("it is bound").port();
+        let answers = Arc::new(AtomicU8::new(ALL));
+        let of_all = Arc::clone(&answers);
+        std::thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                let answers = Arc::clone(&of_all);
+                std::thread::spawn(move || serve(stream, port, &answers));
+            }
+        });
+        Self { address: format!("127.0.0.1:{port}"), answers }
+    }
+
+    /// From now on it answers this way.
+    pub fn answer(&self, what: u8) {
+        self.answers.store(what, SeqCst);
+    }
+
+    /// How to make a client of it.
+    pub fn client(&self) -> ClientConfig {
+        let mut client = ClientConfig::new();
+        client.set("bootstrap.servers", &self.address);
+        client
+    }
+}
+
+/// Answers requests until the client hangs up.
+fn serve(mut stream: TcpStream, port: u16, answers: &AtomicU8) -> Option<()> {
+    let mut number = [0; 4];
+    loop {
+        stream.read_exact(&mut number).ok()?;
+        let mut request = vec![0; u32::from_be_bytes(number) as usize];
+        stream.read_exact(&mut request).ok()?;
+        let mode = answers.load(SeqCst);
+        if mode == NOTHING {
+            continue;
+        }
+        let key = i16::from_be_bytes([request[0], request[1]]);
+        let client = usize::from(u16::from_be_bytes([request[8], request[9]]));
+        let answer = [&request[4..8], &answer(key, &request[10 + client..], port, mode == ALL)].concat();
+        let length = u32::try_from(answer.len()).ok()?.to_be_bytes();
+        stream.write_all(&[&length[..], &answer].concat()).ok()?;
+    }
+}
+
+/// The body of an answer to a request of this kind. Numbers are big-endian, texts and lists come behind their lengths.
+fn answer(key: i16, body: &[u8], port: u16, has_broker: bool) -> Vec<u8> {
+    const METADATA: i16 = 3;
+    const FIND_COORDINATOR: i16 = 10;
+    const API_VERSIONS: i16 = 18;
+    const INIT_PRODUCER_ID: i16 = 22;
+    let short = |number: i16| number.to_be_bytes().to_vec();
+    let long = |number: i32| number.to_be_bytes().to_vec();
+    let host = [short(9), b"127.0.0.1".to_vec(), long(port.into())].concat();
+    match key {
+        // Version 3: a list and the end of a structure are written in a byte each.
+        API_VERSIONS => {
+            let known = [(METADATA, 1), (FIND_COORDINATOR, 1), (API_VERSIONS, 3), (INIT_PRODUCER_ID, 0)];
+            let each = known.map(|(key, most)| [short(key), short(0), short(most), vec![0]].concat()).concat();
+            [short(0), vec![1 + known.len() as u8], each, long(0), vec![0]].concat()
+        }
+        METADATA => {
+            let brokers = match has_broker {
+                true => [long(1), long(1), host, short(-1)].concat(),
+                false => long(0),
+            };
+            let asked = i32::from_be_bytes([body[0], body[1], body[2], body[3]]).max(0);
+            let (mut topics, mut rest) = (long(asked), &body[4..]);
+            for _ in 0..asked {
+                let (name, others) = rest.split_at(2 + usize::from(u16::from_be_bytes([rest[0], rest[1]])));
+                rest = others;
+                let leader = if has_broker { 1 } else { -1 };
+                let partition = [short(0), long(0), long(leader), long(1), long(1), long(1), long(1)].concat();
+                topics.extend([short(0), name.to_vec(), vec![0], long(1), partition].concat());
+            }
+            [brokers, long(if has_broker { 1 } else { -1 }), topics].concat()
+        }
+        FIND_COORDINATOR => [long(0), short(0), short(-1), long(1), host].concat(),
+        INIT_PRODUCER_ID => [long(0), short(0), vec![0; 8], short(0)].concat(),
+        other => panic!("it was not said that request {other} is known"),
+    }
+}
