@@ -97,7 +97,7 @@ await() {
 launch() { # launch NAME COMMAND...: in a session of its own, so that the end of the caller does not end it
   local name=$1 pid i
   shift
-  # One that was killed a moment ago may not have let go of it yet.
+  # One that was killed a moment ago may still hold the port.
   for ((i = 0; i < 100; i++)); do
     if is_free "$(port "$name")"; then break; fi
     sleep 0.1

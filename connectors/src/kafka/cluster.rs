@@ -3,7 +3,7 @@
 use super::agreement::{forgotten, lost, told_in};
 use super::committed::{Committed, key};
 use super::config::{ANSWER_DEADLINE, KafkaConfig};
-use super::errors::{hopeless, is_spoilt, is_too_large_to_send, of_transaction, stranger};
+use super::errors::{hopeless, is_spoilt, is_too_large_to_send, of_code, of_transaction, stranger};
 use super::lookout::Lookout;
 use super::records::{KafkaRecord, Topic};
 use super::reports::Reports;
@@ -28,6 +28,9 @@ const WAITED_AT_ONCE: Duration = Duration::from_secs(1);
 const RECONNECT_MOST: Duration = Duration::from_secs(1);
 /// How often a full queue of librdkafka is offered a record again.
 const QUEUE_PAUSE: Duration = Duration::from_millis(5);
+
+/// How long after an answer that may be another the next time it is asked again.
+const RETRY_PAUSE: Duration = Duration::from_millis(5);
 
 /// How often it is looked whether all records were taken.
 const DELIVERY_PAUSE: Duration = Duration::from_millis(1);
@@ -76,7 +79,7 @@ impl Cluster {
     }
 
     fn committed(&self) -> Committed<'_> {
-        Committed::new(&self.client, &self.transactional_id, self.config.topic(Topic::Progress.part()))
+        Committed::new(&self.client, &self.transactional_id)
     }
 
     fn connect(&self) -> Result<ThreadedProducer<Reports>, TransactionError> {
@@ -170,6 +173,17 @@ impl Cluster {
         }
     }
 
+    /// The same error, unless the transaction was open for too long: the cluster closes such a one in the same way as that of a
+    /// writer that is replaced.
+    fn unless_late(&self, error: TransactionError, begun: &Since) -> TransactionError {
+        match error {
+            TransactionError::Fenced(reason) if begun.elapsed() >= self.deadline() => {
+                TransactionError::Again(format!("the transaction took longer than transaction_secs: {reason}"))
+            }
+            error => error,
+        }
+    }
+
     /// Hands the records to the producer.
     fn send(&self, producer: &ThreadedProducer<Reports>, records: &[KafkaRecord]) -> Result<(), KafkaError> {
         let give_up = Instant::now() + self.deadline();
@@ -248,9 +262,10 @@ impl Cluster {
         let give_up = Instant::now() + within;
         let mut lookout = self.lookout();
         loop {
-            match wait(WAITED_AT_ONCE.min(within)) {
+            match wait(WAITED_AT_ONCE.min(give_up.saturating_duration_since(Instant::now()))) {
                 Err(KafkaError::Transaction(error)) if error.is_retriable() && Instant::now() < give_up => {
                     lookout.look_after(producer.client())?;
+                    std::thread::sleep(RETRY_PAUSE);
                 }
                 other => return other,
             }
@@ -322,6 +337,11 @@ impl TransactionLog for Cluster {
             self.producer = Some(producer).filter(|_| !std::mem::take(&mut self.apart));
             return Ok(());
         };
+        // What ended the producer stands before all else, and needs no abort to show.
+        if let Some((code, reason)) = producer.client().fatal_error() {
+            let error = self.unless_late(of_code(Some(code), reason), &begun);
+            return Err(self.explain(error, producer.context()));
+        }
         let patience = if is_spoilt(&error) { REPORT_DEADLINE } else { Duration::ZERO };
         if let Some((index, code)) = producer.context().refused_within(patience) {
             if code == RDKafkaErrorCode::InvalidTimestamp {
@@ -341,17 +361,11 @@ impl TransactionLog for Cluster {
         let error = match is_spoilt(&error) {
             true => {
                 let abort = |at_once| producer.abort_transaction(at_once);
-                self.see_through(&producer, ANSWER_DEADLINE, abort).err().unwrap_or(error)
+                self.see_through(&producer, ANSWER_DEADLINE.min(self.deadline()), abort).err().unwrap_or(error)
             }
             false => error,
         };
-        let error = match of_transaction(error) {
-            // The cluster closes a transaction that stays open too long in the same way as that of one that is replaced.
-            TransactionError::Fenced(reason) if begun.elapsed() >= self.deadline() => {
-                TransactionError::Again(format!("the transaction took longer than transaction_secs: {reason}"))
-            }
-            error => error,
-        };
+        let error = self.unless_late(of_transaction(error), &begun);
         Err(self.explain(error, producer.context()))
     }
 }

@@ -25,18 +25,12 @@ pub(super) struct Committed<'a> {
     client: &'a ClientConfig,
     /// The transactional id of the writer.
     writer: &'a str,
-    /// A topic to ask a lost cluster for.
-    topic: String,
 }
 
 impl<'a> Committed<'a> {
     /// Connects to nothing yet.
-    pub fn new(client: &'a ClientConfig, writer: &'a str, topic: String) -> Self {
-        Self { client, writer, topic }
-    }
-
-    fn lookout(&self) -> Lookout<'a> {
-        Lookout::new(self.client, self.topic.clone())
+    pub fn new(client: &'a ClientConfig, writer: &'a str) -> Self {
+        Self { client, writer }
     }
 
     /// Tells where partitions end, whatever is open in them: whoever asks as a reader of committed records is told of nothing
@@ -45,21 +39,10 @@ impl<'a> Committed<'a> {
     /// # Errors
     /// Where no client can be made; when it is asked, where the cluster does not answer.
     pub fn ends(&self) -> Result<impl Fn(&str, i32) -> Result<i64, TransactionError>, TransactionError> {
-        let any = self.consumer("read_uncommitted")?;
-        Ok(move |topic: &str, partition| self.end(&any, topic, partition))
-    }
-
-    /// A reader of records at this level of isolation.
-    fn consumer(&self, isolation: &str) -> Result<BaseConsumer<Quiet>, TransactionError> {
         let mut client = self.client.clone();
-        // No group is joined and no offset kept; librdkafka wants a name all the same.
-        client
-            .set("group.id", format!("{}-cursors", self.writer))
-            .set("isolation.level", isolation)
-            .set("enable.auto.commit", "false")
-            .set("enable.partition.eof", "true")
-            .set("auto.offset.reset", "error");
-        client.create_with_context(Quiet).map_err(hopeless)
+        let any: BaseConsumer<Quiet> =
+            client.set("isolation.level", "read_uncommitted").create_with_context(Quiet).map_err(hopeless)?;
+        Ok(move |topic: &str, partition| self.end(&any, topic, partition))
     }
 
     /// Shows what is committed of a partition, in order, to its present end.
@@ -75,9 +58,17 @@ impl<'a> Committed<'a> {
         partition: i32,
         mut show: impl FnMut(&BorrowedMessage<'_>) -> Result<(), TransactionError>,
     ) -> Result<(), TransactionError> {
-        let consumer = self.consumer("read_committed")?;
+        let mut client = self.client.clone();
+        // No group is joined and no offset kept; librdkafka wants a name all the same.
+        client
+            .set("group.id", format!("{}-cursors", self.writer))
+            .set("isolation.level", "read_committed")
+            .set("enable.auto.commit", "false")
+            .set("enable.partition.eof", "true")
+            .set("auto.offset.reset", "error");
+        let consumer: BaseConsumer<Quiet> = client.create_with_context(Quiet).map_err(hopeless)?;
         self.await_settled(topic, partition, &consumer)?;
-        let mut lookout = self.lookout();
+        let mut lookout = Lookout::new(self.client, topic.to_owned());
         let mut assignment = TopicPartitionList::new();
         assignment.add_partition_offset(topic, partition, Offset::Beginning).map_err(hopeless)?;
         consumer.assign(&assignment).map_err(hopeless)?;
@@ -132,7 +123,7 @@ impl<'a> Committed<'a> {
     /// is asked anew.
     fn end(&self, reader: &BaseConsumer<Quiet>, topic: &str, partition: i32) -> Result<i64, TransactionError> {
         let give_up = Instant::now() + ANSWER_DEADLINE;
-        let mut lookout = self.lookout();
+        let mut lookout = Lookout::new(self.client, topic.to_owned());
         loop {
             match reader.fetch_watermarks(topic, partition, ASKED_AT_ONCE).map_err(of_transaction) {
                 Ok((_, end)) => return Ok(end),

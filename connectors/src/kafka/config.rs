@@ -37,7 +37,7 @@ pub struct KafkaConfig {
     pub from: StartFrom,
     /// How the connection is secured.
     pub security: Security,
-    /// How long the cluster may take to open, commit or abort a transaction, in seconds.
+    /// How long the cluster may take to open or commit a transaction, in seconds, and to abort one where that is less than 15.
     #[schemars(range(min = 1.0, max = 900.0))]
     pub transaction_secs: f64,
 }

@@ -24,17 +24,26 @@ pub(super) fn is_spoilt(error: &KafkaError) -> bool {
 
 /// What becomes of a transaction, or a session, by an error.
 pub(super) fn of_transaction(error: KafkaError) -> TransactionError {
-    let fenced = [RDKafkaErrorCode::Fenced, RDKafkaErrorCode::ProducerFenced, RDKafkaErrorCode::InvalidProducerEpoch];
-    match error.rdkafka_error_code() {
-        Some(code) if fenced.contains(&code) => TransactionError::Fenced(error.to_string()),
+    match error {
+        KafkaError::Global(RDKafkaErrorCode::AllBrokersDown) => again(error),
+        error => of_code(error.rdkafka_error_code(), error.to_string()),
+    }
+}
+
+/// The same, of the code of an error and what librdkafka says of it.
+pub(super) fn of_code(code: Option<RDKafkaErrorCode>, reason: String) -> TransactionError {
+    match code {
+        Some(RDKafkaErrorCode::Fenced | RDKafkaErrorCode::ProducerFenced | RDKafkaErrorCode::InvalidProducerEpoch) => {
+            TransactionError::Fenced(reason)
+        }
         Some(
             RDKafkaErrorCode::TransactionalIdAuthorizationFailed
             | RDKafkaErrorCode::TopicAuthorizationFailed
             | RDKafkaErrorCode::ClusterAuthorizationFailed
             | RDKafkaErrorCode::SaslAuthenticationFailed
             | RDKafkaErrorCode::InvalidTransactionTimeout,
-        ) => hopeless(error),
-        _ => again(error),
+        ) => TransactionError::Hopeless(format!("Kafka: {reason}")),
+        _ => TransactionError::Again(format!("Kafka: {reason}")),
     }
 }
 

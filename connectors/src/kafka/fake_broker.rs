@@ -3,42 +3,67 @@
 use rdkafka::config::ClientConfig;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering::SeqCst};
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
 
-/// It tells of itself.
-pub(super) const ALL: u8 = 0;
-/// It tells of no brokers.
-pub(super) const NO_BROKERS: u8 = 1;
-/// It answers nothing.
-pub(super) const NOTHING: u8 = 2;
+/// What it answers.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Answers {
+    /// Itself.
+    All,
+    /// That there are no brokers.
+    NoBrokers,
+    /// Nothing.
+    Nothing,
+    /// Nothing to the connections up to this one, itself to those that came later.
+    Newcomers(usize),
+}
 
 /// A broker that knows as much of the protocol as it takes to begin a session, in its oldest versions: librdkafka's own
 /// mock always tells of all brokers.
 pub(super) struct Broker {
     address: String,
-    answers: Arc<AtomicU8>,
+    told: Arc<Told>,
+}
+
+/// What its connections have in common.
+struct Told {
+    /// The port that it says it is at.
+    port: u16,
+    connections: AtomicUsize,
+    answers: Mutex<Answers>,
 }
 
 impl Broker {
-    /// On a port of loopback, until the test ends.
+    /// On a port of loopback, until the process ends.
     pub fn start() -> Self {
+        Self::start_as(None)
+    }
+
+    /// The same, which says that it is at another port.
+    pub fn start_as(port: Option<u16>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a port");
-        let port = listener.local_addr().expect("it is bound").port();
-        let answers = Arc::new(AtomicU8::new(ALL));
-        let of_all = Arc::clone(&answers);
+        let own = listener.local_addr().expect("it is bound").port();
+        let (connections, answers) = (AtomicUsize::new(0), Mutex::new(Answers::All));
+        let told = Arc::new(Told { port: port.unwrap_or(own), connections, answers });
+        let of_all = Arc::clone(&told);
         std::thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
-                let answers = Arc::clone(&of_all);
-                std::thread::spawn(move || serve(stream, port, &answers));
+                let (number, told) = (1 + of_all.connections.fetch_add(1, SeqCst), Arc::clone(&of_all));
+                std::thread::spawn(move || serve(stream, number, &told));
             }
         });
-        Self { address: format!("127.0.0.1:{port}"), answers }
+        Self { address: format!("127.0.0.1:{own}"), told }
     }
 
     /// From now on it answers this way.
-    pub fn answer(&self, what: u8) {
-        self.answers.store(what, SeqCst);
+    pub fn answer(&self, what: Answers) {
+        *self.told.answers.lock().expect("nobody panicked") = what;
+    }
+
+    /// From now on it answers only whoever connects from now on.
+    pub fn answer_newcomers(&self) {
+        self.answer(Answers::Newcomers(self.told.connections.load(SeqCst)));
     }
 
     /// How to make a client of it.
@@ -49,20 +74,22 @@ impl Broker {
     }
 }
 
-/// Answers requests until the client hangs up.
-fn serve(mut stream: TcpStream, port: u16, answers: &AtomicU8) -> Option<()> {
+/// Answers the requests of a connection until the client hangs up.
+fn serve(mut stream: TcpStream, connection: usize, told: &Told) -> Option<()> {
     let mut number = [0; 4];
     loop {
         stream.read_exact(&mut number).ok()?;
         let mut request = vec![0; u32::from_be_bytes(number) as usize];
         stream.read_exact(&mut request).ok()?;
-        let mode = answers.load(SeqCst);
-        if mode == NOTHING {
-            continue;
-        }
+        let has_broker = match *told.answers.lock().expect("nobody panicked") {
+            Answers::All => true,
+            Answers::NoBrokers => false,
+            Answers::Newcomers(last) if connection > last => true,
+            Answers::Nothing | Answers::Newcomers(_) => continue,
+        };
         let key = i16::from_be_bytes([request[0], request[1]]);
         let client = usize::from(u16::from_be_bytes([request[8], request[9]]));
-        let answer = [&request[4..8], &answer(key, &request[10 + client..], port, mode == ALL)].concat();
+        let answer = [&request[4..8], &answer(key, &request[10 + client..], told.port, has_broker)].concat();
         let length = u32::try_from(answer.len()).ok()?.to_be_bytes();
         stream.write_all(&[&length[..], &answer].concat()).ok()?;
     }

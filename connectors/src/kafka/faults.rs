@@ -216,16 +216,22 @@ fn a_record_that_failed_on_the_way_ends_the_session() {
 
 #[test]
 fn whoever_is_fenced_stops_and_the_next_goes_on() {
-    for error in [RD_KAFKA_RESP_ERR_PRODUCER_FENCED, RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH] {
+    let errors = [RD_KAFKA_RESP_ERR_PRODUCER_FENCED, RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH];
+    // Before the first record is taken, and when all of them are.
+    let ways = [AddPartitionsToTxn, EndTxn].into_iter().flat_map(|request| errors.map(|error| (request, error)));
+    for (request, error) in ways {
         let scene = Scene::new(5);
         scene
             .writer
             .commit(&[StreamBatch::of_entries(scene.stream, scene.log.clone())])
             .expect("the log keeps every promise");
         let mut sink = scene.sink();
-        scene.mock.request_errors(EndTxn, &[error]);
+        scene.mock.request_errors(request, &[error]);
         let step = (0..1_000).map(|_| sink.step()).find(|step| !matches!(step, Step::Moved));
-        assert!(matches!(&step, Some(Step::Failed(reason)) if reason.contains("another instance")), "{step:?}");
+        assert!(
+            matches!(&step, Some(Step::Failed(reason)) if reason.contains("another instance")),
+            "{request:?} answers {error:?}: {step:?}"
+        );
         until_caught_up(&mut scene.sink());
         assert_eq!(once(scene.held()), scene.log);
     }

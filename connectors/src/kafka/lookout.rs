@@ -41,7 +41,7 @@ impl<'a> Lookout<'a> {
         self.next = Instant::now() + LOOK_PAUSE;
     }
 
-    /// Mostly this looks at the clock alone; else it takes up to 2.5 s, and longer where the name service is away.
+    /// Mostly this looks at the clock alone; else it takes up to some 3 s, and longer where the name service is away.
     ///
     /// # Errors
     /// Where the client finds no broker, and a new one is answered: `AllBrokersDown`.
@@ -75,7 +75,7 @@ impl<'a> Lookout<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fake_broker::{ALL, Broker, NO_BROKERS, NOTHING};
+    use super::super::fake_broker::{Answers, Broker};
     use super::*;
     use rdkafka::producer::{BaseProducer, Producer};
 
@@ -102,26 +102,43 @@ mod tests {
         own.init_transactions(Duration::from_secs(30)).expect("the broker answers");
         begin(own.client());
         assert_eq!(look(&client, own.client()), Ok(()));
-        broker.answer(NO_BROKERS);
+        broker.answer(Answers::NoBrokers);
         let told = own.client().fetch_metadata(Some("topic"), Duration::from_secs(30)).expect("the broker answers");
         assert!(told.brokers().is_empty());
         assert_eq!(look(&client, own.client()), Ok(()), "a new client is told the same");
-        broker.answer(ALL);
+        broker.answer(Answers::All);
         let lost = Err(KafkaError::Global(RDKafkaErrorCode::AllBrokersDown));
         // A machine that does much else may take a new client longer than it has.
         let is_lost = (0..30).any(|_| look(&client, own.client()) == lost);
         assert!(is_lost, "it goes on by itself");
     }
 
+    /// The broker of its connection says nothing, and a new client would be answered.
     #[test]
     fn who_waits_for_a_broker_that_stands_still_is_not_lost() {
         let broker = Broker::start();
         let client = broker.client();
         let own: BaseProducer = client.create().expect("it is whole");
         begin(own.client());
-        broker.answer(NOTHING);
+        broker.answer(Answers::Nothing);
         assert_eq!(look(&client, own.client()), Ok(()));
-        broker.answer(ALL);
+        broker.answer_newcomers();
         assert_eq!(look(&client, own.client()), Ok(()));
+        broker.answer(Answers::All);
+        assert_eq!(look(&client, own.client()), Ok(()));
+    }
+
+    /// A new client would be answered where it begins, and not where it is sent.
+    #[test]
+    fn who_waits_for_brokers_that_cannot_be_reached_is_not_lost() {
+        const NOBODY: u16 = 1;
+        let broker = Broker::start_as(Some(NOBODY));
+        let client = broker.client();
+        let own: BaseProducer = client.create().expect("it is whole");
+        let told = own.client().fetch_metadata(Some("topic"), Duration::from_secs(30)).expect("the broker answers");
+        assert!(!told.brokers().is_empty());
+        for _ in 0..3 {
+            assert_eq!(look(&client, own.client()), Ok(()));
+        }
     }
 }

@@ -110,7 +110,7 @@ fn who_is_to_take_a_stream_back_does_not_hold_the_whole_log() {
         *said.lock().expect("nobody panicked"),
         [
             SinkState::Behind,
-            // Who waits for the target waits on: whoever gives it a while to answer counts that time.
+            // It stays waiting: `follow` counts the time of that state.
             SinkState::Waiting,
             SinkState::Waiting,
         ]
