@@ -6,6 +6,7 @@ shared=${VOKG_SHARED:-../shared}
 [ -d "$shared/badclips" ] || echo "SKIPPED: the collection of bad clips; set VOKG_SHARED to the folder that holds badclips/"
 [ "$(id -u)" -ne 0 ] || echo "SKIPPED: unreadable files, since root can read all"
 [ "$(id -u)" -eq 0 ] || echo "SKIPPED: a disk that is full, since only root may mount one"
+[ -n "${VOKG_LONG:-}" ] || echo "SKIPPED: the long forms, kills with Kafka and Neo4j attached among them; make check-long runs them"
 command -v faketime >/dev/null || echo "SKIPPED: jumps of the clock, since there is no faketime"
 for tool in java mvn; do
   command -v "$tool" >/dev/null || echo "SKIPPED: the real Kafka, the real Neo4j and all that reads from them, since there is no $tool"

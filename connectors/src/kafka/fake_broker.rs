@@ -37,15 +37,20 @@ struct Told {
 impl Broker {
     /// On a port of loopback, until the process ends.
     pub fn start() -> Self {
-        Self::start_as(None)
+        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a port");
+        let port = listener.local_addr().expect("it is bound").port();
+        Self::serve(listener, port)
     }
 
     /// The same, which says that it is at another port.
-    pub fn start_as(port: Option<u16>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a port");
-        let own = listener.local_addr().expect("it is bound").port();
+    pub fn start_as(port: u16) -> Self {
+        Self::serve(TcpListener::bind("127.0.0.1:0").expect("loopback has a port"), port)
+    }
+
+    fn serve(listener: TcpListener, port: u16) -> Self {
+        let address = listener.local_addr().expect("it is bound").to_string();
         let (connections, answers) = (AtomicUsize::new(0), Mutex::new(Answers::All));
-        let told = Arc::new(Told { port: port.unwrap_or(own), connections, answers });
+        let told = Arc::new(Told { port, connections, answers });
         let of_all = Arc::clone(&told);
         std::thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
@@ -53,7 +58,12 @@ impl Broker {
                 std::thread::spawn(move || serve(stream, number, &told));
             }
         });
-        Self { address: format!("127.0.0.1:{own}"), told }
+        Self { address, told }
+    }
+
+    /// Where it says that it is.
+    pub fn port(&self) -> u16 {
+        self.told.port
     }
 
     /// From now on it answers this way.

@@ -4,12 +4,12 @@
 //! broker for that. Here it counts that no error loses an entry, and that the sink goes on or stops as it should.
 
 use super::finals::tests::settled_log;
-use super::records::Topic;
-use super::{Cluster, KafkaConfig, KafkaTarget, Written};
+use super::records::{KafkaRecord, Topic};
+use super::{Cluster, KafkaConfig, KafkaTarget, TransactionError, TransactionLog, Written};
 use crate::export::delta_json::parse_line;
 use crate::follow::{Follower, FollowerConfig, SinkControl, Step};
 use crate::store::history::{begin, open, random_batches};
-use crate::store::{StreamBatch, StreamId, Writer};
+use crate::store::{Position, StreamBatch, StreamId, Writer};
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
@@ -235,6 +235,26 @@ fn whoever_is_fenced_stops_and_the_next_goes_on() {
         until_caught_up(&mut scene.sink());
         assert_eq!(once(scene.held()), scene.log);
     }
+}
+
+/// The cluster answers for the first record long before the last one is handed over.
+#[test]
+fn whoever_is_fenced_while_it_sends_is_told_so() {
+    let scene = Scene::new(9);
+    let mut cluster = Cluster::new(scene.config.clone(), "vokg-mock".to_owned()).expect("the configuration is whole");
+    cluster.open().expect("the mock answers");
+    scene.mock.request_errors(AddPartitionsToTxn, &[RD_KAFKA_RESP_ERR_PRODUCER_FENCED]);
+    let record = KafkaRecord {
+        topic: Topic::Deltas,
+        partition: 0,
+        key: "key".to_owned(),
+        value: None,
+        headers: Vec::new(),
+        timestamp_ms: None,
+        at: Position { epoch: 0, seq: 0 },
+    };
+    let written = cluster.write(&vec![record; 90_000]);
+    assert!(matches!(&written, Err(TransactionError::Fenced(_))), "{written:?}");
 }
 
 /// The cluster ends a transaction that stays open too long as it ends that of a producer which was replaced.

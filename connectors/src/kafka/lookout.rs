@@ -60,8 +60,8 @@ impl<'a> Lookout<'a> {
         matches!(found, Err(KafkaError::MetadataFetch(RDKafkaErrorCode::BrokerTransportFailure)))
     }
 
-    /// Where a client begins is one address, and where the brokers say that they are is another, which may be slower or not to
-    /// be reached at all: the second answer comes from there.
+    /// Where a client begins is one address, and where the brokers say that they are is another, which may be slower: the second
+    /// answer comes from there. Where nobody listens there, a client begins anew by itself.
     fn is_answered_anew(&self) -> bool {
         let new: Result<BaseConsumer<Quiet>, _> = self.client.create_with_context(Quiet);
         new.is_ok_and(|new| {
@@ -130,9 +130,10 @@ mod tests {
 
     /// A new client would be answered where it begins, and not where it is sent.
     #[test]
-    fn who_waits_for_brokers_that_cannot_be_reached_is_not_lost() {
-        const NOBODY: u16 = 1;
-        let broker = Broker::start_as(Some(NOBODY));
+    fn who_waits_for_a_broker_that_is_silent_where_it_says_that_it_is_is_not_lost() {
+        let silent = Broker::start();
+        silent.answer(Answers::Nothing);
+        let broker = Broker::start_as(silent.port());
         let client = broker.client();
         let own: BaseProducer = client.create().expect("it is whole");
         let told = own.client().fetch_metadata(Some("topic"), Duration::from_secs(30)).expect("the broker answers");
