@@ -29,7 +29,7 @@ const RECONNECT_MOST: Duration = Duration::from_secs(1);
 /// How often a full queue of librdkafka is offered a record again.
 const QUEUE_PAUSE: Duration = Duration::from_millis(5);
 
-/// How long after an answer that may be another the next time it is asked again.
+/// How long it is waited before a call that failed for now is repeated.
 const RETRY_PAUSE: Duration = Duration::from_millis(5);
 
 /// How often it is looked whether all records were taken.

@@ -241,7 +241,9 @@ fn whoever_is_fenced_stops_and_the_next_goes_on() {
 #[test]
 fn whoever_is_fenced_while_it_sends_is_told_so() {
     let scene = Scene::new(9);
-    let mut cluster = Cluster::new(scene.config.clone(), "vokg-mock".to_owned()).expect("the configuration is whole");
+    // A machine that stands still for a moment does not make it late.
+    let config = KafkaConfig { transaction_secs: 60.0, ..scene.config.clone() };
+    let mut cluster = Cluster::new(config, "vokg-mock".to_owned()).expect("the configuration is whole");
     cluster.open().expect("the mock answers");
     scene.mock.request_errors(AddPartitionsToTxn, &[RD_KAFKA_RESP_ERR_PRODUCER_FENCED]);
     let record = KafkaRecord {
