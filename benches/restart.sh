@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # How long after the start of the process is the first frame processed that was not before, at a store of a gigabyte?
-# The run before died 4.8 or 9.6 s behind a checkpoint, and so much media is derived again: of a 720p clip of 4 Mbit/s, and of
-# one of 27, which no decoder thread reads faster than 65 frames a second.
+# The run before died in the middle between two checkpoints and between two key pictures, or just before the next of both. What
+# lies behind the checkpoint is derived again, and what lies before it decoded from the key picture on: of a 720p clip of
+# 4 Mbit/s with a key picture every 10 s, and of one of 27 with one every 2 s, of which one thread decodes 45 to 65 a second.
 cd "$(dirname "$0")/.."
 . benches/lib.sh
 dir=$(realpath "$work")/restart
@@ -14,8 +15,8 @@ cargo bench --quiet --locked -p vokg-connectors --bench log -- --fill "$dir/fill
 gst-launch-1.0 -q filesrc location="$dir/27-mbit.mp4" ! qtdemux ! h264parse ! avdec_h264 ! \
   x264enc bitrate=4000 speed-preset=veryfast ! h264parse ! mp4mux ! filesink location="$dir/4-mbit.mp4"
 for clip in 4-mbit 27-mbit; do
-  # Of 25 frames a second, with checkpoints and key pictures at 10 and 20 s: in the middle between two, and just before one.
-  for frame in 620 740; do
+  # Of 25 frames a second. A checkpoint is at every 50th, a key picture at every 250th of the first clip, every 50th of the second.
+  for frame in 625 749; do
     rm -rf "$dir/killed"
     cp -r "$dir/filled" "$dir/killed"
     VOKG_CRASH_AT=frame.$clip:$frame "$vokg" run --no-restart -q "$dir/$clip.mp4" --data "$dir/killed" >/dev/null 2>&1 || true

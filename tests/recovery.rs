@@ -27,7 +27,7 @@ use vokg_engine::segment::{CameraMotion, Hints};
 use vokg_engine::time::{Micros, SECOND_US};
 use vokg_models::{Backend, Encoded, Encoder, RecallError, SegmentError, Segmented, Segmenter};
 
-/// Long enough for three checkpoints.
+/// Long enough for three segments of observations, and a checkpoint every 25 pictures.
 const SECONDS: f64 = 34.0;
 
 fn clip(dir: &Path) -> PathBuf {
@@ -209,34 +209,70 @@ fn ctrl_c_in_the_first_seconds_leaves_nothing_that_would_come_out_otherwise() {
     }
 }
 
+/// Pictures are kept of the frames behind the lead, and so they are where a run goes on within it.
+#[test]
+fn a_run_that_dies_within_a_long_lead_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let clip = clip(dir.path());
+    let [expected, data] = ["undisturbed", "died"].map(|name| dir.path().join(name));
+    let leading = |data: &Path| {
+        let mut command = command(&clip, data, 1);
+        command.args(["--set", "motion.lead_secs=20"]);
+        command
+    };
+    assert!(leading(&expected).status().unwrap().success());
+    let died = leading(&data).arg("--no-restart").env(crash::VARIABLE, "observations.written:1").status().unwrap();
+    assert!(!died.success());
+    let stream = store(&data).streams().unwrap().pop().unwrap();
+    let t = store(&data).checkpoint_us(stream.id).unwrap().unwrap();
+    assert!(t < 20 * SECOND_US, "{t}");
+    assert!(leading(&data).status().unwrap().success());
+    assert_eq!(fingerprint(&data), fingerprint(&expected));
+}
+
 /// What is to come out for a picture instead of what is seen; pictures are counted from where the run begins.
 type Bend = dyn Fn(u32) -> Option<Result<Segmented, SegmentError>> + Send + Sync;
 
 /// The segmenter of every run, bent.
+#[derive(Clone)]
 struct Bent {
     backend: Arc<dyn Backend>,
     bend: Arc<Bend>,
+    /// No checkpoint is taken behind this picture.
+    remembers_until: u32,
 }
 
 struct BentSegmenter {
     segmenter: Box<dyn Segmenter>,
-    bend: Arc<Bend>,
+    bent: Bent,
     picture: u32,
 }
 
 impl Bent {
-    fn by(bend: impl Fn(u32) -> Option<Result<Segmented, SegmentError>> + Send + Sync + 'static) -> Disturbance {
+    fn by(bend: impl Fn(u32) -> Option<Result<Segmented, SegmentError>> + Send + Sync + 'static) -> Self {
         let backend = registry::segmenter(&Config::default()).unwrap();
-        Disturbance { segmenter: Some(Arc::new(Self { backend, bend: Arc::new(bend) })), ..Disturbance::default() }
+        Self { backend, bend: Arc::new(bend), remembers_until: u32::MAX }
     }
 
-    fn fails_at(at: u32) -> Disturbance {
+    fn that_fails_at(at: u32) -> Self {
         Self::by(move |picture| (picture == at).then_some(Err(SegmentError::ForeignEncoding { backend: "a test" })))
     }
 
-    fn is_blind_from(from: u32) -> Disturbance {
+    fn disturbance(self) -> Disturbance {
+        Disturbance { segmenter: Some(Arc::new(self)), ..Disturbance::default() }
+    }
+
+    fn fails_at(at: u32) -> Disturbance {
+        Self::that_fails_at(at).disturbance()
+    }
+
+    fn that_is_blind_from(from: u32) -> Self {
         let nothing = || Segmented { camera: CameraMotion::Still, segments: Vec::new() };
         Self::by(move |picture| (picture >= from).then(|| Ok(nothing())))
+    }
+
+    fn is_blind_from(from: u32) -> Disturbance {
+        Self::that_is_blind_from(from).disturbance()
     }
 }
 
@@ -251,7 +287,7 @@ impl Backend for Bent {
 
     fn open(&self) -> (Box<dyn Encoder>, Box<dyn Segmenter>) {
         let (encoder, segmenter) = self.backend.open();
-        (encoder, Box::new(BentSegmenter { segmenter, bend: Arc::clone(&self.bend), picture: 0 }))
+        (encoder, Box::new(BentSegmenter { segmenter, bent: self.clone(), picture: 0 }))
     }
 }
 
@@ -263,11 +299,11 @@ impl Segmenter for BentSegmenter {
     fn segment(&mut self, encoded: &Encoded, hints: &Hints) -> Result<Segmented, SegmentError> {
         self.picture += 1;
         let seen = self.segmenter.segment(encoded, hints);
-        (self.bend)(self.picture).unwrap_or(seen)
+        (self.bent.bend)(self.picture).unwrap_or(seen)
     }
 
     fn remember(&self) -> Option<Vec<u8>> {
-        self.segmenter.remember()
+        self.segmenter.remember().filter(|_| self.picture <= self.bent.remembers_until)
     }
 
     fn recall(&mut self, memory: &[u8]) -> Result<(), RecallError> {
@@ -317,13 +353,14 @@ fn a_log_that_comes_out_otherwise_stops_the_run_loudly() {
     assert_eq!(run_within(&clip, &data, &Disturbance::default()).status, Status::Complete);
 }
 
-/// What is in flight behind a difference rests on it. The last checkpoint is at picture 250, so that the log ends some 50
-/// pictures after where a run goes on.
+/// What is in flight behind a difference rests on it. The log ends some 50 pictures after where a run goes on, long enough for
+/// blindness to show in it.
 #[test]
 fn nothing_is_added_behind_a_difference_and_the_checkpoint_stays() {
     let dir = tempfile::tempdir().unwrap();
     let (clip, data) = (clip(dir.path()), dir.path().join("differs"));
-    assert_eq!(run_within(&clip, &data, &Bent::fails_at(300)).status, Status::Failed);
+    let failing = Bent { remembers_until: 260, ..Bent::that_fails_at(300) };
+    assert_eq!(run_within(&clip, &data, &failing.disturbance()).status, Status::Failed);
     let kept = |data: &Path| {
         let store = store(data);
         let stream = store.streams().unwrap().pop().unwrap();
@@ -334,7 +371,8 @@ fn nothing_is_added_behind_a_difference_and_the_checkpoint_stays() {
     for from in (36..50).step_by(2) {
         let copy = dir.path().join(from.to_string());
         copy_dir(&data, &copy);
-        let report = run_within(&clip, &copy, &Bent::is_blind_from(from));
+        let blind = Bent { remembers_until: 0, ..Bent::that_is_blind_from(from) };
+        let report = run_within(&clip, &copy, &blind.disturbance());
         let differs = report.error.is_some_and(|error| error.contains("derived again"));
         assert_eq!(report.status, if differs { Status::Failed } else { Status::Complete });
         if differs {
@@ -368,7 +406,7 @@ fn an_input_that_kills_the_process_twice_is_set_aside_and_the_others_go_on() {
         .arg(&good)
         .arg("--json")
         .stdout(Stdio::piped())
-        .env(crash::VARIABLE, "frame.near:100")
+        .env(crash::VARIABLE, "frame.near:40")
         .output();
     let output = output.unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
@@ -390,7 +428,7 @@ fn an_input_that_kills_the_process_twice_is_set_aside_and_the_others_go_on() {
 }
 
 #[test]
-fn a_checkpoint_is_taken_every_ten_seconds_of_media_time() {
+fn a_checkpoint_is_taken_every_two_seconds_of_media_time() {
     let Undisturbed { dir, clip, .. } = undisturbed();
     let data = dir.path().join("some");
     let output =
@@ -399,5 +437,5 @@ fn a_checkpoint_is_taken_every_ten_seconds_of_media_time() {
     let store = store(&data);
     let stream = store.streams().unwrap().pop().unwrap();
     let t = store.checkpoint_us(stream.id).unwrap().unwrap();
-    assert!((20 * SECOND_US..21 * SECOND_US).contains(&t), "{t}");
+    assert!((20 * SECOND_US..30 * SECOND_US).contains(&t) && t.is_multiple_of(2 * SECOND_US), "{t}");
 }

@@ -5,6 +5,7 @@
 //! encoded: what is kept of them is small.
 
 use crate::time::Micros;
+use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -19,7 +20,7 @@ pub const LEAD_FRAMES_MAX: usize = 512;
 
 /// Tells which frames of a stream belong to the segmenter's lead: those of the first stretch of media time, but no more
 /// than [`LEAD_FRAMES_MAX`]. Whoever asks must show it every frame, in order.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Lead {
     length_us: Micros,
     ends: Option<Micros>,

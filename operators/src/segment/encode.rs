@@ -34,7 +34,8 @@ struct Job {
 /// Encodes frames in order.
 ///
 /// The second stream carries the frames themselves for whoever wants pixels later, but only those after the lead
-/// ([`Lead`]): those of the lead wait for seconds, and would hold the decoder's buffers that long.
+/// ([`Lead`]): those of the lead wait for seconds, and would hold the decoder's buffers that long. A stream that goes on
+/// within its lead leaves out the rest of it too, so that pictures come of the same frames.
 pub fn encode<'s>(
     arrivals: StreamVec<'s, Micros, Timed<Arrival>>,
     mut encoder: Box<dyn Encoder>,
@@ -63,7 +64,8 @@ pub fn encode<'s>(
         Ok((EncodedFrame { t, size, encoded }, memory))
     };
     let mut lane = Lane::new(scope, &info, "encode", config.offload, work);
-    let mut lead = Lead::new(lead_us);
+    let lead_keeper = config.checkpoints.keeper("lead");
+    let mut lead = lead_keeper.restore().unwrap_or_else(|| Lead::new(lead_us));
     let credits = credits.clone();
     builder.build(move |_| {
         move |_| {
@@ -73,6 +75,7 @@ pub fn encode<'s>(
                 let Some(for_encoded) = capability.retain_least(0) else { return };
                 for Timed { t, record } in arrivals.drain(..) {
                     let in_lead = lead.takes(t);
+                    lead_keeper.keep(t, &lead);
                     if let Some(frame) = record.frame.clone().filter(|_| !in_lead) {
                         pictures.session(&for_picture.delayed(&t)).give(frame);
                     }
