@@ -19,9 +19,9 @@ enum State {
 /// What is to be done with what was derived at one time.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Derived {
-    /// All of it was committed before.
+    /// All of it was committed before, or is older than what was.
     Known,
-    /// It has nothing of the log, which ends here or goes on with a later time: it may have been committed or not.
+    /// It has nothing of the log, which as far as it was compared ends here: it may have been committed or not.
     Unknown,
     /// It is to be committed, with these entries of the log.
     News(Vec<LogEntry>),
@@ -34,6 +34,8 @@ struct Again {
     stream: Stream,
     /// Committed entries, from the first that was derived again.
     committed: Option<Entries>,
+    /// The entry behind the last that was derived again.
+    after: Option<Position>,
 }
 
 /// Why a stream cannot go on.
@@ -76,7 +78,7 @@ impl Replay {
 
     /// Of a stream that goes on, as it was found.
     pub fn of(store: Store, stream: Stream) -> Self {
-        Self(State::Compares(Box::new(Again { store, stream, committed: None })))
+        Self(State::Compares(Box::new(Again { store, stream, committed: None, after: None })))
     }
 
     /// Compares what was derived at one time with what is in the log. Times come in order.
@@ -104,16 +106,19 @@ impl Replay {
 
 impl Again {
     fn compare(&mut self, mut derived: Vec<LogEntry>) -> Result<Derived, ReplayError> {
-        let Self { store, stream, committed } = self;
-        if derived.is_empty() {
-            return Ok(Derived::Unknown);
-        }
+        let Self { store, stream, committed, after } = self;
         let next = stream.head.next();
+        if derived.is_empty() {
+            // What was committed at a later time came with everything before it, and may have been changed by it.
+            let goes_on = after.is_some_and(|after| after < next);
+            return Ok(if goes_on { Derived::Known } else { Derived::Unknown });
+        }
         let news = derived.split_off(derived.partition_point(|entry| Position::of(entry) < next));
         // What was dropped since is there no longer to be compared with.
         let oldest = store.oldest(stream.id)?.map(|oldest| oldest.first);
         for entry in derived {
             let at = Position::of(&entry);
+            *after = Some(Position { seq: at.seq + 1, ..at });
             if oldest.is_some_and(|oldest| at < oldest) {
                 continue;
             }
@@ -126,5 +131,47 @@ impl Again {
             }
         }
         Ok(if news.is_empty() { Derived::Known } else { Derived::News(news) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use vokg_connectors::store::{Begun, ProgramId, StoreConfig, StreamBatch, StreamRequest, Writer};
+    use vokg_engine::id::StreamName;
+    use vokg_engine::record::{Progress, Record};
+
+    fn entry(seq: u64) -> LogEntry {
+        let progress = Progress { lower: 10 * seq, frontier: Some(10 * seq + 10), settled_us: 0, count: 0 };
+        LogEntry { epoch: 1, seq, record: Record::Progress(progress) }
+    }
+
+    /// As of a stream that is derived again from its beginning, since another build took its checkpoint.
+    #[test]
+    fn what_lies_between_two_entries_of_the_log_is_known_and_what_lies_behind_it_is_not() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let writer = Writer::open(dir.path(), StoreConfig::default()).expect("nobody else uses the directory");
+        let request = StreamRequest {
+            name: StreamName::slug("clip"),
+            source_path: "clip".into(),
+            content_hash: [1; 32],
+            config_hash: [2; 32],
+            segmenter: "motion".into(),
+            sampling: "all".into(),
+            created_us: 0,
+        };
+        let begun = writer.begin_stream(request, ProgramId([0; 32])).expect("there is room");
+        let Begun::Fresh(stream) = begun else { panic!("the name is new") };
+        writer.commit(&[StreamBatch::of_entries(stream.id, vec![entry(0), entry(1)])]).expect("it keeps every promise");
+        let stream = writer.store().stream(stream.id).expect("it exists");
+        let mut replay = Replay::of(writer.store().clone(), stream);
+        let mut compare = |derived: &[LogEntry]| replay.compare(derived.to_vec()).expect("it comes out the same");
+        assert_eq!(compare(&[]), Derived::Unknown);
+        assert_eq!(compare(&[entry(0)]), Derived::Known);
+        assert_eq!(compare(&[]), Derived::Known);
+        assert_eq!(compare(&[entry(1)]), Derived::Known);
+        assert_eq!(compare(&[]), Derived::Unknown);
+        assert_eq!(compare(&[entry(2)]), Derived::News(vec![entry(2)]));
+        assert_eq!(compare(&[]), Derived::News(vec![]));
     }
 }

@@ -67,10 +67,11 @@ impl Store {
     }
 }
 
-/// Stores the checkpoint of a batch in place of the one before.
+/// Stores a checkpoint of a batch in place of the one before, or forgets that where the batch completes the stream.
 pub(super) fn store_checkpoint(
     transaction: &WriteTransaction,
     batch: &StreamBatch,
+    checkpoint: Option<&NewCheckpoint>,
     head: &StreamHead,
 ) -> Result<(), CommitError> {
     let mut table = transaction.open_table(CHECKPOINTS)?;
@@ -78,7 +79,7 @@ pub(super) fn store_checkpoint(
         table.remove(batch.stream.0)?;
         return Ok(());
     }
-    let Some(NewCheckpoint { program, checkpoint }) = &batch.checkpoint else { return Ok(()) };
+    let Some(NewCheckpoint { program, checkpoint }) = checkpoint else { return Ok(()) };
     let state = zstd::bulk::compress(&to_row(checkpoint), ZSTD_LEVEL);
     let state = state.map_err(|error| ReadError::Damaged(format!("a checkpoint cannot be compressed: {error}")))?;
     if state.len() > CHECKPOINT_BYTES_MAX {

@@ -15,6 +15,7 @@ use super::snapshot;
 use super::stream::{Outcome, StreamDescriptor, StreamId};
 use super::thumbnails::{THUMBNAIL_BYTES_MAX, Thumbnail};
 use redb::{ReadableTable, WriteTransaction};
+use std::collections::BTreeMap;
 use vokg_engine::crash;
 use vokg_engine::id::StreamName;
 use vokg_engine::look::TrackLook;
@@ -83,8 +84,11 @@ impl Writer {
         let mut committed = Committed::default();
         {
             let mut indexes = Indexes::open(&transaction, self.store.unpacked.clone())?;
-            for batch in batches {
-                self.store_batch(&transaction, &mut indexes, batch, &mut committed)?;
+            let taken = batches.iter().enumerate().filter(|(_, batch)| batch.checkpoint.is_some());
+            let latest: BTreeMap<StreamId, usize> = taken.map(|(index, batch)| (batch.stream, index)).collect();
+            for (index, batch) in batches.iter().enumerate() {
+                let checkpoint = batch.checkpoint.as_ref().filter(|_| latest.get(&batch.stream) == Some(&index));
+                self.store_batch(&transaction, &mut indexes, (batch, checkpoint), &mut committed)?;
             }
         }
         crash::point("commit.before");
@@ -101,7 +105,7 @@ impl Writer {
         &self,
         transaction: &WriteTransaction,
         indexes: &mut Indexes<'_>,
-        batch: &StreamBatch,
+        (batch, checkpoint): (&StreamBatch, Option<&NewCheckpoint>),
         committed: &mut Committed,
     ) -> Result<(), CommitError> {
         let (descriptor, mut head) = load(transaction, batch.stream)?;
@@ -118,7 +122,7 @@ impl Writer {
         if snapshot::is_due(&head) {
             store_snapshot(transaction, indexes, batch, &mut head)?;
         }
-        store_checkpoint(transaction, batch, &head)?;
+        store_checkpoint(transaction, batch, checkpoint, &head)?;
         if let Some(outcome) = &batch.outcome {
             if outcome.is_complete() && !head.closed {
                 return Err(refused(BatchError::StillOpen));

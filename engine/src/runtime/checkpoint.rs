@@ -19,7 +19,7 @@ use timely::dataflow::StreamVec;
 use timely::dataflow::operators::Inspect;
 
 /// Media time between two checkpoints. A restart derives again what lies behind the last one, and of a 720p video of 27 Mbit/s
-/// two seconds are a second's work; the checkpoint itself is about a megabyte, which is why there are no more of them.
+/// two seconds are a second's work; the checkpoint itself is about a megabyte, so they are not closer.
 pub const EVERY_US: Micros = 2 * SECOND_US;
 
 /// The part in which the source keeps its place.

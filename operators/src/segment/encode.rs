@@ -35,7 +35,7 @@ struct Job {
 ///
 /// The second stream carries the frames themselves for whoever wants pixels later, but only those after the lead
 /// ([`Lead`]): those of the lead wait for seconds, and would hold the decoder's buffers that long. A stream that goes on
-/// within its lead leaves out the rest of it too, so that pictures come of the same frames.
+/// within its lead leaves out the rest of it too, so that the same frames give pictures.
 pub fn encode<'s>(
     arrivals: StreamVec<'s, Micros, Timed<Arrival>>,
     mut encoder: Box<dyn Encoder>,
