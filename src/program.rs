@@ -18,3 +18,10 @@ pub fn program_id() -> ProgramId {
         ProgramId(*hasher.finalize().as_bytes())
     })
 }
+
+/// Begins to find out the identity, so that it is there once the first input is open.
+pub fn read_ahead() {
+    let name = "vokg-identity".to_owned();
+    // Without a thread for it the first input finds it out.
+    let _ = std::thread::Builder::new().name(name).spawn(program_id);
+}

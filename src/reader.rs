@@ -4,7 +4,6 @@ use crate::inputs::Input;
 use crate::program::program_id;
 use std::fs::File;
 use std::io::Read;
-use std::os::unix::fs::MetadataExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
@@ -13,7 +12,7 @@ use std::sync::mpsc::SyncSender;
 use std::time::{SystemTime, UNIX_EPOCH};
 use vokg_connectors::source::file::{Bookmark, FileConfig, FileSource, Probe, StopHandle};
 use vokg_connectors::source::{EndReport, EndStatus, GapReason, SourceError, SourceEvent, SourceGap};
-use vokg_connectors::store::{Begun, Stream, StreamRequest, Writer};
+use vokg_connectors::store::{Begun, FileStamp, Stream, StreamRequest, Writer};
 use vokg_engine::crash;
 use vokg_engine::delta::GapVertex;
 use vokg_engine::frame::Arrival;
@@ -99,11 +98,16 @@ impl Reader {
     }
 
     fn open(&self) -> Result<Begin, String> {
-        let stamp = Stamp::of(&self.input.path);
+        let (stamp, stamped) = (FileStamp::of(&self.input.path), SystemTime::now());
         let source = FileSource::open(&self.input.path, &self.file).map_err(|error| error.to_string())?;
-        let stamp = stamp?;
-        let Some(content_hash) = hash(&self.input.path, &self.control)? else {
-            return Ok(Begin::Interrupted(NOT_BEGUN));
+        let stamp = stamp.map_err(unreadable)?;
+        let known = self.writer.known_content(&self.input.name, &stamp).map_err(|error| error.to_string())?;
+        let content_hash = match known {
+            Some(known) => known,
+            None => match hash(&self.input.path, &self.control)? {
+                Some(hash) => hash,
+                None => return Ok(Begin::Interrupted(NOT_BEGUN)),
+            },
         };
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let request = StreamRequest {
@@ -119,25 +123,25 @@ impl Reader {
             self.writer.retry_stream(&request).map_err(|error| error.to_string())?;
         }
         let begun = self.writer.begin_stream(request, program_id()).map_err(|error| error.to_string())?;
+        if known.is_none() && stamp.is_past(stamped) {
+            self.writer.remember_content(begun.stream().id, &stamp).map_err(|error| error.to_string())?;
+        }
         let begun_before = matches!(begun, Begun::Resumed(..));
         let (stream, source, resume) = match begun {
             Begun::Done(stream) => return Ok(Begin::Done(Box::new(stream))),
             Begun::Fresh(stream) | Begun::Resumed(stream, None) => (stream, source, None),
-            Begun::Resumed(stream, Some(checkpoint)) => {
-                drop(source);
-                match self.go_on(&checkpoint) {
-                    Ok(there) => (stream, there, Some(*checkpoint)),
-                    Err(Astray::Hindered(error)) => return self.leave(&stream, error),
-                    Err(Astray::Misled(reason)) => {
-                        tracing::warn!(stream = %stream.name, %reason, "it is processed again from its beginning");
-                        let stream = self.writer.start_over(&stream).map_err(|error| error.to_string())?;
-                        match FileSource::open(&self.input.path, &self.file) {
-                            Ok(source) => (stream, source, None),
-                            Err(error) => return self.leave(&stream, error),
-                        }
+            Begun::Resumed(stream, Some(checkpoint)) => match self.go_on(source, &checkpoint) {
+                Ok(there) => (stream, there, Some(*checkpoint)),
+                Err(Astray::Hindered(error)) => return self.leave(&stream, error),
+                Err(Astray::Misled(reason)) => {
+                    tracing::warn!(stream = %stream.name, %reason, "it is processed again from its beginning");
+                    let stream = self.writer.start_over(&stream).map_err(|error| error.to_string())?;
+                    match FileSource::open(&self.input.path, &self.file) {
+                        Ok(source) => (stream, source, None),
+                        Err(error) => return self.leave(&stream, error),
                     }
                 }
-            }
+            },
         };
         Ok(Begin::Work(Box::new(Work { stream, source, stamp, resume, begun_before })))
     }
@@ -152,7 +156,7 @@ impl Reader {
     }
 
     /// The file, at the frame after the checkpoint.
-    fn go_on(&self, checkpoint: &Checkpoint) -> Result<FileSource, Astray> {
+    fn go_on(&self, opened: FileSource, checkpoint: &Checkpoint) -> Result<FileSource, Astray> {
         let bookmark = checkpoint.parts.get(SOURCE).map(|bytes| Bookmark::decode(bytes));
         let bookmark = bookmark.unwrap_or_else(|| Err("the checkpoint has no place in the file".to_owned()));
         let bookmark = bookmark.map_err(Astray::Misled)?;
@@ -160,15 +164,16 @@ impl Reader {
             self.control.activity.fetch_add(1, Ordering::Relaxed);
             !self.control.is_stopping()
         };
-        FileSource::resume(&self.input.path, &self.file, bookmark, goes_on).map_err(|error| match error {
+        opened.resume(bookmark, goes_on).map_err(|error| match error {
             SourceError::Damaged { reason, .. } => Astray::Misled(reason),
             error => Astray::Hindered(error),
         })
     }
 
-    /// Refuses a file that is no longer the one that was hashed.
-    fn refuse_changed(&self, stamp: Stamp) -> Result<(), String> {
-        if Stamp::of(&self.input.path) == Ok(stamp) {
+    /// Refuses a file that is no longer the one that was hashed: it was opened more than once, and the hash must be that of
+    /// what was decoded.
+    fn refuse_changed(&self, stamp: FileStamp) -> Result<(), String> {
+        if FileStamp::of(&self.input.path).is_ok_and(|now| now.has_content_of(&stamp)) {
             return Ok(());
         }
         let message = "the file changed while it was read; run it again when it is complete";
@@ -180,7 +185,7 @@ impl Reader {
         &self,
         source: &mut FileSource,
         sender: &FeedSender<Arrival>,
-        stamp: Stamp,
+        stamp: FileStamp,
         from_us: Option<Micros>,
     ) -> Result<EndReport, String> {
         let mut gaps = Vec::new();
@@ -244,27 +249,9 @@ enum Begin {
 struct Work {
     stream: Stream,
     source: FileSource,
-    stamp: Stamp,
+    stamp: FileStamp,
     resume: Option<Checkpoint>,
     begun_before: bool,
-}
-
-/// What tells that a path still leads to the same content. A file is opened more than once, to hash it, to look into it
-/// and to decode it, and the hash must be that of what was decoded.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Stamp {
-    device: u64,
-    inode: u64,
-    bytes: u64,
-    modified_ns: i128,
-}
-
-impl Stamp {
-    fn of(path: &Path) -> Result<Self, String> {
-        let about = std::fs::metadata(path).map_err(|error| format!("cannot be read: {error}"))?;
-        let modified_ns = i128::from(about.mtime()) * 1_000_000_000 + i128::from(about.mtime_nsec());
-        Ok(Self { device: about.dev(), inode: about.ino(), bytes: about.len(), modified_ns })
-    }
 }
 
 fn gap_vertex(gap: SourceGap) -> GapVertex {
@@ -275,9 +262,12 @@ fn gap_vertex(gap: SourceGap) -> GapVertex {
     GapVertex { from_us: gap.from_us, to_us: gap.to_us, reason }
 }
 
+fn unreadable(error: std::io::Error) -> String {
+    format!("cannot be read: {error}")
+}
+
 /// BLAKE3 hash of the bytes of a file, `None` where the stream is asked to stop meanwhile.
 fn hash(path: &Path, control: &StreamControl) -> Result<Option<[u8; 32]>, String> {
-    let unreadable = |error: std::io::Error| format!("cannot be read: {error}");
     let mut file = File::open(path).map_err(unreadable)?;
     let mut hasher = blake3::Hasher::new();
     let mut chunk = vec![0; HASH_CHUNK_BYTES];

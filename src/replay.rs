@@ -34,7 +34,7 @@ struct Again {
     stream: Stream,
     /// Committed entries, from the first that was derived again.
     committed: Option<Entries>,
-    /// The entry behind the last that was derived again.
+    /// Where the log goes on behind the last entry that was derived again.
     after: Option<Position>,
 }
 

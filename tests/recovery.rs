@@ -19,7 +19,7 @@ use vokg::jobs::Disturbance;
 use vokg::program::program_id;
 use vokg::registry;
 use vokg::report::{Status, StreamReport};
-use vokg_connectors::store::{Begun, NewCheckpoint, Store, StoreConfig, StreamBatch, Writer};
+use vokg_connectors::store::{Begun, FileStamp, NewCheckpoint, Store, StoreConfig, StreamBatch, StreamRequest, Writer};
 use vokg_engine::crash;
 use vokg_engine::geometry::Size;
 use vokg_engine::runtime::checkpoint::SOURCE;
@@ -91,6 +91,35 @@ fn has_a_checkpoint(data: &Path) -> bool {
     let Ok(store) = Store::open(data, StoreConfig::default()) else { return false };
     let stream = store.streams().unwrap().pop();
     stream.is_some_and(|stream| store.checkpoint_us(stream.id).unwrap().is_some())
+}
+
+#[test]
+fn a_file_is_hashed_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let (clip, data) = (support::clip(dir.path(), "street", Some(2.0)).0, dir.path().join("data"));
+    let known = || {
+        let writer = Writer::open(&data, StoreConfig::default()).unwrap();
+        writer.known_content(&support::input(&clip).name, &FileStamp::of(&clip).unwrap()).unwrap()
+    };
+    // Until then a change of the file might not show in its stamp.
+    let begun = Instant::now();
+    run(&clip, &data, 1);
+    assert!(known().is_none() || begun.elapsed() > Duration::from_secs(2));
+    std::thread::sleep(Duration::from_millis(2_100));
+    run(&clip, &data, 1);
+    assert_eq!(known(), Some(*blake3::hash(&std::fs::read(&clip).unwrap()).as_bytes()));
+    // What is known is not read: nobody would hash it to this.
+    let other = dir.path().join("other");
+    let writer = Writer::open(&other, StoreConfig::default()).unwrap();
+    let request =
+        StreamRequest { content_hash: [7; 32], ..store(&data).streams().unwrap()[0].descriptor.request.clone() };
+    let begun = writer.begin_stream(request, program_id()).unwrap();
+    writer.remember_content(begun.stream().id, &FileStamp::of(&clip).unwrap()).unwrap();
+    drop(writer);
+    run(&clip, &other, 1);
+    let streams = store(&other).streams().unwrap();
+    assert_eq!(streams.len(), 1);
+    assert_eq!(fingerprint(&other), fingerprint(&data));
 }
 
 #[test]

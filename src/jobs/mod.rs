@@ -7,7 +7,7 @@ use crate::commit::{Sink, Wake};
 use crate::config::Config;
 use crate::exit::{Context, Failure};
 use crate::inputs::Input;
-use crate::program::program_id;
+use crate::program::{self, program_id};
 use crate::progress::{Display, Stalled, Watch};
 use crate::reader::{self, Event, NOT_BEGUN, Opened, Reader};
 use crate::registry;
@@ -131,6 +131,7 @@ pub fn run(
         };
         return Ok(Finished { reports: inputs.iter().map(absent).collect(), ..Finished::default() });
     }
+    program::read_ahead();
     let writer = Writer::open(data_dir, config.store.to_config()).context("cannot open the store")?;
     let writer = Arc::new(writer);
     let note = data_dir.join(CRASH_NOTE);

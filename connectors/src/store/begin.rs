@@ -28,6 +28,15 @@ pub enum Begun {
     Resumed(Stream, Option<Box<Checkpoint>>),
 }
 
+impl Begun {
+    /// The stream, in whatever state.
+    pub fn stream(&self) -> &Stream {
+        match self {
+            Self::Done(stream) | Self::Fresh(stream) | Self::Resumed(stream, _) => stream,
+        }
+    }
+}
+
 impl Writer {
     /// Begins the stream an input asks for.
     ///

@@ -88,7 +88,7 @@ impl Writer {
             let latest: BTreeMap<StreamId, usize> = taken.map(|(index, batch)| (batch.stream, index)).collect();
             for (index, batch) in batches.iter().enumerate() {
                 let checkpoint = batch.checkpoint.as_ref().filter(|_| latest.get(&batch.stream) == Some(&index));
-                self.store_batch(&transaction, &mut indexes, (batch, checkpoint), &mut committed)?;
+                self.store_batch(&transaction, &mut indexes, batch, checkpoint, &mut committed)?;
             }
         }
         crash::point("commit.before");
@@ -105,7 +105,8 @@ impl Writer {
         &self,
         transaction: &WriteTransaction,
         indexes: &mut Indexes<'_>,
-        (batch, checkpoint): (&StreamBatch, Option<&NewCheckpoint>),
+        batch: &StreamBatch,
+        checkpoint: Option<&NewCheckpoint>,
         committed: &mut Committed,
     ) -> Result<(), CommitError> {
         let (descriptor, mut head) = load(transaction, batch.stream)?;

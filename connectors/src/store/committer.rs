@@ -91,6 +91,9 @@ struct Totals {
 
 /// How long a committer that is dropped waits for its disk.
 const DROP_PATIENCE: Duration = Duration::from_secs(60);
+/// After a step of sealing or dropping the thread rests so many times as long as it took: what is left by a run that was
+/// killed would else take a core from the streams that go on.
+const TIDY_REST: u32 = 3;
 
 /// Owns the thread that commits. Dropping it commits what waits and ends the thread; one whose disk hangs for a minute is
 /// left behind.
@@ -242,17 +245,19 @@ fn commit_all(
         }
     };
     let mut house = Housekeeping::default();
-    let mut is_tidy = false;
+    let mut tidies_at = Some(Instant::now());
     loop {
-        let (batches, somebody_waits) = match queue.pop(&mut choose, is_tidy) {
+        let (batches, somebody_waits) = match queue.pop(&mut choose, tidies_at) {
             Popped::Batches(batches, somebody_waits) => (batches, somebody_waits),
             Popped::Nothing => {
-                is_tidy = tidy(writer, &mut house, totals);
+                let begin = Instant::now();
+                let is_tidy = tidy(writer, &mut house, totals);
+                tidies_at = (!is_tidy).then(|| Instant::now() + TIDY_REST * begin.elapsed());
                 continue;
             }
             Popped::End => return,
         };
-        is_tidy = false;
+        tidies_at = tidies_at.or_else(|| Some(Instant::now()));
         if somebody_waits {
             wake();
         }

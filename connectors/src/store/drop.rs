@@ -67,6 +67,7 @@ impl Writer {
             removed += drop_some(&transaction, CORRECTIONS, (id, 0)..=(id, u32::MAX))?;
             removed += drop_some(&transaction, CHECKPOINTS, id..=id)?;
             removed += drop_some(&transaction, ATTEMPTS, id..=id)?;
+            removed += drop_some(&transaction, STAMPS, id..=id)?;
             removed += drop_some(&transaction, SEGMENTS, (id, 0)..=(id, u64::MAX))?;
             removed += drop_some(&transaction, KEPT, (id, 0)..=(id, u64::MAX))?;
             for table in [PACKED_VERSIONS, PACKED_CLOSED, PACKED_INCIDENT] {

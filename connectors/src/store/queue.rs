@@ -5,7 +5,7 @@ use super::error::CommitError;
 use super::stream::StreamId;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// The most a queue holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -140,14 +140,15 @@ impl Queue {
     }
 
     /// Waits for batches and takes as many as `choose` says, given the bytes of those that wait; at least one. Where none
-    /// waits and somebody has other things to do meanwhile, it says so instead of waiting.
-    pub fn pop(&self, choose: impl FnOnce(&[usize]) -> usize, waits: bool) -> Popped {
+    /// has come when somebody has other things to do, it says so.
+    pub fn pop(&self, choose: impl FnOnce(&[usize]) -> usize, until: Option<Instant>) -> Popped {
         let mut state = self.lock();
         while state.waiting.is_empty() && !state.stopping {
-            if !waits {
-                return Popped::Nothing;
-            }
-            state = self.arrived.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = match until.map(|until| until.saturating_duration_since(Instant::now())) {
+                None => self.arrived.wait(state).unwrap_or_else(PoisonError::into_inner),
+                Some(Duration::ZERO) => return Popped::Nothing,
+                Some(left) => self.arrived.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0,
+            };
         }
         if state.waiting.is_empty() || state.failure.is_some() {
             return Popped::End;
@@ -227,7 +228,6 @@ impl Queue {
 mod tests {
     use super::super::history::complete;
     use super::*;
-    use std::time::Duration;
 
     fn batch(stream: u32) -> StreamBatch {
         StreamBatch::of_entries(StreamId(stream), Vec::new())
@@ -247,11 +247,23 @@ mod tests {
     fn what_comes_after_is_not_waited_for() {
         let queue = queue_of(&[1, 1]);
         let asked = queue.taken();
-        let Popped::Batches(batches, _) = queue.pop(|sizes| sizes.len(), true) else { panic!("some wait") };
+        let Popped::Batches(batches, _) = queue.pop(|sizes| sizes.len(), None) else { panic!("some wait") };
         batches.iter().for_each(|_| queue.try_push(batch(2)).expect("there is room"));
         assert!(!is_done(&queue, asked), "they are not on disk yet");
         queue.finish(Ok(()));
         assert!(is_done(&queue, asked) && !is_done(&queue, queue.taken()));
+    }
+
+    #[test]
+    fn what_waits_comes_before_other_things_to_do() {
+        let queue = queue_of(&[1]);
+        let past = Some(Instant::now());
+        assert!(matches!(queue.pop(|_| 1, past), Popped::Batches(..)));
+        assert!(matches!(queue.pop(|_| 1, past), Popped::Nothing));
+        let soon = Instant::now() + Duration::from_millis(20);
+        assert!(matches!(queue.pop(|_| 1, Some(soon)), Popped::Nothing) && Instant::now() >= soon);
+        queue.stop();
+        assert!(matches!(queue.pop(|_| 1, None), Popped::End));
     }
 
     #[test]

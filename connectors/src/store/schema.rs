@@ -56,6 +56,9 @@ pub(super) const CHECKPOINTS: TableDefinition<'_, u32, &[u8]> = TableDefinition:
 /// Stream → what is known of the attempts at one that has not ended. Absent in older stores.
 pub(super) const ATTEMPTS: TableDefinition<'_, u32, &[u8]> = TableDefinition::new("attempts");
 
+/// Stream → [`super::FileStamp`] of the file its content was hashed from. Absent in older stores.
+pub(super) const STAMPS: TableDefinition<'_, u32, &[u8]> = TableDefinition::new("stamps");
+
 /// (stream, place of the first entry) → a sealed segment of the log ([`super::segment`]). Since format 2.
 pub(super) const SEGMENTS: TableDefinition<'_, (u32, u64), &[u8]> = TableDefinition::new("segments");
 /// Blocks of the rows of [`VERSIONS`] that point at sealed entries: element, place, state. Since format 2.
@@ -81,7 +84,8 @@ macro_rules! each_table {
             DROPPED,
             OLDEST,
             CHECKPOINTS,
-            ATTEMPTS | LOG,
+            ATTEMPTS,
+            STAMPS | LOG,
             VERSIONS,
             OPEN,
             CLOSED,

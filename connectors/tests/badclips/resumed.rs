@@ -45,7 +45,7 @@ fn check(path: &Path, config: &FileConfig) -> usize {
             on_the_way.set(on_the_way.get() + 1);
             true
         };
-        let resumed = FileSource::resume(path, config, bookmark.clone(), goes_on);
+        let resumed = FileSource::open(path, config).and_then(|source| source.resume(bookmark.clone(), goes_on));
         let resumed = resumed.unwrap_or_else(|error| panic!("{} after {events}: {error}", path.display()));
         let (rest, _) = read_on(resumed);
         assert_eq!(rest, whole[*events..], "{} after {} us", path.display(), bookmark.t);
@@ -97,7 +97,8 @@ fn another_file_under_the_same_name_is_refused() {
     let path = folder.make("a.mp4", &format!("{BALL} ! mp4mux"));
     let (_, bookmarks) = read_on(FileSource::open(&path, &FileConfig::default()).expect("it opens"));
     let other = folder.make("b.mp4", &format!("{} ! mp4mux", BALL.replace("pattern=ball", "pattern=smpte")));
-    let error = FileSource::resume(&other, &FileConfig::default(), bookmarks[30].1.clone(), || true);
+    let source = FileSource::open(&other, &FileConfig::default()).expect("it opens");
+    let error = source.resume(bookmarks[30].1.clone(), || true);
     let error = error.err().expect("it shows something else").to_string();
     assert!(error.contains("is not the one that was decoded before"), "{error}");
 }
@@ -113,7 +114,8 @@ fn the_way_there_can_be_interrupted() {
         pictures.get() < 5
     };
     let (_, last) = bookmarks.last().expect("there are frames");
-    let error = FileSource::resume(&path, &FileConfig::default(), last.clone(), goes_on).err();
+    let source = FileSource::open(&path, &FileConfig::default()).expect("it opens");
+    let error = source.resume(last.clone(), goes_on).err();
     assert!(matches!(error, Some(SourceError::Interrupted(_))), "{error:?}");
     assert_eq!(pictures.get(), 5);
 }

@@ -6,7 +6,7 @@
 
 use super::gaps::GapDetector;
 use super::limits::Limits;
-use super::pipeline::{Decoding, Pulled};
+use super::pipeline::{Decoding, Pipeline, Pulled};
 use super::probe::{Opened, open, stream_nanos, video_info};
 use super::sample::Sampler;
 use super::sniff::Container;
@@ -63,35 +63,30 @@ impl FileSource {
         }
     }
 
-    /// Opens a file where a source with the same configuration was left. `goes_on` is asked at every picture that is
-    /// decoded on the way, which may be all of them.
+    /// Goes on where a source of the same file and configuration was left; this one has only been opened. `goes_on` is asked
+    /// at every picture that is decoded on the way, which may be all of them.
     ///
     /// # Errors
     /// As for opening it, where the picture at the bookmark is not there any more, and [`SourceError::Interrupted`] where
     /// `goes_on` says no.
-    pub fn resume(
-        path: &Path,
-        config: &FileConfig,
-        bookmark: Bookmark,
-        goes_on: impl Fn() -> bool,
-    ) -> Result<Self, SourceError> {
-        let decoding = Self::decoding(config);
-        let way = Way { bookmark: &bookmark, path, limits: &config.limits, goes_on: &goes_on };
-        let mut opened = open(path, decoding, &config.limits)?;
-        let mut pictures = way.jump(&opened)?;
+    pub fn resume(mut self, bookmark: Bookmark, goes_on: impl Fn() -> bool) -> Result<Self, SourceError> {
+        let (path, config) = (self.path.clone(), self.config.clone());
+        let way = Way { bookmark: &bookmark, path: &path, limits: &config.limits, goes_on: &goes_on };
+        let mut pictures = way.jump(&self.pipeline, self.info.container)?;
         if pictures.is_none() {
-            opened = open(path, decoding, &config.limits)?;
+            let opened = open(&path, Self::decoding(&config), &config.limits)?;
             pictures = way.walk(&opened)?;
+            self = Self::over(&path, &config, opened);
         }
         let Some(pictures) = pictures else {
             let reason = format!("the picture at {} us is not the one that was decoded before", bookmark.t);
-            return Err(SourceError::Damaged { reason, path: path.to_owned() });
+            return Err(SourceError::Damaged { reason, path });
         };
-        let mut source = Self::over(path, config, opened);
         let Bookmark { clock, gaps, sampler, stats, .. } = bookmark;
-        (source.clock, source.gaps, source.sampler, source.stats) = (clock, gaps, sampler, stats);
-        source.pictures = pictures;
-        Ok(source)
+        (self.clock, self.gaps, self.sampler, self.stats) = (clock, gaps, sampler, stats);
+        (self.pictures, self.last_stream_nanos) = (pictures, None);
+        self.ready.clear();
+        Ok(self)
     }
 }
 
@@ -106,14 +101,14 @@ struct Way<'a> {
 impl Way<'_> {
     /// From a key picture before; how many pictures were decoded since, `None` where that does not lead there. A jump may
     /// land behind the bookmark or amid a group of pictures, whose first then come out broken: so also from further back.
-    fn jump(&self, opened: &Opened) -> Result<Option<u64>, SourceError> {
-        let searchable = !matches!(opened.probe.container, Container::RawH264 | Container::Jpeg);
+    fn jump(&self, pipeline: &Pipeline, container: Container) -> Result<Option<u64>, SourceError> {
+        let searchable = !matches!(container, Container::RawH264 | Container::Jpeg);
         let Some(target) = self.bookmark.stream_nanos.filter(|_| searchable && self.bookmark.clock.resets() == 0)
         else {
             return Ok(None);
         };
         for back in BACK_NANOS {
-            let pictures = self.jump_to(opened, target.saturating_sub(back), target)?;
+            let pictures = self.jump_to(pipeline, target.saturating_sub(back), target)?;
             if pictures.is_some() {
                 return Ok(pictures);
             }
@@ -121,17 +116,17 @@ impl Way<'_> {
         Ok(None)
     }
 
-    fn jump_to(&self, opened: &Opened, from: u64, target: u64) -> Result<Option<u64>, SourceError> {
-        if opened.pipeline.seek_before(gst::ClockTime::from_nseconds(from)).is_err() {
+    fn jump_to(&self, pipeline: &Pipeline, from: u64, target: u64) -> Result<Option<u64>, SourceError> {
+        if pipeline.seek_before(gst::ClockTime::from_nseconds(from)).is_err() {
             return Ok(None);
         }
         // What went into the decoder before the jump and never came out is no error.
-        opened.pipeline.sightings.fed.store(0, Ordering::Relaxed);
+        pipeline.sightings.fed.store(0, Ordering::Relaxed);
         let mut pictures = 0;
-        while let Some(sample) = self.pull(opened)? {
+        while let Some(sample) = self.pull(pipeline)? {
             pictures += 1;
             match stream_nanos(&sample) {
-                Some(nanos) if nanos == target => return Ok(self.is_it(opened, &sample).then_some(pictures)),
+                Some(nanos) if nanos == target => return Ok(self.is_it(&sample).then_some(pictures)),
                 Some(nanos) if nanos > target => return Ok(None),
                 _ => {}
             }
@@ -144,15 +139,15 @@ impl Way<'_> {
         let mut pictures = 1;
         let mut last = opened.first.clone();
         while pictures < self.bookmark.stats.decoded {
-            let Some(sample) = self.pull(opened)? else { return Ok(None) };
+            let Some(sample) = self.pull(&opened.pipeline)? else { return Ok(None) };
             pictures += 1;
             last = sample;
         }
-        Ok(self.is_it(opened, &last).then_some(pictures))
+        Ok(self.is_it(&last).then_some(pictures))
     }
 
-    fn pull(&self, opened: &Opened) -> Result<Option<gst::Sample>, SourceError> {
-        match opened.pipeline.pull(self.limits.stall_deadline) {
+    fn pull(&self, pipeline: &Pipeline) -> Result<Option<gst::Sample>, SourceError> {
+        match pipeline.pull(self.limits.stall_deadline) {
             Pulled::Picture(sample) if (self.goes_on)() => Ok(Some(sample)),
             Pulled::Picture(_) => Err(SourceError::Interrupted(self.path.to_owned())),
             Pulled::End | Pulled::Broken(_) | Pulled::Stopped => Ok(None),
@@ -165,12 +160,12 @@ impl Way<'_> {
     }
 
     /// Whether a picture is that of the bookmark, pixel by pixel.
-    fn is_it(&self, opened: &Opened, sample: &gst::Sample) -> bool {
+    fn is_it(&self, sample: &gst::Sample) -> bool {
         let frame = || {
             let (info, buffer) = (video_info(sample)?, sample.buffer_owned()?);
             let data = super::pixels::Mapper::new(self.limits.shared_frames).map(buffer, &info)?;
             let size = Size { width: info.width(), height: info.height() };
-            Some(Frame { t: micros(0), size, pixel_aspect: opened.probe.pixel_aspect, data })
+            Some(Frame { t: micros(0), size, pixel_aspect: (1, 1), data })
         };
         frame().is_some_and(|frame| fingerprint(&frame) == self.bookmark.pixels)
     }
