@@ -1,5 +1,6 @@
 //! Which program this is: what one build remembered of a stream means nothing to another.
 
+use std::fs::File;
 use std::sync::OnceLock;
 use vokg_connectors::source::gstreamer_version;
 use vokg_connectors::store::ProgramId;
@@ -11,9 +12,10 @@ pub fn program_id() -> ProgramId {
         let mut hasher = blake3::Hasher::new();
         hasher.update(env!("CARGO_PKG_VERSION").as_bytes());
         hasher.update(gstreamer_version().as_bytes());
-        match std::env::current_exe().and_then(std::fs::read) {
-            Ok(program) => _ = hasher.update(&program),
-            Err(error) => tracing::warn!(%error, "the program cannot be read; its version alone tells it from others"),
+        let read =
+            std::env::current_exe().and_then(File::open).and_then(|program| hasher.update_reader(program).map(drop));
+        if let Err(error) = read {
+            tracing::warn!(%error, "the program cannot be read; its version alone tells it from others");
         }
         ProgramId(*hasher.finalize().as_bytes())
     })

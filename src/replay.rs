@@ -135,22 +135,20 @@ impl Again {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
-    use vokg_connectors::store::{Begun, ProgramId, StoreConfig, StreamBatch, StreamRequest, Writer};
+    use vokg_connectors::store::{Begun, ProgramId, StoreConfig, StreamBatch, StreamId, StreamRequest, Writer};
     use vokg_engine::id::StreamName;
     use vokg_engine::record::{Progress, Record};
 
-    fn entry(seq: u64) -> LogEntry {
+    /// Says of ten microseconds that they have passed.
+    pub(crate) fn entry(seq: u64) -> LogEntry {
         let progress = Progress { lower: 10 * seq, frontier: Some(10 * seq + 10), settled_us: 0, count: 0 };
         LogEntry { epoch: 1, seq, record: Record::Progress(progress) }
     }
 
-    /// As of a stream that is derived again from its beginning, since another build took its checkpoint.
-    #[test]
-    fn what_lies_between_two_entries_of_the_log_is_known_and_what_lies_behind_it_is_not() {
-        let dir = tempfile::tempdir().expect("a temporary directory");
-        let writer = Writer::open(dir.path(), StoreConfig::default()).expect("nobody else uses the directory");
+    /// Begins a stream whose log has these entries.
+    pub(crate) fn begun_with(writer: &Writer, entries: Vec<LogEntry>) -> StreamId {
         let request = StreamRequest {
             name: StreamName::slug("clip"),
             source_path: "clip".into(),
@@ -162,8 +160,17 @@ mod tests {
         };
         let begun = writer.begin_stream(request, ProgramId([0; 32])).expect("there is room");
         let Begun::Fresh(stream) = begun else { panic!("the name is new") };
-        writer.commit(&[StreamBatch::of_entries(stream.id, vec![entry(0), entry(1)])]).expect("it keeps every promise");
-        let stream = writer.store().stream(stream.id).expect("it exists");
+        writer.commit(&[StreamBatch::of_entries(stream.id, entries)]).expect("it keeps every promise");
+        stream.id
+    }
+
+    /// As of a stream that is derived again from its beginning, since another build took its checkpoint.
+    #[test]
+    fn what_lies_between_two_entries_of_the_log_is_known_and_what_lies_behind_it_is_not() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let writer = Writer::open(dir.path(), StoreConfig::default()).expect("nobody else uses the directory");
+        let stream = begun_with(&writer, vec![entry(0), entry(1)]);
+        let stream = writer.store().stream(stream).expect("it exists");
         let mut replay = Replay::of(writer.store().clone(), stream);
         let mut compare = |derived: &[LogEntry]| replay.compare(derived.to_vec()).expect("it comes out the same");
         assert_eq!(compare(&[]), Derived::Unknown);

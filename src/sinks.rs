@@ -208,11 +208,10 @@ impl SinkReport {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::replay::tests::{begun_with, entry};
     use std::sync::mpsc::{Receiver, Sender, channel};
     use vokg_connectors::follow::{Followed, Portion, TargetError, Told};
-    use vokg_connectors::store::{Begun, ProgramId, StoreConfig, StreamBatch, StreamId, StreamRequest, Writer};
-    use vokg_engine::id::StreamName;
-    use vokg_engine::record::{LogEntry, Progress, Record};
+    use vokg_connectors::store::{StoreConfig, StreamBatch, Writer};
 
     /// A target that does not answer until somebody lets it.
     struct Stuck(Receiver<()>);
@@ -226,25 +225,6 @@ mod tests {
             _ = self.0.recv();
             Ok(())
         }
-    }
-
-    /// One stream with one entry.
-    fn log_something(writer: &Writer) -> StreamId {
-        let request = StreamRequest {
-            name: StreamName::slug("clip"),
-            source_path: "clip".into(),
-            content_hash: [1; 32],
-            config_hash: [2; 32],
-            segmenter: "motion".into(),
-            sampling: "all".into(),
-            created_us: 0,
-        };
-        let begun = writer.begin_stream(request, ProgramId([0; 32])).expect("there is room");
-        let Begun::Fresh(stream) = begun else { panic!("the name is new") };
-        let progress = Progress { lower: 0, frontier: Some(1), settled_us: 0, count: 0 };
-        let entry = LogEntry { epoch: 1, seq: 0, record: Record::Progress(progress) };
-        writer.commit(&[StreamBatch::of_entries(stream.id, vec![entry])]).expect("the log keeps every promise");
-        stream.id
     }
 
     /// A target that lets whoever asks it wait until somebody says that it is away.
@@ -269,7 +249,7 @@ mod tests {
     fn a_sink_whose_target_does_not_answer_is_not_waited_for() {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let writer = Writer::open(dir.path(), StoreConfig::default()).expect("the directory is new");
-        log_something(&writer);
+        begun_with(&writer, vec![entry(0)]);
         let ((asked, is_asked), (say, away)) = (channel(), channel());
         let (control, limits, target) = (SinkControl::default(), FollowerConfig::default(), Away { asked, away });
         let follower = Follower::new(writer.store().clone(), target, "away", dir.path(), limits, control.clone());
@@ -300,15 +280,13 @@ mod tests {
         }
         assert!(SinkReport::of(&following).to_text().contains("holds the whole log"));
 
-        let stream = log_something(&writer);
+        let stream = begun_with(&writer, vec![entry(0)]);
         following.look_again();
         std::thread::sleep(TICK);
         let report = SinkReport::of(&following);
         assert!(report.status.state == SinkState::Behind && !report.to_text().contains("whole log"), "{report:?}");
         // Its thread waits in the target with the one entry; what has come since is counted all the same.
-        let progress = Progress { lower: 1, frontier: Some(2), settled_us: 0, count: 0 };
-        let entry = LogEntry { epoch: 1, seq: 1, record: Record::Progress(progress) };
-        writer.commit(&[StreamBatch::of_entries(stream, vec![entry])]).expect("the log keeps every promise");
+        writer.commit(&[StreamBatch::of_entries(stream, vec![entry(1)])]).expect("the log keeps every promise");
         assert_eq!(SinkReport::of(&following).status.behind, 2);
         drop(let_go);
     }
