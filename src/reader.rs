@@ -25,6 +25,7 @@ use vokg_engine::time::Micros;
 pub const NOT_BEGUN: &str = "interrupted before it began";
 /// Why nothing came of an input that was still being opened at its checkpoint then.
 const NOT_THERE: &str = "interrupted on the way to where it was left; the next run over this input goes there again";
+const CHANGED: &str = "the file changed while it was read; run it again when it is complete";
 /// Records between the reader and the dataflow.
 const FEED_RECORDS: usize = 2;
 /// Bytes hashed between two looks at whether to stop.
@@ -101,11 +102,14 @@ impl Reader {
         let (stamp, stamped) = (FileStamp::of(&self.input.path), SystemTime::now());
         let source = FileSource::open(&self.input.path, &self.file).map_err(|error| error.to_string())?;
         let stamp = stamp.map_err(unreadable)?;
-        let known = self.writer.known_content(&self.input.name, &stamp).map_err(|error| error.to_string())?;
-        let content_hash = match known {
-            Some(known) => known,
-            None => match hash(&self.input.path, &self.control)? {
-                Some(hash) => hash,
+        let known = self.writer.known_content(&self.input.name, &stamp).unwrap_or_else(|error| {
+            tracing::warn!(input = %self.input.name, %error, "the file is hashed again");
+            None
+        });
+        let hashed = match known {
+            Some(content_hash) => Hashed { content_hash, of: None },
+            None => match hash(&self.input.path, &stamp, &self.control)? {
+                Some(hashed) => hashed,
                 None => return Ok(Begin::Interrupted(NOT_BEGUN)),
             },
         };
@@ -113,7 +117,7 @@ impl Reader {
         let request = StreamRequest {
             name: self.input.name.clone(),
             source_path: std::path::absolute(&self.input.path).unwrap_or_default().to_string_lossy().into_owned(),
-            content_hash,
+            content_hash: hashed.content_hash,
             config_hash: self.config_hash,
             segmenter: self.segmenter.clone(),
             sampling: self.file.sample.to_string(),
@@ -123,8 +127,10 @@ impl Reader {
             self.writer.retry_stream(&request).map_err(|error| error.to_string())?;
         }
         let begun = self.writer.begin_stream(request, program_id()).map_err(|error| error.to_string())?;
-        if known.is_none() && stamp.is_past(stamped) {
-            self.writer.remember_content(begun.stream().id, &stamp).map_err(|error| error.to_string())?;
+        if hashed.of.is_some_and(|file| stamp.lasts(&file, stamped))
+            && let Err(error) = self.writer.remember_content(begun.stream().id, &stamp)
+        {
+            tracing::warn!(input = %self.input.name, %error, "the next run will hash the file again");
         }
         let begun_before = matches!(begun, Begun::Resumed(..));
         let (stream, source, resume) = match begun {
@@ -176,9 +182,8 @@ impl Reader {
         if FileStamp::of(&self.input.path).is_ok_and(|now| now.has_content_of(&stamp)) {
             return Ok(());
         }
-        let message = "the file changed while it was read; run it again when it is complete";
-        self.control.fail(message);
-        Err(message.to_owned())
+        self.control.fail(CHANGED);
+        Err(CHANGED.to_owned())
     }
 
     fn feed(
@@ -266,9 +271,18 @@ fn unreadable(error: std::io::Error) -> String {
     format!("cannot be read: {error}")
 }
 
-/// BLAKE3 hash of the bytes of a file, `None` where the stream is asked to stop meanwhile.
-fn hash(path: &Path, control: &StreamControl) -> Result<Option<[u8; 32]>, String> {
+/// What is known of the bytes of a file.
+struct Hashed {
+    content_hash: [u8; 32],
+    /// The file that was hashed just now, where it had the very stamp it should have.
+    of: Option<File>,
+}
+
+/// BLAKE3 hash of the bytes of the file with this stamp, `None` where the stream is asked to stop meanwhile. A path may lead to
+/// another file from one moment to the next, by a link or a directory that is exchanged, and a file may be written to.
+fn hash(path: &Path, stamp: &FileStamp, control: &StreamControl) -> Result<Option<Hashed>, String> {
     let mut file = File::open(path).map_err(unreadable)?;
+    let before = FileStamp::of_file(&file).map_err(unreadable)?;
     let mut hasher = blake3::Hasher::new();
     let mut chunk = vec![0; HASH_CHUNK_BYTES];
     loop {
@@ -276,13 +290,19 @@ fn hash(path: &Path, control: &StreamControl) -> Result<Option<[u8; 32]>, String
             return Ok(None);
         }
         match file.read(&mut chunk).map_err(unreadable)? {
-            0 => return Ok(Some(*hasher.finalize().as_bytes())),
+            0 => break,
             bytes => {
                 hasher.update(&chunk[..bytes]);
                 control.activity.fetch_add(1, Ordering::Relaxed);
             }
         }
     }
+    let stamps = [before, FileStamp::of_file(&file).map_err(unreadable)?];
+    if !stamps.iter().all(|now| now.has_content_of(stamp)) {
+        return Err(CHANGED.to_owned());
+    }
+    let is_unchanged = stamps.iter().all(|now| now == stamp);
+    Ok(Some(Hashed { content_hash: *hasher.finalize().as_bytes(), of: is_unchanged.then_some(file) }))
 }
 
 /// Starts a reader on a thread of its own. Events go to `events` with `index`.
@@ -307,4 +327,32 @@ pub fn start(reader: Reader, index: usize, events: SyncSender<(usize, Event)>) -
         }
     })?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_hashed_is_the_file_with_the_stamp_or_nothing() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let [a, b, link] = ["a", "b", "link"].map(|name| dir.path().join(name));
+        std::fs::write(&a, "one").expect("the disk has room");
+        std::fs::write(&b, "two").expect("the disk has room");
+        std::os::unix::fs::symlink(&a, &link).expect("the disk has room");
+        let control = StreamControl::default();
+        let stamp = FileStamp::of(&link).expect("it is there");
+        let hashed = hash(&link, &stamp, &control).expect("it can be read").expect("nobody stops it");
+        assert_eq!(hashed.content_hash, *blake3::hash(b"one").as_bytes());
+        assert!(hashed.of.is_some());
+        std::fs::remove_file(&link).and_then(|()| std::os::unix::fs::symlink(&b, &link)).expect("it is ours");
+        assert_eq!(hash(&link, &stamp, &control).err(), Some(CHANGED.to_owned()), "another file is there now");
+
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        std::fs::hard_link(&a, dir.path().join("name")).expect("it is one file system");
+        let hashed = hash(&a, &stamp, &control).expect("it can be read").expect("nobody stops it");
+        assert!(hashed.of.is_none(), "a name more is no other content, and the stamp is not the one that was taken");
+        control.stop();
+        assert!(hash(&a, &stamp, &control).expect("it can be read").is_none());
+    }
 }

@@ -106,7 +106,7 @@ struct CaughtUp {
     portions: u64,
 }
 
-/// Waits until the target holds the whole log, from now on. How much of it the sink remembers to have told says nothing: a
+/// Waits until the target holds the whole log, and measures from now on. How much of it the sink remembers to have told says nothing: a
 /// client that is replaced amid a transaction finds it told or not.
 fn catch_up(sinks: &Sinks, before: &SinkStatus) -> CaughtUp {
     let begin = Instant::now();
@@ -174,6 +174,7 @@ fn an_outage_of_the_broker_is_a_sink_that_lags() {
         let begin = Instant::now();
         let p99_ms = camera.film(outage, &sinks);
         let filmed = begin.elapsed();
+        assert_ne!(sinks.reports()[0].status.state, SinkState::CaughtUp, "nobody takes anything");
         match is_killed {
             true => own.restart(),
             false => own.signal("-CONT"),

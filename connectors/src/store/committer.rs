@@ -91,9 +91,6 @@ struct Totals {
 
 /// How long a committer that is dropped waits for its disk.
 const DROP_PATIENCE: Duration = Duration::from_secs(60);
-/// After a step of sealing or dropping the thread rests so many times as long as it took: what is left by a run that was
-/// killed would else take a core from the streams that go on.
-const TIDY_REST: u32 = 3;
 
 /// Owns the thread that commits. Dropping it commits what waits and ends the thread; one whose disk hangs for a minute is
 /// left behind.
@@ -245,23 +242,21 @@ fn commit_all(
         }
     };
     let mut house = Housekeeping::default();
-    let mut tidies_at = Some(Instant::now());
+    let mut is_tidy = false;
     loop {
-        let (batches, somebody_waits) = match queue.pop(&mut choose, tidies_at) {
+        let (batches, somebody_waits) = match queue.pop(&mut choose, (!is_tidy).then(|| house.due())) {
             Popped::Batches(batches, somebody_waits) => (batches, somebody_waits),
             Popped::Nothing => {
-                let begin = Instant::now();
-                let is_tidy = tidy(writer, &mut house, totals);
-                tidies_at = (!is_tidy).then(|| Instant::now() + TIDY_REST * begin.elapsed());
+                is_tidy = tidy(writer, &mut house, totals);
                 continue;
             }
             Popped::End => return,
         };
-        tidies_at = tidies_at.or_else(|| Some(Instant::now()));
         if somebody_waits {
             wake();
         }
         batches.iter().for_each(|batch| house.note(batch.stream));
+        is_tidy = false;
         let drop_some = || {
             if writer.drops() {
                 keep_house(writer, &mut house, totals);

@@ -27,6 +27,9 @@ const STEP_ENTRIES_MAX: usize = 5_000;
 const STEP_ENTRIES_MIN: usize = 1_000;
 /// How long one transaction should take.
 const STEP_TIME: Duration = Duration::from_millis(20);
+/// After a step for what is left over the thread rests so many times as long as it took, and no longer than the limit.
+const REST: u32 = 3;
+const REST_MAX: Duration = Duration::from_millis(250);
 
 /// What is to be sealed of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +44,10 @@ struct Sealable {
 #[derive(Debug)]
 pub(super) struct Housekeeping {
     streams: BTreeSet<StreamId>,
+    /// Those whose log has not grown since the store was opened: their turn comes last.
+    left_over: BTreeSet<StreamId>,
+    /// Nothing is done for those before.
+    rests_until: Instant,
     step_entries: usize,
     /// Nobody waits for the disk meanwhile: every step may take as long as it likes.
     is_alone: bool,
@@ -56,6 +63,8 @@ impl Default for Housekeeping {
     fn default() -> Self {
         Self {
             streams: BTreeSet::new(),
+            left_over: BTreeSet::new(),
+            rests_until: Instant::now(),
             step_entries: STEP_ENTRIES_MIN,
             is_alone: false,
             has_begun: false,
@@ -68,7 +77,14 @@ impl Default for Housekeeping {
 impl Housekeeping {
     /// The log of a stream has grown.
     pub fn note(&mut self, stream: StreamId) {
+        self.left_over.remove(&stream);
         self.streams.insert(stream);
+    }
+
+    /// When the next step is due. What an earlier process left over has time, while the streams that go on after it need every
+    /// core to get to where they were; what comes in now is sealed as fast as it comes.
+    pub fn due(&self) -> Instant {
+        if self.streams.is_empty() { self.rests_until } else { Instant::now() }
     }
 
     /// Does one transaction's worth of it; whether there may be more to do.
@@ -76,15 +92,21 @@ impl Housekeeping {
         if !self.has_begun {
             // Also where they cannot be read, which the next look would not change.
             self.has_begun = true;
-            self.streams.extend(writer.store().streams()?.iter().map(|stream| stream.id));
+            let there = writer.store().streams()?.into_iter().map(|stream| stream.id);
+            self.left_over.extend(there.filter(|stream| !self.streams.contains(stream)));
         }
-        let Some(&stream) = self.streams.first() else { return Ok(false) };
+        let Some(&stream) = self.streams.first().or(self.left_over.first()) else { return Ok(false) };
+        let start = Instant::now();
         let may_be_more = self.step_of(writer, stream);
+        if self.streams.is_empty() {
+            self.rests_until = Instant::now() + rest(start.elapsed());
+        }
         if !matches!(may_be_more, Ok(true)) {
             // Also where it fails: the others are not to wait for it.
             self.streams.remove(&stream);
+            self.left_over.remove(&stream);
         }
-        may_be_more.map(|_| !self.streams.is_empty())
+        may_be_more.map(|_| !(self.streams.is_empty() && self.left_over.is_empty()))
     }
 
     /// Does one transaction's worth for a stream; whether there may be more to do for it.
@@ -107,6 +129,11 @@ impl Housekeeping {
         self.dropped += dropped;
         Ok(dropped > 0)
     }
+}
+
+/// How long to rest after a step that took so long.
+fn rest(took: Duration) -> Duration {
+    (REST * took).min(REST_MAX)
 }
 
 impl Writer {
@@ -369,6 +396,37 @@ mod tests {
         while house.step(&writer).expect("the disk has room") {}
         assert!(writer.store().sealed_until(whole).expect("it is whole").is_some());
         assert!(writer.store().sealed_until(damaged).expect("it is whole").is_none());
+    }
+
+    #[test]
+    fn what_is_left_over_comes_last_and_with_rests() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let mut writer = open(dir.path());
+        let [old, new] = ["old", "new"].map(|name| begin(&writer, name));
+        let ends = |writer: &Writer, stream| {
+            let end = StreamBatch { outcome: Some(complete()), ..StreamBatch::of_entries(stream, random_log(5, 100)) };
+            writer.commit(&[end]).expect("the log keeps every promise");
+        };
+        ends(&writer, old);
+        drop(writer);
+        writer = open(dir.path());
+        ends(&writer, new);
+        let mut house = Housekeeping::default();
+        house.note(new);
+        let is_due = |house: &Housekeeping| house.due() <= Instant::now();
+        let is_sealed = |stream| writer.store().sealed_until(stream).expect("it is whole").is_some();
+        while !is_sealed(new) {
+            assert!(is_due(&house) && !is_sealed(old));
+            assert!(house.step(&writer).expect("the disk has room"));
+        }
+        while !is_sealed(old) {
+            assert!(house.step(&writer).expect("the disk has room"));
+        }
+        house.rests_until += Duration::from_secs(60);
+        assert!(!is_due(&house));
+        house.note(old);
+        assert!(is_due(&house), "its log grows again");
+        assert_eq!([20, 0, 10_000].map(|ms| rest(Duration::from_millis(ms)).as_millis()), [60, 0, 250]);
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! Which file the content of a stream was hashed from, so that going on with a long one need not begin with reading all of it.
 //!
-//! A file is taken to be the one that was hashed where nothing of its stamp has changed. Whoever writes to a file changes the
-//! time of its status, which no program can set back; so a stamp is remembered only once that time is past for good
-//! ([`FileStamp::is_past`]). git's index relies on the same ("racy git", in its technical documentation).
+//! A file is taken to be the one that was hashed where nothing of its stamp has changed. Whoever writes to a file changes its
+//! ctime, the time of its status, which no call sets back; so a stamp is remembered only once that time is past for good and
+//! where the file system keeps it apart from the mtime, the time of its content ([`FileStamp::lasts`]). git's index relies on
+//! the same ("racy git", in its technical documentation).
 
 use super::error::{CommitError, ReadError};
 use super::open::Writer;
@@ -10,6 +11,8 @@ use super::schema::{NAMES, STAMPS, STREAMS, from_row, to_row};
 use super::stream::{StreamDescriptor, StreamId};
 use redb::TableError;
 use serde::{Deserialize, Serialize};
+use std::fs::{File, Metadata};
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -18,15 +21,20 @@ use vokg_engine::id::StreamName;
 /// File systems tell times of change to this much: a change within it of the one before may leave the time as it was.
 const COARSEST: Duration = Duration::from_secs(2);
 
+/// File systems that keep a ctime, by the numbers of statfs(2): ext2 to ext4, XFS, Btrfs, ZFS, F2FS, bcachefs, tmpfs, NFS, and
+/// overlays, which stand on one of these. vfat and exFAT, as of camera cards, show the mtime in its place.
+const KEEP_CTIME: [rustix::fs::FsWord; 9] =
+    [0xef53, 0x5846_5342, 0x9123_683e, 0x2fc1_2fc1, 0xf2f5_2010, 0xca45_1a4e, 0x0102_1994, 0x6969, 0x794c_7630];
+
 /// What tells that a path still leads to the same content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileStamp {
     device: u64,
     inode: u64,
     bytes: u64,
-    /// Nanoseconds since 1970 of the last change of its content, as the file says; anybody can set it.
+    /// mtime, in nanoseconds since 1970: of the last change of its content, but anybody can set it.
     modified_ns: i128,
-    /// Nanoseconds since 1970 of the last change of anything about it, its names included.
+    /// ctime, in nanoseconds since 1970: of the last change of anything about it, its names included.
     status_ns: i128,
 }
 
@@ -35,16 +43,27 @@ impl FileStamp {
     ///
     /// # Errors
     /// Where there is none, or it may not be looked at.
-    pub fn of(path: &Path) -> std::io::Result<Self> {
-        let about = path.metadata()?;
+    pub fn of(path: &Path) -> io::Result<Self> {
+        path.metadata().map(|about| Self::of_metadata(&about))
+    }
+
+    /// The stamp of an open file, as it is now.
+    ///
+    /// # Errors
+    /// Where it cannot be looked at.
+    pub fn of_file(file: &File) -> io::Result<Self> {
+        file.metadata().map(|about| Self::of_metadata(&about))
+    }
+
+    fn of_metadata(about: &Metadata) -> Self {
         let nanos = |secs: i64, nanos: i64| i128::from(secs) * 1_000_000_000 + i128::from(nanos);
-        Ok(Self {
+        Self {
             device: about.dev(),
             inode: about.ino(),
             bytes: about.len(),
             modified_ns: nanos(about.mtime(), about.mtime_nsec()),
             status_ns: nanos(about.ctime(), about.ctime_nsec()),
-        })
+        }
     }
 
     /// Whether the content is that of the `earlier` stamp, where a new name or new rights are no change.
@@ -52,8 +71,15 @@ impl FileStamp {
         Self { status_ns: earlier.status_ns, ..*self } == *earlier
     }
 
-    /// Whether any later change of the file would show in its stamp, by the clock that reads `now`.
-    pub fn is_past(&self, now: SystemTime) -> bool {
+    /// Whether every change of this file after `now` will show in its stamp, also over a loss of power: what was written to it
+    /// is on its disk then.
+    pub fn lasts(&self, file: &File, now: SystemTime) -> bool {
+        let keeps_ctime = rustix::fs::fstatfs(file).is_ok_and(|about| KEEP_CTIME.contains(&about.f_type));
+        keeps_ctime && self.is_past(now) && file.sync_data().is_ok()
+    }
+
+    /// Whether the time of its status can no longer be that of a change after `now`.
+    fn is_past(&self, now: SystemTime) -> bool {
         let since_1970 = now.checked_sub(COARSEST).and_then(|then| then.duration_since(UNIX_EPOCH).ok());
         since_1970.is_some_and(|then| self.status_ns < i128::try_from(then.as_nanos()).unwrap_or(i128::MAX))
     }
@@ -84,7 +110,7 @@ impl Writer {
         Ok(None)
     }
 
-    /// Remembers that the content of a stream was hashed from a file with this stamp, one that [is past](FileStamp::is_past).
+    /// Remembers that the content of a stream was hashed from a file with this stamp, one that [lasts](FileStamp::lasts).
     ///
     /// # Errors
     /// Where the disk fails.
@@ -115,7 +141,13 @@ mod tests {
         assert!(!stamp(&copy).has_content_of(&before));
         let status = UNIX_EPOCH + Duration::from_nanos(u64::try_from(before.status_ns).expect("it is after 1970"));
         assert!(!before.is_past(status) && !before.is_past(status + COARSEST));
-        assert!(before.is_past(status + COARSEST + Duration::from_nanos(1)) && !before.is_past(UNIX_EPOCH));
+        let past = status + COARSEST + Duration::from_nanos(1);
+        assert!(before.is_past(past) && !before.is_past(UNIX_EPOCH));
+        let opened = File::open(&file).expect("it is there");
+        assert_eq!(FileStamp::of_file(&opened).expect("it is open"), before);
+        assert!(before.lasts(&opened, past) && !before.lasts(&opened, status));
+        let process = File::open("/proc/self/status").expect("Linux has it");
+        assert!(!before.lasts(&process, past), "that file system is not known to keep a ctime");
 
         std::thread::sleep(Duration::from_millis(20));
         fs::hard_link(&file, &link).expect("it is one file system");

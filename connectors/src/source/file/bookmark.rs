@@ -74,6 +74,7 @@ impl FileSource {
         let way = Way { bookmark: &bookmark, path: &path, limits: &config.limits, goes_on: &goes_on };
         let mut pictures = way.jump(&self.pipeline, self.info.container)?;
         if pictures.is_none() {
+            drop(self);
             let opened = open(&path, Self::decoding(&config), &config.limits)?;
             pictures = way.walk(&opened)?;
             self = Self::over(&path, &config, opened);
