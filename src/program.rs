@@ -12,10 +12,10 @@ pub fn program_id() -> ProgramId {
         let mut hasher = blake3::Hasher::new();
         hasher.update(env!("CARGO_PKG_VERSION").as_bytes());
         hasher.update(gstreamer_version().as_bytes());
-        let read =
-            std::env::current_exe().and_then(File::open).and_then(|program| hasher.update_reader(program).map(drop));
-        if let Err(error) = read {
-            tracing::warn!(%error, "the program cannot be read; its version alone tells it from others");
+        let mut program = blake3::Hasher::new();
+        match std::env::current_exe().and_then(File::open).and_then(|file| program.update_reader(file).map(drop)) {
+            Ok(()) => _ = hasher.update(program.finalize().as_bytes()),
+            Err(error) => tracing::warn!(%error, "the program cannot be read; its version alone tells it from others"),
         }
         ProgramId(*hasher.finalize().as_bytes())
     })

@@ -5,7 +5,6 @@ use crate::program::program_id;
 use std::fs::File;
 use std::io::Read;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::SyncSender;
@@ -102,13 +101,11 @@ impl Reader {
         let (stamp, stamped) = (FileStamp::of(&self.input.path), SystemTime::now());
         let source = FileSource::open(&self.input.path, &self.file).map_err(|error| error.to_string())?;
         let stamp = stamp.map_err(unreadable)?;
-        let known = self.writer.known_content(&self.input.name, &stamp).unwrap_or_else(|error| {
-            tracing::warn!(input = %self.input.name, %error, "the file is hashed again");
-            None
-        });
+        let file = File::open(&self.input.path).map_err(unreadable)?;
+        let known = self.known_content(&file, &stamp)?;
         let hashed = match known {
             Some(content_hash) => Hashed { content_hash, of: None },
-            None => match hash(&self.input.path, &stamp, &self.control)? {
+            None => match hash(file, &stamp, &self.control)? {
                 Some(hashed) => hashed,
                 None => return Ok(Begin::Interrupted(NOT_BEGUN)),
             },
@@ -139,6 +136,11 @@ impl Reader {
             Begun::Resumed(stream, Some(checkpoint)) => match self.go_on(source, &checkpoint) {
                 Ok(there) => (stream, there, Some(*checkpoint)),
                 Err(Astray::Hindered(error)) => return self.leave(&stream, error),
+                Err(Astray::Misled(reason)) if known.is_some() => {
+                    tracing::warn!(stream = %stream.name, %reason, "the file is hashed again");
+                    self.writer.doubt_content(stream.id).map_err(|error| error.to_string())?;
+                    return self.open();
+                }
                 Err(Astray::Misled(reason)) => {
                     tracing::warn!(stream = %stream.name, %reason, "it is processed again from its beginning");
                     let stream = self.writer.start_over(&stream).map_err(|error| error.to_string())?;
@@ -150,6 +152,21 @@ impl Reader {
             },
         };
         Ok(Begin::Work(Box::new(Work { stream, source, stamp, resume, begun_before })))
+    }
+
+    /// The hash of the file, where an earlier run took it of the very same.
+    fn known_content(&self, file: &File, stamp: &FileStamp) -> Result<Option<[u8; 32]>, String> {
+        let opened = FileStamp::of_file(file).map_err(unreadable)?;
+        if !opened.has_content_of(stamp) {
+            return Err(CHANGED.to_owned());
+        }
+        if opened != *stamp {
+            return Ok(None);
+        }
+        Ok(self.writer.known_content(&self.input.name, stamp).unwrap_or_else(|error| {
+            tracing::warn!(input = %self.input.name, %error, "the file is hashed again");
+            None
+        }))
     }
 
     /// Leaves a stream in good order whose file is not read any further now: no death of the process counts against it.
@@ -278,10 +295,9 @@ struct Hashed {
     of: Option<File>,
 }
 
-/// BLAKE3 hash of the bytes of the file with this stamp, `None` where the stream is asked to stop meanwhile. A path may lead to
-/// another file from one moment to the next, by a link or a directory that is exchanged, and a file may be written to.
-fn hash(path: &Path, stamp: &FileStamp, control: &StreamControl) -> Result<Option<Hashed>, String> {
-    let mut file = File::open(path).map_err(unreadable)?;
+/// BLAKE3 hash of the bytes of the file with this stamp, `None` where the stream is asked to stop meanwhile. The path from which
+/// the stamp was taken may have led to another file, by a link or a directory that was exchanged, and a file may be written to.
+fn hash(mut file: File, stamp: &FileStamp, control: &StreamControl) -> Result<Option<Hashed>, String> {
     let before = FileStamp::of_file(&file).map_err(unreadable)?;
     let mut hasher = blake3::Hasher::new();
     let mut chunk = vec![0; HASH_CHUNK_BYTES];
@@ -332,6 +348,7 @@ pub fn start(reader: Reader, index: usize, events: SyncSender<(usize, Event)>) -
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::path::Path;
 
     #[test]
     fn what_is_hashed_is_the_file_with_the_stamp_or_nothing() {
@@ -341,18 +358,19 @@ mod tests {
         std::fs::write(&b, "two").expect("the disk has room");
         std::os::unix::fs::symlink(&a, &link).expect("the disk has room");
         let control = StreamControl::default();
+        let open = |path: &Path| File::open(path).expect("it is there");
         let stamp = FileStamp::of(&link).expect("it is there");
-        let hashed = hash(&link, &stamp, &control).expect("it can be read").expect("nobody stops it");
+        let hashed = hash(open(&link), &stamp, &control).expect("it can be read").expect("nobody stops it");
         assert_eq!(hashed.content_hash, *blake3::hash(b"one").as_bytes());
         assert!(hashed.of.is_some());
         std::fs::remove_file(&link).and_then(|()| std::os::unix::fs::symlink(&b, &link)).expect("it is ours");
-        assert_eq!(hash(&link, &stamp, &control).err(), Some(CHANGED.to_owned()), "another file is there now");
+        assert_eq!(hash(open(&link), &stamp, &control).err(), Some(CHANGED.to_owned()), "another file is there now");
 
         std::thread::sleep(std::time::Duration::from_millis(20));
         std::fs::hard_link(&a, dir.path().join("name")).expect("it is one file system");
-        let hashed = hash(&a, &stamp, &control).expect("it can be read").expect("nobody stops it");
+        let hashed = hash(open(&a), &stamp, &control).expect("it can be read").expect("nobody stops it");
         assert!(hashed.of.is_none(), "a name more is no other content, and the stamp is not the one that was taken");
         control.stop();
-        assert!(hash(&a, &stamp, &control).expect("it can be read").is_none());
+        assert!(hash(open(&a), &stamp, &control).expect("it can be read").is_none());
     }
 }

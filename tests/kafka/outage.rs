@@ -106,8 +106,8 @@ struct CaughtUp {
     portions: u64,
 }
 
-/// Waits until the target holds the whole log, and measures from now on. How much of it the sink remembers to have told says nothing: a
-/// client that is replaced amid a transaction finds it told or not.
+/// Waits until the target holds the whole log, and measures from now on. How much of it the sink remembers to have told says
+/// nothing: a client that is replaced amid a transaction finds it told or not.
 fn catch_up(sinks: &Sinks, before: &SinkStatus) -> CaughtUp {
     let begin = Instant::now();
     let mut first = None;

@@ -12,6 +12,7 @@ use super::open::Writer;
 use super::position::Position;
 use super::schema::*;
 use super::snapshot;
+use super::stamp::forget_stamp;
 use super::stream::{Outcome, StreamDescriptor, StreamId};
 use super::thumbnails::{THUMBNAIL_BYTES_MAX, Thumbnail};
 use redb::{ReadableTable, WriteTransaction};
@@ -132,6 +133,9 @@ impl Writer {
             forget_attempts(transaction, batch.stream)?;
             if outcome.is_complete() {
                 transaction.open_table(ALIASES)?.insert(descriptor.request.name.as_str(), batch.stream.0)?;
+            } else {
+                // Its content may not be what it was taken for.
+                forget_stamp(transaction, batch.stream)?;
             }
         }
         transaction.open_table(HEADS)?.insert(batch.stream.0, to_row(&head).as_slice())?;

@@ -419,9 +419,13 @@ mod tests {
             assert!(is_due(&house) && !is_sealed(old));
             assert!(house.step(&writer).expect("the disk has room"));
         }
+        let mut begin = Instant::now();
+        assert!(house.rests_until < begin, "nobody rests from what comes in now");
         while !is_sealed(old) {
+            begin = Instant::now();
             assert!(house.step(&writer).expect("the disk has room"));
         }
+        assert!(house.rests_until > begin);
         house.rests_until += Duration::from_secs(60);
         assert!(!is_due(&house));
         house.note(old);

@@ -9,7 +9,7 @@ use super::error::{CommitError, ReadError};
 use super::open::Writer;
 use super::schema::{NAMES, STAMPS, STREAMS, from_row, to_row};
 use super::stream::{StreamDescriptor, StreamId};
-use redb::TableError;
+use redb::{TableError, WriteTransaction};
 use serde::{Deserialize, Serialize};
 use std::fs::{File, Metadata};
 use std::io;
@@ -21,10 +21,11 @@ use vokg_engine::id::StreamName;
 /// File systems tell times of change to this much: a change within it of the one before may leave the time as it was.
 const COARSEST: Duration = Duration::from_secs(2);
 
-/// File systems that keep a ctime, by the numbers of statfs(2): ext2 to ext4, XFS, Btrfs, ZFS, F2FS, bcachefs, tmpfs, NFS, and
-/// overlays, which stand on one of these. vfat and exFAT, as of camera cards, show the mtime in its place.
-const KEEP_CTIME: [rustix::fs::FsWord; 9] =
-    [0xef53, 0x5846_5342, 0x9123_683e, 0x2fc1_2fc1, 0xf2f5_2010, 0xca45_1a4e, 0x0102_1994, 0x6969, 0x794c_7630];
+/// File systems that keep a ctime, by the numbers of statfs(2): ext2 to ext4, XFS, Btrfs, ZFS, F2FS, bcachefs, tmpfs, and
+/// overlays, which stand on one of these. vfat and exFAT, as of camera cards, show the mtime in its place, and NFS what its
+/// server has, some of it late.
+const KEEP_CTIME: [rustix::fs::FsWord; 8] =
+    [0xef53, 0x5846_5342, 0x9123_683e, 0x2fc1_2fc1, 0xf2f5_2010, 0xca45_1a4e, 0x0102_1994, 0x794c_7630];
 
 /// What tells that a path still leads to the same content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,11 +72,10 @@ impl FileStamp {
         Self { status_ns: earlier.status_ns, ..*self } == *earlier
     }
 
-    /// Whether every change of this file after `now` will show in its stamp, also over a loss of power: what was written to it
-    /// is on its disk then.
+    /// Whether every change of this file after `now` will show in its stamp.
     pub fn lasts(&self, file: &File, now: SystemTime) -> bool {
         let keeps_ctime = rustix::fs::fstatfs(file).is_ok_and(|about| KEEP_CTIME.contains(&about.f_type));
-        keeps_ctime && self.is_past(now) && file.sync_data().is_ok()
+        keeps_ctime && self.is_past(now)
     }
 
     /// Whether the time of its status can no longer be that of a change after `now`.
@@ -120,12 +120,30 @@ impl Writer {
         transaction.commit()?;
         Ok(())
     }
+
+    /// Leaves a stream as [`Writer::leave_stream`] does, and forgets from which file its content was hashed, since what is there
+    /// now does not seem to be that.
+    ///
+    /// # Errors
+    /// Where the disk fails.
+    pub fn doubt_content(&self, stream: StreamId) -> Result<(), CommitError> {
+        let transaction = self.begin_write()?;
+        forget_stamp(&transaction, stream)?;
+        transaction.commit()?;
+        self.leave_stream(stream)
+    }
+}
+
+/// Forgets which file the content of a stream was hashed from, so that whoever comes next hashes it.
+pub(super) fn forget_stamp(transaction: &WriteTransaction, stream: StreamId) -> Result<(), CommitError> {
+    transaction.open_table(STAMPS)?.remove(stream.0)?;
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::StreamRequest;
-    use super::super::history::{PROGRAM, begin, complete, fill, open, request};
+    use super::super::history::{PROGRAM, begin, complete, open, request};
+    use super::super::{Begun, Ending, Outcome, StreamBatch, StreamRequest};
     use super::*;
     use std::fs;
 
@@ -175,9 +193,7 @@ mod tests {
         assert_eq!(known("clip", &stamp), None);
         writer.remember_content(first, &stamp).expect("the disk has room");
         let later = StreamRequest { content_hash: [9; 32], ..request("clip") };
-        let Ok(super::super::Begun::Fresh(second)) = writer.begin_stream(later, PROGRAM) else {
-            panic!("another content is new")
-        };
+        let Ok(Begun::Fresh(second)) = writer.begin_stream(later, PROGRAM) else { panic!("another content is new") };
         let second_stamp = FileStamp { bytes: 4, ..stamp };
         writer.remember_content(second.id, &second_stamp).expect("the disk has room");
         assert_eq!(known("clip", &stamp), Some(request("clip").content_hash));
@@ -192,7 +208,12 @@ mod tests {
         ] {
             assert_eq!(known("clip", &other), None, "{other:?}");
         }
-        fill(&writer, second.id, Some(complete()));
+        let failed = Outcome { ending: Ending::Failed("cut short".into()), ..complete() };
+        let fails = StreamBatch { outcome: Some(failed), ..StreamBatch::of_entries(second.id, vec![]) };
+        writer.commit(&[fails]).expect("it can end so");
+        assert_eq!(known("clip", &second_stamp), None, "after a failure nothing is taken for granted");
+        writer.remember_content(second.id, &second_stamp).expect("the disk has room");
+        writer.leave_stream(second.id).expect("the disk has room");
         writer.drop_stream(second.id).expect("nobody writes it");
         assert_eq!((known("clip", &second_stamp), known("clip", &stamp)), (None, Some(request("clip").content_hash)));
     }
