@@ -77,6 +77,7 @@ impl Reader {
             Ok(Begin::Done(stream)) => say(Event::AlreadyDone(stream)),
             Ok(Begin::Work(work)) => {
                 let Work { stream, mut source, stamp, resume, begun_before } = *work;
+                let content = Content { hash: stream.descriptor.request.content_hash, stamp };
                 let (sender, receiver) = feed(FEED_RECORDS);
                 let (probe, stop) = (source.info().clone(), source.stop_handle());
                 let control = Arc::clone(&self.control);
@@ -88,7 +89,7 @@ impl Reader {
                 let from_us = resume.as_ref().map(|checkpoint| checkpoint.t);
                 let opened = Opened { stream, probe, feed: receiver, stop, resume, begun_before };
                 say(Event::Opened(Box::new(opened)));
-                let end = self.feed(&mut source, &sender, stamp, from_us);
+                let end = self.feed(&mut source, &sender, content, from_us);
                 drop(sender);
                 say(Event::Read(end));
             }
@@ -193,23 +194,37 @@ impl Reader {
         })
     }
 
-    /// Refuses a file that is no longer the one that was hashed: it was opened more than once, and the hash must be that of
-    /// what was decoded.
-    fn refuse_changed(&self, stamp: FileStamp) -> Result<(), String> {
-        if FileStamp::of(&self.input.path).is_ok_and(|now| now.has_content_of(&stamp)) {
-            return Ok(());
+    /// Whether the file is still the one that was hashed; it was opened more than once, and the hash must be that of what was
+    /// decoded. False where the stream is asked to stop before that is known.
+    ///
+    /// # Errors
+    /// Where it is another, or has been written to.
+    fn is_unchanged(&self, content: &mut Content) -> Result<bool, String> {
+        let now = FileStamp::of(&self.input.path).ok().filter(|now| now.has_content_of(&content.stamp));
+        let Some(now) = now else { return Err(CHANGED.to_owned()) };
+        if now != content.stamp {
+            // It has a new name or new rights, or was written to and had its time set back.
+            let file = File::open(&self.input.path).map_err(unreadable)?;
+            match hash(file, &now, &self.control)? {
+                Some(hashed) if hashed.content_hash == content.hash => content.stamp = now,
+                Some(_) => return Err(CHANGED.to_owned()),
+                None => return Ok(false),
+            }
         }
-        self.control.fail(CHANGED);
-        Err(CHANGED.to_owned())
+        Ok(true)
     }
 
     fn feed(
         &self,
         source: &mut FileSource,
         sender: &FeedSender<Arrival>,
-        stamp: FileStamp,
+        mut content: Content,
         from_us: Option<Micros>,
     ) -> Result<EndReport, String> {
+        let failed = |reason: String| {
+            self.control.fail(reason.clone());
+            reason
+        };
         let mut gaps = Vec::new();
         let mut marks = Marks::new(from_us.unwrap_or(0));
         let mut last = from_us;
@@ -218,17 +233,16 @@ impl Reader {
             if self.control.is_stopping() {
                 source.stop_handle().stop();
             }
-            let event = source.next().map_err(|error| {
-                self.control.fail(error.to_string());
-                error.to_string()
-            })?;
+            let event = source.next().map_err(|error| failed(error.to_string()))?;
             match event {
                 SourceEvent::Gap(missing) => gaps.push(gap_vertex(missing)),
                 SourceEvent::Frame(frame) => {
                     let t = frame.t;
                     crash::point_of("frame", self.input.name.as_str());
                     last = Some(t);
-                    let position = marks.takes(t).then(|| encode(&source.bookmark(&frame)));
+                    // What was read of another content must not be what a later run goes on from.
+                    let is_marked = marks.takes(t) && self.is_unchanged(&mut content).map_err(failed)?;
+                    let position = is_marked.then(|| encode(&source.bookmark(&frame)));
                     let arrival = Arrival { gaps: std::mem::take(&mut gaps), frame: Some(frame), position };
                     if sender.send(t, arrival, &self.control).is_err() {
                         refused = true;
@@ -238,8 +252,8 @@ impl Reader {
                     }
                 }
                 SourceEvent::End(mut report) => {
-                    self.refuse_changed(stamp)?;
-                    let whole = !refused && report.status != EndStatus::Stopped;
+                    let is_unchanged = self.is_unchanged(&mut content).map_err(failed)?;
+                    let whole = is_unchanged && !refused && report.status != EndStatus::Stopped;
                     let end = Arrival { gaps, frame: None, position: None };
                     let end_t = last.map_or(0, |last| last + 1);
                     if !whole || sender.send(end_t, end, &self.control).is_err() {
@@ -286,6 +300,12 @@ fn gap_vertex(gap: SourceGap) -> GapVertex {
 
 fn unreadable(error: std::io::Error) -> String {
     format!("cannot be read: {error}")
+}
+
+/// What the file that is read must be.
+struct Content {
+    hash: [u8; 32],
+    stamp: FileStamp,
 }
 
 /// What is known of the bytes of a file.
@@ -349,6 +369,8 @@ pub fn start(reader: Reader, index: usize, events: SyncSender<(usize, Event)>) -
 mod tests {
     use super::*;
     use std::path::Path;
+    use vokg_connectors::store::StoreConfig;
+    use vokg_engine::id::StreamName;
 
     #[test]
     fn what_is_hashed_is_the_file_with_the_stamp_or_nothing() {
@@ -372,5 +394,42 @@ mod tests {
         assert!(hashed.of.is_none(), "a name more is no other content, and the stamp is not the one that was taken");
         control.stop();
         assert!(hash(open(&a), &stamp, &control).expect("it can be read").is_none());
+    }
+
+    #[test]
+    fn a_file_that_was_written_to_is_no_longer_the_one_whatever_its_own_time_says() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let path = dir.path().join("clip");
+        std::fs::write(&path, "one").expect("the disk has room");
+        let writer = Writer::open(&dir.path().join("data"), StoreConfig::default()).expect("it is new");
+        let reader = Reader {
+            input: Input::file(StreamName::slug("clip"), path.clone()),
+            file: FileConfig::default(),
+            segmenter: "motion".to_owned(),
+            config_hash: [0; 32],
+            writer: Arc::new(writer),
+            control: Arc::default(),
+            retry: false,
+        };
+        let stamp = FileStamp::of(&path).expect("it is there");
+        let mut content = Content { hash: *blake3::hash(b"one").as_bytes(), stamp };
+        assert_eq!(reader.is_unchanged(&mut content), Ok(true));
+        let soon = || std::thread::sleep(std::time::Duration::from_millis(20));
+        soon();
+        std::fs::hard_link(&path, dir.path().join("name")).expect("it is one file system");
+        assert_eq!(reader.is_unchanged(&mut content), Ok(true), "a name more is no other content");
+        assert_ne!(content.stamp, stamp, "nor is it hashed again each time");
+
+        let modified = path.metadata().and_then(|about| about.modified()).expect("it is there");
+        soon();
+        std::fs::write(&path, "two").expect("the disk has room");
+        File::options().write(true).open(&path).and_then(|file| file.set_modified(modified)).expect("it is ours");
+        assert_eq!(reader.is_unchanged(&mut content), Err(CHANGED.to_owned()));
+        reader.control.stop();
+        assert_eq!(reader.is_unchanged(&mut content), Ok(false), "it was not looked into");
+        std::fs::write(&path, "three").expect("the disk has room");
+        assert_eq!(reader.is_unchanged(&mut content), Err(CHANGED.to_owned()));
+        std::fs::remove_file(&path).expect("it is ours");
+        assert_eq!(reader.is_unchanged(&mut content), Err(CHANGED.to_owned()));
     }
 }

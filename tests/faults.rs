@@ -91,6 +91,9 @@ fn a_file_that_changes_while_it_is_read_is_refused() {
     let report = &run(&[near], data.path(), &Config::default(), &interfering(grow)).reports[0];
     assert_eq!(report.status, Status::Failed);
     assert!(report.error.as_ref().is_some_and(|error| error.contains("changed while it was read")), "{report:?}");
+    let store = support::store(data.path());
+    let stream = store.streams().unwrap()[0].id;
+    assert_eq!(store.checkpoint_us(stream).unwrap(), None, "nobody goes on from what was read since");
 }
 
 /// A run whose segmenter does something of its own at the first frame of each stream.
