@@ -81,6 +81,11 @@ impl Sinks {
         self.nudge.clone()
     }
 
+    /// Asks all of them to look at the log as it is now; until one has, it counts as behind.
+    pub fn look_again(&self) {
+        self.following.iter().for_each(Following::look_again);
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.following.is_empty()
@@ -105,7 +110,7 @@ impl Sinks {
     /// somebody interrupts; then ends them and tells how they fared.
     pub fn finish(self, interrupt: &AtomicBool) -> Vec<SinkReport> {
         let deadline = Instant::now() + self.drain;
-        self.following.iter().for_each(Following::look_again);
+        self.look_again();
         while Instant::now() < deadline && !interrupt.load(Ordering::Acquire) {
             if self.following.iter().all(|sink| sink.is_done() || sink.control().is_paused()) {
                 break;
