@@ -73,7 +73,7 @@ pub struct Reader {
 impl Reader {
     /// Reads the input to its end. `say` takes events; the order is `Opened`, `Read`, or one of the others alone.
     pub fn run(self, say: &impl Fn(Event)) {
-        match self.open() {
+        match self.open(true) {
             Ok(Begin::Done(stream)) => say(Event::AlreadyDone(stream)),
             Ok(Begin::Work(work)) => {
                 let Work { stream, mut source, stamp, resume, begun_before } = *work;
@@ -98,12 +98,13 @@ impl Reader {
         }
     }
 
-    fn open(&self) -> Result<Begin, String> {
+    /// Opens the input and begins its stream; its hash is that of an earlier run only where it `trusts` the stamp.
+    fn open(&self, trusts: bool) -> Result<Begin, String> {
         let (stamp, stamped) = (FileStamp::of(&self.input.path), SystemTime::now());
         let source = FileSource::open(&self.input.path, &self.file).map_err(|error| error.to_string())?;
         let stamp = stamp.map_err(unreadable)?;
         let file = File::open(&self.input.path).map_err(unreadable)?;
-        let known = self.known_content(&file, &stamp)?;
+        let known = if trusts { self.known_content(&file, &stamp)? } else { None };
         let hashed = match known {
             Some(content_hash) => Hashed { content_hash, of: None },
             None => match hash(file, &stamp, &self.control)? {
@@ -140,7 +141,7 @@ impl Reader {
                 Err(Astray::Misled(reason)) if known.is_some() => {
                     tracing::warn!(stream = %stream.name, %reason, "the file is hashed again");
                     self.writer.doubt_content(stream.id).map_err(|error| error.to_string())?;
-                    return self.open();
+                    return self.open(false);
                 }
                 Err(Astray::Misled(reason)) => {
                     tracing::warn!(stream = %stream.name, %reason, "it is processed again from its beginning");
