@@ -8,6 +8,7 @@ pub mod cli;
 pub mod commands;
 pub mod commit;
 pub mod config;
+pub mod content;
 pub mod corrections;
 pub mod eval;
 pub mod exit;

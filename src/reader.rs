@@ -1,9 +1,9 @@
 //! The thread of a stream that reads its file: opens, hashes, begins the stream in the store, and feeds frames.
 
+use crate::content::{CHANGED, Content, Hashed, hash, unreadable};
 use crate::inputs::Input;
 use crate::program::program_id;
 use std::fs::File;
-use std::io::Read;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,11 +24,8 @@ use vokg_engine::time::Micros;
 pub const NOT_BEGUN: &str = "interrupted before it began";
 /// Why nothing came of an input that was still being opened at its checkpoint then.
 const NOT_THERE: &str = "interrupted on the way to where it was left; the next run over this input goes there again";
-const CHANGED: &str = "the file changed while it was read; run it again when it is complete";
 /// Records between the reader and the dataflow.
 const FEED_RECORDS: usize = 2;
-/// Bytes hashed between two looks at whether to stop.
-const HASH_CHUNK_BYTES: usize = 1 << 20;
 
 /// What a reader says, with the place of its input in the list.
 pub enum Event {
@@ -106,7 +103,7 @@ impl Reader {
         let file = File::open(&self.input.path).map_err(unreadable)?;
         let known = if trusts { self.known_content(&file, &stamp)? } else { None };
         let hashed = match known {
-            Some(content_hash) => Hashed { content_hash, of: None },
+            Some(hash) => Hashed { hash, file: None },
             None => match hash(file, &stamp, &self.control)? {
                 Some(hashed) => hashed,
                 None => return Ok(Begin::Interrupted(NOT_BEGUN)),
@@ -116,7 +113,7 @@ impl Reader {
         let request = StreamRequest {
             name: self.input.name.clone(),
             source_path: std::path::absolute(&self.input.path).unwrap_or_default().to_string_lossy().into_owned(),
-            content_hash: hashed.content_hash,
+            content_hash: hashed.hash,
             config_hash: self.config_hash,
             segmenter: self.segmenter.clone(),
             sampling: self.file.sample.to_string(),
@@ -126,7 +123,7 @@ impl Reader {
             self.writer.retry_stream(&request).map_err(|error| error.to_string())?;
         }
         let begun = self.writer.begin_stream(request, program_id()).map_err(|error| error.to_string())?;
-        if hashed.of.is_some_and(|file| stamp.lasts(&file, stamped))
+        if hashed.file.is_some_and(|file| stamp.lasts(&file, stamped))
             && let Err(error) = self.writer.remember_content(begun.stream().id, &stamp)
         {
             tracing::warn!(input = %self.input.name, %error, "the next run will hash the file again");
@@ -195,26 +192,6 @@ impl Reader {
         })
     }
 
-    /// Whether the file is still the one that was hashed; it was opened more than once, and the hash must be that of what was
-    /// decoded. False where the stream is asked to stop before that is known.
-    ///
-    /// # Errors
-    /// Where it is another, or has been written to.
-    fn is_unchanged(&self, content: &mut Content) -> Result<bool, String> {
-        let now = FileStamp::of(&self.input.path).ok().filter(|now| now.has_content_of(&content.stamp));
-        let Some(now) = now else { return Err(CHANGED.to_owned()) };
-        if now != content.stamp {
-            // It has a new name or new rights, or was written to and had its time set back.
-            let file = File::open(&self.input.path).map_err(unreadable)?;
-            match hash(file, &now, &self.control)? {
-                Some(hashed) if hashed.content_hash == content.hash => content.stamp = now,
-                Some(_) => return Err(CHANGED.to_owned()),
-                None => return Ok(false),
-            }
-        }
-        Ok(true)
-    }
-
     fn feed(
         &self,
         source: &mut FileSource,
@@ -242,7 +219,8 @@ impl Reader {
                     crash::point_of("frame", self.input.name.as_str());
                     last = Some(t);
                     // What was read of another content must not be what a later run goes on from.
-                    let is_marked = marks.takes(t) && self.is_unchanged(&mut content).map_err(failed)?;
+                    let is_marked =
+                        marks.takes(t) && content.is_unchanged(&self.input.path, &self.control).map_err(failed)?;
                     let position = is_marked.then(|| encode(&source.bookmark(&frame)));
                     let arrival = Arrival { gaps: std::mem::take(&mut gaps), frame: Some(frame), position };
                     if sender.send(t, arrival, &self.control).is_err() {
@@ -253,7 +231,7 @@ impl Reader {
                     }
                 }
                 SourceEvent::End(mut report) => {
-                    let is_unchanged = self.is_unchanged(&mut content).map_err(failed)?;
+                    let is_unchanged = content.is_unchanged(&self.input.path, &self.control).map_err(failed)?;
                     let whole = is_unchanged && !refused && report.status != EndStatus::Stopped;
                     let end = Arrival { gaps, frame: None, position: None };
                     let end_t = last.map_or(0, |last| last + 1);
@@ -299,49 +277,6 @@ fn gap_vertex(gap: SourceGap) -> GapVertex {
     GapVertex { from_us: gap.from_us, to_us: gap.to_us, reason }
 }
 
-fn unreadable(error: std::io::Error) -> String {
-    format!("cannot be read: {error}")
-}
-
-/// What the file that is read must be.
-struct Content {
-    hash: [u8; 32],
-    stamp: FileStamp,
-}
-
-/// What is known of the bytes of a file.
-struct Hashed {
-    content_hash: [u8; 32],
-    /// The file that was hashed just now, where it had the very stamp it should have.
-    of: Option<File>,
-}
-
-/// BLAKE3 hash of the bytes of the file with this stamp, `None` where the stream is asked to stop meanwhile. The path from which
-/// the stamp was taken may have led to another file, by a link or a directory that was exchanged, and a file may be written to.
-fn hash(mut file: File, stamp: &FileStamp, control: &StreamControl) -> Result<Option<Hashed>, String> {
-    let before = FileStamp::of_file(&file).map_err(unreadable)?;
-    let mut hasher = blake3::Hasher::new();
-    let mut chunk = vec![0; HASH_CHUNK_BYTES];
-    loop {
-        if control.is_stopping() {
-            return Ok(None);
-        }
-        match file.read(&mut chunk).map_err(unreadable)? {
-            0 => break,
-            bytes => {
-                hasher.update(&chunk[..bytes]);
-                control.activity.fetch_add(1, Ordering::Relaxed);
-            }
-        }
-    }
-    let stamps = [before, FileStamp::of_file(&file).map_err(unreadable)?];
-    if !stamps.iter().all(|now| now.has_content_of(stamp)) {
-        return Err(CHANGED.to_owned());
-    }
-    let is_unchanged = stamps.iter().all(|now| now == stamp);
-    Ok(Some(Hashed { content_hash: *hasher.finalize().as_bytes(), of: is_unchanged.then_some(file) }))
-}
-
 /// Starts a reader on a thread of its own. Events go to `events` with `index`.
 ///
 /// # Errors
@@ -364,73 +299,4 @@ pub fn start(reader: Reader, index: usize, events: SyncSender<(usize, Event)>) -
         }
     })?;
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::path::Path;
-    use vokg_connectors::store::StoreConfig;
-    use vokg_engine::id::StreamName;
-
-    #[test]
-    fn what_is_hashed_is_the_file_with_the_stamp_or_nothing() {
-        let dir = tempfile::tempdir().expect("a temporary directory");
-        let [a, b, link] = ["a", "b", "link"].map(|name| dir.path().join(name));
-        std::fs::write(&a, "one").expect("the disk has room");
-        std::fs::write(&b, "two").expect("the disk has room");
-        std::os::unix::fs::symlink(&a, &link).expect("the disk has room");
-        let control = StreamControl::default();
-        let open = |path: &Path| File::open(path).expect("it is there");
-        let stamp = FileStamp::of(&link).expect("it is there");
-        let hashed = hash(open(&link), &stamp, &control).expect("it can be read").expect("nobody stops it");
-        assert_eq!(hashed.content_hash, *blake3::hash(b"one").as_bytes());
-        assert!(hashed.of.is_some());
-        std::fs::remove_file(&link).and_then(|()| std::os::unix::fs::symlink(&b, &link)).expect("it is ours");
-        assert_eq!(hash(open(&link), &stamp, &control).err(), Some(CHANGED.to_owned()), "another file is there now");
-
-        std::thread::sleep(std::time::Duration::from_millis(20));
-        std::fs::hard_link(&a, dir.path().join("name")).expect("it is one file system");
-        let hashed = hash(open(&a), &stamp, &control).expect("it can be read").expect("nobody stops it");
-        assert!(hashed.of.is_none(), "a name more is no other content, and the stamp is not the one that was taken");
-        control.stop();
-        assert!(hash(open(&a), &stamp, &control).expect("it can be read").is_none());
-    }
-
-    #[test]
-    fn a_file_that_was_written_to_is_no_longer_the_one_whatever_its_own_time_says() {
-        let dir = tempfile::tempdir().expect("a temporary directory");
-        let path = dir.path().join("clip");
-        std::fs::write(&path, "one").expect("the disk has room");
-        let writer = Writer::open(&dir.path().join("data"), StoreConfig::default()).expect("it is new");
-        let reader = Reader {
-            input: Input::file(StreamName::slug("clip"), path.clone()),
-            file: FileConfig::default(),
-            segmenter: "motion".to_owned(),
-            config_hash: [0; 32],
-            writer: Arc::new(writer),
-            control: Arc::default(),
-            retry: false,
-        };
-        let stamp = FileStamp::of(&path).expect("it is there");
-        let mut content = Content { hash: *blake3::hash(b"one").as_bytes(), stamp };
-        assert_eq!(reader.is_unchanged(&mut content), Ok(true));
-        let soon = || std::thread::sleep(std::time::Duration::from_millis(20));
-        soon();
-        std::fs::hard_link(&path, dir.path().join("name")).expect("it is one file system");
-        assert_eq!(reader.is_unchanged(&mut content), Ok(true), "a name more is no other content");
-        assert_ne!(content.stamp, stamp, "nor is it hashed again each time");
-
-        let modified = path.metadata().and_then(|about| about.modified()).expect("it is there");
-        soon();
-        std::fs::write(&path, "two").expect("the disk has room");
-        File::options().write(true).open(&path).and_then(|file| file.set_modified(modified)).expect("it is ours");
-        assert_eq!(reader.is_unchanged(&mut content), Err(CHANGED.to_owned()));
-        reader.control.stop();
-        assert_eq!(reader.is_unchanged(&mut content), Ok(false), "it was not looked into");
-        std::fs::write(&path, "three").expect("the disk has room");
-        assert_eq!(reader.is_unchanged(&mut content), Err(CHANGED.to_owned()));
-        std::fs::remove_file(&path).expect("it is ours");
-        assert_eq!(reader.is_unchanged(&mut content), Err(CHANGED.to_owned()));
-    }
 }

@@ -116,8 +116,8 @@ fn a_file_is_hashed_once() {
     let writer = Writer::open(&other, StoreConfig::default()).unwrap();
     let request =
         StreamRequest { content_hash: [7; 32], ..store(&data).streams().unwrap()[0].descriptor.request.clone() };
-    let begun = writer.begin_stream(request, program_id()).unwrap();
-    writer.remember_content(begun.stream().id, &FileStamp::of(&clip).unwrap()).unwrap();
+    let stream = writer.begin_stream(request, program_id()).unwrap().stream().id;
+    writer.remember_content(stream, &FileStamp::of(&clip).unwrap()).unwrap();
     drop(writer);
     run(&clip, &other, 1);
     assert_eq!(store(&other).streams().unwrap().len(), 1);

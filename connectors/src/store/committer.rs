@@ -252,11 +252,11 @@ fn commit_all(
             }
             Popped::End => return,
         };
+        is_tidy = false;
         if somebody_waits {
             wake();
         }
         batches.iter().for_each(|batch| house.note(batch.stream));
-        is_tidy = false;
         let drop_some = || {
             if writer.drops() {
                 keep_house(writer, &mut house, totals);
